@@ -1,0 +1,9 @@
+module ganeti-autorepair
+
+go 1.19
+
+require (
+	github.com/BurntSushi/toml v1.2.0
+	github.com/alecthomas/kong v0.7.1
+	golang.org/x/exp v0.0.0-20221028150844-83b7d23a625f
+)

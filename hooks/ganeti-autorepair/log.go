@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/hooks/internal/logging"
+	"ganeti-autorepair/plugin"
+)
+
+// openLog opens the log file for appending, and returns a logger that writes
+// there. A log that cannot be written is no reason not to repair: it is said on
+// standard error and does without.
+func (e *env) openLog(path string) (plugin.Logger, func()) {
+	if path == "" {
+		return logging.New(io.Discard), func() {}
+	}
+	if e.paths.root != "" {
+		path = e.paths.in(path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		e.note("warning: no log: %s", err)
+		return logging.New(io.Discard), func() {}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		e.note("warning: no log: %s", err)
+		return logging.New(io.Discard), func() {}
+	}
+	return logging.New(f), func() { f.Close() }
+}
+
+// console says to a person what the log says to a file.
+type console struct {
+	w   io.Writer
+	now func() time.Time
+}
+
+func (c console) Info(msg string, args ...any) { c.line("", msg, args) }
+func (c console) Warn(msg string, args ...any) { c.line("warning: ", msg, args) }
+
+func (c console) line(level, msg string, args []any) {
+	var rest []string
+	about := ""
+	for k := 0; k+1 < len(args); k += 2 {
+		key, value := fmt.Sprint(args[k]), fmt.Sprint(args[k+1])
+		if key == "instance" {
+			about = value + ": "
+			continue
+		}
+		if value == "" {
+			continue
+		}
+		if strings.ContainsAny(value, " \t\n\"") {
+			value = fmt.Sprintf("%q", value)
+		}
+		rest = append(rest, key+"="+value)
+	}
+	fmt.Fprintln(c.w, strings.TrimSpace(level+about+msg+" "+strings.Join(rest, " ")))
+}
+
+// both logs to two places.
+type both struct{ a, b plugin.Logger }
+
+func (l both) Info(msg string, args ...any) { l.a.Info(msg, args...); l.b.Info(msg, args...) }
+func (l both) Warn(msg string, args ...any) { l.a.Warn(msg, args...); l.b.Warn(msg, args...) }

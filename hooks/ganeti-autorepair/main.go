@@ -1,0 +1,124 @@
+// ganeti-autorepair repairs instances that live on offline or drained nodes, as
+// far as tags permit. ganeti-watcher runs it through its hook directory.
+//
+// What users see follows these rules: results go to standard output; notes and
+// errors go to standard error, as "ganeti-autorepair: error: ..." in lower case
+// without a full stop, with the next command to type as "ganeti-autorepair:
+// hint: ..." where there is one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "0.1.0"
+
+// Exit codes, as documented.
+const (
+	exitDone      = 0  // done, or rightly nothing done
+	exitFailed    = 1  // something failed that a person must look at
+	exitUsage     = 2  // wrong usage or bad settings
+	exitNotMaster = 11 // this node is not the master
+)
+
+// cli is the command line.
+type cli struct {
+	Luxi    string           `short:"L" placeholder:"SOCKET" help:"LUXI socket of the master (default: Ganeti's own)."`
+	Config  string           `short:"c" placeholder:"FILE" help:"Settings file (default: /etc/ganeti/autorepair.toml)."`
+	Version kong.VersionFlag `help:"Show the version and exit."`
+
+	Run    runCmd    `cmd:"" help:"Do one pass: repair what may be repaired now."`
+	Status statusCmd `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+}
+
+// env is what a command needs of the world outside, so that tests can give it
+// another one.
+type env struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+	cli            *cli
+	paths          paths
+}
+
+func main() {
+	// A watcher that died must not kill a pass at its next line of output.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	code := realMain(ctx, os.Args[1:], &env{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now})
+	stop()
+	os.Exit(code)
+}
+
+// realMain runs the program and returns its exit code.
+func realMain(ctx context.Context, args []string, e *env) int {
+	e.cli = &cli{}
+	e.paths = newPaths(e.getenv)
+	exited, code := false, 0
+	parser, err := kong.New(e.cli,
+		kong.Name("ganeti-autorepair"),
+		kong.Description("Repairs instances on offline or drained nodes, exactly as far as tags permit."),
+		kong.Vars{"version": "ganeti-autorepair " + version},
+		kong.Writers(e.stdout, e.stderr),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+	)
+	if err != nil {
+		return e.fail(usage(err))
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		return e.fail(&hintError{code: exitUsage, err: err, hint: "ganeti-autorepair --help"})
+	}
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	return e.fail(kctx.Run(e))
+}
+
+// hintError is an error with an exit code and the command to type next.
+type hintError struct {
+	code int
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+func usage(err error) error { return &hintError{code: exitUsage, err: err} }
+
+// fail reports an error, if there is one, and returns the exit code for it.
+func (e *env) fail(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code, hint := exitFailed, ""
+	var h *hintError
+	if errors.As(err, &h) {
+		code, hint = h.code, h.hint
+	}
+	fmt.Fprintf(e.stderr, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
+	if hint != "" {
+		fmt.Fprintf(e.stderr, "ganeti-autorepair: hint: %s\n", hint)
+	}
+	return code
+}
+
+func (e *env) note(format string, args ...any) {
+	fmt.Fprintf(e.stderr, "ganeti-autorepair: "+format+"\n", args...)
+}

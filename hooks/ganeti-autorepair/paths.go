@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// paths are the files the program uses. GANETI_ROOTDIR and GANETI_HOSTNAME are
+// honoured as Ganeti's own programs do (lib/vcluster.py, lib/netutils.py).
+type paths struct {
+	root     string
+	hostname string
+}
+
+func newPaths(getenv func(string) string) paths {
+	p := paths{root: getenv("GANETI_ROOTDIR"), hostname: getenv("GANETI_HOSTNAME")}
+	if p.hostname == "" {
+		p.hostname, _ = os.Hostname()
+	}
+	return p
+}
+
+// in returns an absolute path below the root directory.
+func (p paths) in(path string) string {
+	if p.root == "" {
+		return path
+	}
+	return filepath.Join(p.root, path)
+}
+
+func (p paths) socket() string   { return p.in("/var/run/ganeti/socket/ganeti-query") }
+func (p paths) settings() string { return p.in("/etc/ganeti/autorepair.toml") }
+
+// lock is the file that keeps passes apart. It also holds the stamp of the last
+// pass; losing it loses nothing.
+func (p paths) lock() string { return p.in("/var/lock/ganeti-autorepair.lock") }
+
+// localMaster is the master node as this node's own files name it; empty if
+// Ganeti is not set up here.
+func (p paths) localMaster() string {
+	data, err := os.ReadFile(p.in("/var/lib/ganeti/ssconf_master_node"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// oneLine folds a message into one line for logs and terminals.
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(s), " ")
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
+)
+
+// runCmd is "ganeti-autorepair run".
+type runCmd struct {
+	FromWatcher bool `help:"Run as the watcher's hook: quiet, and only when a pass is due."`
+	DryRun      bool `short:"n" help:"Say what a pass would do, opcodes included, and change nothing."`
+	Wait        bool `short:"w" help:"Wait for the repairs to end, pass after pass."`
+	IgnorePause bool `help:"Run although the watcher is paused."`
+}
+
+// Run does one pass, or as many as it takes with --wait.
+func (cmd *runCmd) Run(ctx context.Context, e *env) error {
+	set, err := e.settings()
+	if err != nil {
+		return err
+	}
+	if cmd.FromWatcher && (cmd.DryRun || cmd.Wait) {
+		return usage(errors.New("--from-watcher goes with neither --dry-run nor --wait"))
+	}
+	if cmd.DryRun && cmd.Wait {
+		return usage(errors.New("--dry-run and --wait exclude each other"))
+	}
+	// A node that is not the master has no socket; its own files tell sooner.
+	if e.cli.Luxi == "" && !plugin.SameNode(e.paths.hostname, e.paths.localMaster()) {
+		if cmd.FromWatcher {
+			return nil
+		}
+		master := e.paths.localMaster()
+		if master == "" {
+			return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
+		}
+		return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
+	}
+	r := &runner{cmd: cmd, env: e, set: set}
+	if cmd.DryRun {
+		return r.dryRun(ctx)
+	}
+	file, closeLog := e.openLog(set.Log)
+	defer closeLog()
+	r.log = both{file, console{w: e.stderr, now: e.now}}
+	if cmd.FromWatcher {
+		r.log = file
+	}
+	if cmd.Wait {
+		return r.waitForAll(ctx)
+	}
+	_, err = r.onePass(ctx)
+	return r.judge(err)
+}
+
+func notMaster(err error) error { return &hintError{code: exitNotMaster, err: err} }
+
+// settings reads the settings file of this run.
+func (e *env) settings() (plugin.Settings, error) {
+	path, must := e.paths.settings(), false
+	if e.cli.Config != "" {
+		path, must = e.cli.Config, true
+	}
+	set, err := readSettings(path, must)
+	if err != nil {
+		return set, usage(err)
+	}
+	return set, nil
+}
+
+func (e *env) client() *luxi.Client {
+	socket := e.cli.Luxi
+	if socket == "" {
+		socket = e.paths.socket()
+	}
+	return luxi.New(socket, luxi.Options{Now: e.now})
+}
+
+// runner does passes.
+type runner struct {
+	cmd *runCmd
+	env *env
+	set plugin.Settings
+	log plugin.Logger
+}
+
+// errTooEarly says that no pass is due yet.
+var errTooEarly = errors.New("too early")
+
+// judge turns what a pass ended with into what the program ends with. The
+// watcher is not bothered with what is not a failure.
+func (r *runner) judge(err error) error {
+	var paused *plugin.PausedError
+	switch {
+	case err == nil || errors.Is(err, errTooEarly):
+		return nil
+	case errors.Is(err, plugin.ErrNotMaster):
+		if r.cmd.FromWatcher {
+			return nil
+		}
+		return notMaster(err)
+	case errors.As(err, &paused), errors.Is(err, plugin.ErrQueueDrained):
+		if !r.cmd.FromWatcher {
+			r.env.note("nothing done: %s", err)
+		}
+		return nil
+	case errors.Is(err, errLocked):
+		if r.cmd.FromWatcher {
+			return nil
+		}
+		return err
+	}
+	return err
+}
+
+// onePass does one pass under the lock.
+func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
+	lock, err := takeLock(r.env.paths.lock())
+	if err != nil {
+		return nil, err
+	}
+	defer lock.release()
+	now := r.env.now()
+	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.Interval, r.set.BusyInterval) {
+		return nil, errTooEarly
+	}
+	pass := r.env.pass(r.set, r.log)
+	defer pass.Client.Close()
+	if err := r.preflight(ctx, pass.Client); err != nil {
+		return nil, err
+	}
+	report, err := pass.Run(ctx)
+	if err != nil {
+		return report, passError(ctx, err)
+	}
+	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0}); err != nil {
+		r.env.note("warning: %s", err)
+	}
+	r.reportBadTags(report.Plan)
+	if len(report.Problems) > 0 {
+		for _, p := range report.Problems {
+			r.env.note("problem: %s", oneLine(p))
+		}
+		return report, fmt.Errorf("%d problems need a look", len(report.Problems))
+	}
+	if !r.cmd.FromWatcher && !r.cmd.Wait {
+		writeStatus(r.env.stdout, report.Plan, r.env.now())
+	}
+	return report, nil
+}
+
+func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
+	short, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return plugin.Preflight(short, c, r.env.paths.hostname, r.env.now(), r.cmd.IgnorePause)
+}
+
+// pass makes a pass for this environment.
+func (e *env) pass(set plugin.Settings, log plugin.Logger) *plugin.Pass {
+	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: newID, Log: log}
+}
+
+// passError says in one line why a pass ended before its end.
+func passError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped by a signal, the next pass goes on: %w", err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the pass took too long and ended early, the next one goes on: %w", err)
+	}
+	return err
+}
+
+// reportBadTags logs every tag that cannot be read (T10).
+func (r *runner) reportBadTags(plan *plugin.Plan) {
+	bad := plan.BadTags()
+	for _, v := range plan.Views() {
+		bad = append(bad, v.Bad...)
+	}
+	for _, b := range bad {
+		r.log.Warn("unreadable tag", "object", b.Object, "tag", b.Tag, "why", b.Why)
+	}
+}
+
+// dryRun says what a pass would do.
+func (r *runner) dryRun(ctx context.Context) error {
+	pass := r.env.pass(r.set, nil)
+	defer pass.Client.Close()
+	if err := r.judge(r.preflight(ctx, pass.Client)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.set.PassTimeout)
+	defer cancel()
+	plan, err := pass.Read(ctx, false)
+	if err != nil {
+		return err
+	}
+	return writeDryRun(r.env.stdout, plan, pass)
+}

@@ -1,0 +1,16 @@
+//go:build go1.21
+
+package logging
+
+import (
+	"io"
+	"log/slog"
+)
+
+// Logger writes structured log lines. It is safe for concurrent use.
+type Logger = *slog.Logger
+
+// New returns a logger that writes a line of key=value pairs per event to w.
+func New(w io.Writer) Logger {
+	return slog.New(slog.NewTextHandler(w, nil))
+}

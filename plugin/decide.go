@@ -1,0 +1,397 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// Decision is what is thought of one instance and what shall be done for it.
+type Decision struct {
+	Instance *Instance
+	State    State
+	Reason   Reason
+	Detail   string // the reason in words
+	Policy   tagstore.Policy
+	Need     Need
+	Repair   *tagstore.Repair // the open repair being handled, if any
+	Waiting  int              // further open repairs behind it
+
+	// Settled are records that are to be written whatever else happens:
+	// results of repairs that have ended, and what a crash left behind.
+	Settled []Settlement
+	Remove  []string // tags to remove: those settled, and leftovers
+	Start   *Start   // the step to submit, if any
+}
+
+// Settlement is a repair that ends.
+type Settlement struct {
+	Result tagstore.Result
+	Why    string
+}
+
+// Start is a step that is to be submitted.
+type Start struct {
+	Step   Step
+	Repair tagstore.Pending // as it will be written, without the job to come
+	Old    []string         // the tags that stand for the repair now
+	New    bool             // the repair begins with this step, on the policy's permission
+	Probe  bool             // the last job found no room: test with a dry run first (S8)
+	Tries  int              // failed jobs of this step so far
+}
+
+// Change says whether the decision writes or submits anything.
+func (d *Decision) Change() bool {
+	return len(d.Settled) > 0 || len(d.Remove) > 0 || d.Start != nil
+}
+
+// NewID makes the id of a new repair.
+type NewID func() string
+
+// Decide decides about one instance. It is a pure function of the snapshot,
+// the settings and newID.
+func Decide(s *Snapshot, i *Instance, set Settings, newID NewID) *Decision {
+	d := &Decision{Instance: i, Need: Diagnose(s, i), Policy: s.policy(i)}
+	x := &decider{s: s, i: i, set: set, newID: newID, d: d, records: i.Tags.Records()}
+	x.decide()
+	x.tidy()
+	return d
+}
+
+type decider struct {
+	s       *Snapshot
+	i       *Instance
+	set     Settings
+	newID   NewID
+	d       *Decision
+	records tagstore.Records
+}
+
+func (x *decider) conclude(state State, reason Reason, detail string) {
+	x.d.State, x.d.Reason, x.d.Detail = state, reason, detail
+}
+
+func (x *decider) decide() {
+	d, repairs := x.d, x.records.Repairs
+	if len(repairs) > 0 {
+		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
+	}
+	switch {
+	case d.Policy.Suspended && (!d.Need.Healthy() || len(repairs) > 0):
+		x.conclude(StateSuspended, ReasonSuspended, "suspended by "+d.Policy.Origin)
+		return
+	case len(x.records.Unclear) > 0:
+		m := x.records.Unclear[0]
+		x.conclude(x.plainState(), ReasonUnreadableTag, "tag "+m.Tag+": "+m.Why)
+		return
+	case len(x.records.Failures) > 0:
+		x.finished()
+		x.conclude(StateFailed, ReasonFailed, "repair "+x.records.Failures[0].ID+" failed")
+		return
+	}
+	mine := x.ownJobs()
+	for _, f := range mine {
+		if f.Outcome == OutcomeUnfinished {
+			x.conclude(StatePending, ReasonJobsRunning, fmt.Sprintf("job %d is %s", f.Info.ID, f.Info.Status))
+			return
+		}
+	}
+	if !d.Need.Healthy() || len(repairs) > 0 {
+		if job, busy := x.s.busyJob(x.i, nil); busy {
+			x.conclude(x.plainState(), ReasonBusy, fmt.Sprintf("job %d (%s) is %s", job.ID, strings.Join(job.Summary, ", "), job.Status))
+			return
+		}
+	}
+	x.finished()
+	for k := range repairs {
+		if !x.handle(&repairs[k]) {
+			return
+		}
+		d.Repair, d.Waiting = nil, 0
+		if k+1 < len(repairs) {
+			d.Repair, d.Waiting = &repairs[k+1], len(repairs)-k-2
+		}
+	}
+	x.fresh()
+}
+
+// plainState is the state of an instance that nothing is done for.
+func (x *decider) plainState() State {
+	switch {
+	case len(x.records.Failures) > 0:
+		return StateFailed
+	case x.d.Repair != nil:
+		return StatePending
+	case x.d.Need.Healthy():
+		return StateHealthy
+	}
+	return StateNeedsRepair
+}
+
+// ownJobs are the jobs of all open repairs.
+func (x *decider) ownJobs() []*JobFact {
+	var list []*JobFact
+	for _, r := range x.records.Repairs {
+		list = append(list, x.jobs(r.Jobs)...)
+	}
+	return list
+}
+
+func (x *decider) jobs(ids []luxi.JobID) []*JobFact {
+	var list []*JobFact
+	for _, id := range ids {
+		f := x.s.Jobs[id]
+		if f == nil {
+			f = NewJobFact(luxi.JobInfo{ID: id})
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// finished removes the pending tags of repairs that already have their result (T6).
+func (x *decider) finished() { x.d.Remove = append(x.d.Remove, x.records.Finished...) }
+
+// handle deals with one open repair whose jobs have all ended. It returns true
+// if the repair is settled and the instance is to be considered afresh.
+func (x *decider) handle(r *tagstore.Repair) bool {
+	jobs := x.jobs(r.Jobs)
+	last := lastBegun(jobs)
+	if x.d.Need.Healthy() {
+		return x.handleHealthy(r, jobs, last)
+	}
+	if x.d.Need.Row == "" {
+		// Where it lives cannot be told; nothing is concluded from that.
+		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
+		return false
+	}
+	tries := 0
+	probe := false
+	if last != nil {
+		switch last.Outcome {
+		case OutcomeCanceled, OutcomeUnknown:
+			return x.fail(r, fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail))
+		case OutcomeFailed:
+			if why := x.beyondRetry(last); why != "" {
+				return x.fail(r, fmt.Sprintf("job %d: %s; %s", last.Info.ID, last.Detail, why))
+			}
+		case OutcomeNoRoom:
+			probe = x.nextStep() == last.Step
+		}
+	}
+	if !x.d.Need.Possible() && x.d.Need.Blocked != "" {
+		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
+		return false
+	}
+	if !r.Type.Permits(x.d.Need.Type) {
+		why := fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, x.d.Need.Type, r.Type)
+		x.settle(r, tagstore.Enoperm, why)
+		return true
+	}
+	tries = triesOf(jobs, x.nextStep())
+	if tries >= x.set.MaxAttempts && tries > 0 {
+		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times", last.Info.ID, last.Detail, tries))
+	}
+	reason, detail := ReasonReady, "next step: "+string(x.nextStep())
+	switch {
+	case probe:
+		reason, detail = ReasonNoRoom, last.Detail
+	case tries > 0:
+		reason, detail = ReasonRetry, fmt.Sprintf("job %d: %s; tried %d of %d times", last.Info.ID, last.Detail, tries, x.set.MaxAttempts)
+	}
+	x.conclude(StatePending, reason, detail)
+	pending := r.Pending
+	pending.Jobs = begun(jobs)
+	x.d.Start = &Start{Step: x.nextStep(), Repair: pending, Old: r.Tags, Probe: probe, Tries: tries}
+	return false
+}
+
+func (x *decider) nextStep() Step {
+	if len(x.d.Need.Steps) == 0 {
+		return ""
+	}
+	return x.d.Need.Steps[0]
+}
+
+// handleHealthy settles a repair of an instance that lives on good nodes. That
+// alone proves nothing after a failed job: failover and recreate-disks move the
+// primary before they can fail (S6).
+func (x *decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
+	for _, f := range jobs {
+		if f.beganChain() && (last == f || !laterSuccess(jobs, f)) {
+			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))
+		}
+	}
+	for _, f := range jobs {
+		if !f.endedBadly() {
+			continue
+		}
+		if x.i.Live == nil || strings.HasPrefix(x.i.Live.Status, "ERROR_node") {
+			x.conclude(StatePending, ReasonNoLiveStatus, fmt.Sprintf("job %d: %s; whether %s runs as it should is not known", f.Info.ID, f.Detail, x.i.Name))
+			return false
+		}
+		if why := x.disagrees(); why != "" {
+			return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, why))
+		}
+		break
+	}
+	x.settle(r, tagstore.Success, "the instance lives on good nodes only")
+	return true
+}
+
+// laterSuccess reports whether a chain that followed the failed one succeeded.
+func laterSuccess(jobs []*JobFact, failed *JobFact) bool {
+	for _, f := range jobs {
+		if f.Info.ID > failed.Info.ID && f.Step == StepReinstall && f.Outcome == OutcomeSuccess {
+			return true
+		}
+	}
+	return false
+}
+
+// disagrees says how the live status contradicts the admin state, if it does.
+func (x *decider) disagrees() string {
+	want := map[string]string{"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}[x.i.AdminState]
+	if want == "" || x.i.Live.Status != want {
+		return "its status is " + x.i.Live.Status + " while its admin state is " + x.i.AdminState
+	}
+	return ""
+}
+
+// beyondRetry says why no further step may follow the failed job, or returns
+// "" where one may (S7).
+func (x *decider) beyondRetry(last *JobFact) string {
+	switch {
+	case last.beganChain():
+		return "a reinstallation that has begun is not begun again"
+	case last.Step == "":
+		return "what the job was to do is not known"
+	case last.Step == StepReplaceDisks:
+		return "" // it never moves the primary
+	case !x.d.Need.PrimaryBroken:
+		// The step moved the primary before it failed.
+		return "the instance was moved, but not as it should"
+	}
+	return ""
+}
+
+// triesOf counts the failed jobs at the end of the list that took the step.
+// Jobs that found no room or never began are no tries (S8, C2).
+func triesOf(jobs []*JobFact, step Step) int {
+	n := 0
+	for k := len(jobs) - 1; k >= 0; k-- {
+		switch jobs[k].Outcome {
+		case OutcomeExpired, OutcomeNoRoom:
+			continue
+		case OutcomeFailed:
+			if jobs[k].Step == step {
+				n++
+				continue
+			}
+		}
+		break
+	}
+	return n
+}
+
+// lastBegun is the last job that was not merely held and let go, or nil.
+func lastBegun(jobs []*JobFact) *JobFact {
+	for k := len(jobs) - 1; k >= 0; k-- {
+		if jobs[k].Outcome != OutcomeExpired {
+			return jobs[k]
+		}
+	}
+	return nil
+}
+
+// begun lists the jobs of a repair that are worth keeping in its tag: jobs that
+// expired unreleased never did anything.
+func begun(jobs []*JobFact) []luxi.JobID {
+	var ids []luxi.JobID
+	for _, f := range jobs {
+		if f.Outcome != OutcomeExpired {
+			ids = append(ids, f.Info.ID)
+		}
+	}
+	return ids
+}
+
+func (x *decider) fail(r *tagstore.Repair, why string) bool {
+	x.settle(r, tagstore.Failure, why)
+	x.conclude(StateFailed, ReasonFailed, why)
+	return false
+}
+
+// settle ends a repair: its result is to be written, its pending tags removed.
+func (x *decider) settle(r *tagstore.Repair, o tagstore.Outcome, why string) {
+	x.d.Settled = append(x.d.Settled, Settlement{
+		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: begun(x.jobs(r.Jobs))},
+		Why:    why,
+	})
+	x.d.Remove = append(x.d.Remove, r.Tags...)
+}
+
+// fresh decides about an instance without an open repair.
+func (x *decider) fresh() {
+	d := x.d
+	need := d.Need
+	switch {
+	case need.Healthy():
+		x.conclude(StateHealthy, ReasonHealthy, "")
+	case len(need.Steps) == 0:
+		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case d.Policy.Type == tagstore.None:
+		x.conclude(StateNeedsRepair, ReasonNoPermission, "no tag permits a repair; it would take "+need.Type.String())
+	case need.Blocked == ReasonAdminOffline:
+		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case !d.Policy.Type.Permits(need.Type):
+		x.conclude(StateNeedsRepair, ReasonTooWeak, fmt.Sprintf("%s permits %s, the repair takes %s", d.Policy.Origin, d.Policy.Type, need.Type))
+		if _, told := x.records.EnopermFor(need.Type); !told {
+			d.Settled = append(d.Settled, Settlement{
+				Result: tagstore.Result{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix(), Outcome: tagstore.Enoperm},
+				Why:    d.Detail,
+			})
+		}
+	case need.Blocked != "":
+		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	default:
+		x.conclude(StatePending, ReasonReady, "next step: "+string(need.Steps[0]))
+		d.Start = &Start{
+			Step:   need.Steps[0],
+			Repair: tagstore.Pending{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix()},
+			New:    true,
+		}
+	}
+}
+
+// tidy adds the old results that go when something newer is written (T9).
+func (x *decider) tidy() {
+	added := 0
+	for _, st := range x.d.Settled {
+		if st.Result.Outcome != tagstore.Failure {
+			added++
+		}
+	}
+	if len(x.d.Settled) == 0 && (x.d.Start == nil || !x.d.Start.New) {
+		return
+	}
+	x.d.Remove = append(x.d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
+}
+
+// needsLiveToSettle reports whether settling the instance's repairs takes its
+// live status: it lives on good nodes, and some job of a repair ended badly (S6).
+func needsLiveToSettle(s *Snapshot, i *Instance) bool {
+	if !Diagnose(s, i).Healthy() {
+		return false
+	}
+	for _, r := range i.Tags.Records().Repairs {
+		for _, id := range r.Jobs {
+			if f := s.Jobs[id]; f != nil && f.endedBadly() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+package plugin
+
+import (
+	"fmt"
+	"sort"
+
+	"ganeti-autorepair/tagstore"
+)
+
+// Guard holds steps that the valves do not let pass, and puts the others in
+// the order in which they are to begin (V1 to V4). It is pure: it returns the
+// decisions that start something, in order, and marks those it holds.
+func Guard(s *Snapshot, decisions []*Decision, set Settings) []*Decision {
+	var starts []*Decision
+	for _, d := range decisions {
+		if d.Start != nil {
+			starts = append(starts, d)
+		}
+	}
+	sort.SliceStable(starts, func(a, b int) bool { return before(s, starts[a], starts[b]) })
+	crowded := unhealthyGroups(s, set.MaxUnhealthy)
+	begun := 0
+	var pass []*Decision
+	for _, d := range starts {
+		if d.Start.New {
+			if why, held := crowded[groupOf(s, d.Instance)]; held {
+				d.hold(ReasonMaxUnhealthy, why)
+				continue
+			}
+			if set.MaxNew > 0 && begun >= set.MaxNew {
+				d.hold(ReasonMaxNew, fmt.Sprintf("a pass begins at most %d repairs", set.MaxNew))
+				continue
+			}
+			begun++
+		}
+		pass = append(pass, d)
+	}
+	return pass
+}
+
+// hold takes a new repair's first step back: it has not begun, so there is no
+// tag of it either.
+func (d *Decision) hold(reason Reason, why string) {
+	d.Start = nil
+	d.State, d.Reason, d.Detail = StateNeedsRepair, reason, why
+}
+
+func groupOf(s *Snapshot, i *Instance) string {
+	if g := s.group(i); g != nil {
+		return g.UUID
+	}
+	return ""
+}
+
+// unhealthyGroups lists the groups, by UUID, in which more than the given
+// percentage of the nodes is offline or drained: that is rarely true and often
+// a mistake, and so many repairs would not help (V2).
+func unhealthyGroups(s *Snapshot, percent int) map[string]string {
+	all, bad := make(map[string]int), make(map[string]int)
+	for _, n := range s.Nodes {
+		all[n.Group]++
+		if n.condition() != nodeOK {
+			bad[n.Group]++
+		}
+	}
+	crowded := make(map[string]string)
+	for g, n := range bad {
+		if n*100 > all[g]*percent {
+			crowded[g] = fmt.Sprintf("%d of %d nodes of group %s are offline or drained, more than max_unhealthy_nodes (%d%%)", n, all[g], s.Groups[g].Name, percent)
+		}
+	}
+	return crowded
+}
+
+// urgency orders steps: least redundancy left first, then instances that are
+// down, then the rest (V4).
+func urgency(s *Snapshot, d *Decision) int {
+	i := d.Instance
+	offline := func(name string) bool { n := s.Nodes[name]; return n != nil && n.Offline }
+	down := offline(i.Primary) && i.AdminState == "up"
+	lost := 0
+	for _, name := range append([]string{i.Primary}, i.Secondaries...) {
+		if offline(name) {
+			lost++
+		}
+	}
+	// A step that makes an instance run again also wins over one that only
+	// restores its redundancy.
+	switch {
+	case i.Template == "drbd" && lost > 0 && down:
+		return 0
+	case i.Template == "drbd" && lost > 0:
+		return 1
+	case down:
+		return 2
+	}
+	return 3
+}
+
+func before(s *Snapshot, a, b *Decision) bool {
+	if ua, ub := urgency(s, a), urgency(s, b); ua != ub {
+		return ua < ub
+	}
+	// Among equals the safer step, then the name.
+	if ta, tb := stepType(a), stepType(b); ta != tb {
+		return ta < tb
+	}
+	return a.Instance.Name < b.Instance.Name
+}
+
+func stepType(d *Decision) tagstore.Type { return d.Start.Repair.Type }

@@ -1,0 +1,93 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Held submission: jobs that wait for a word, and never run without it (C1).
+//
+// One SubmitManyJobs carries a hold job, a delay on no node that runs for as
+// long as jobs may be held, and for every repair job a gate in front of it: a
+// trivial job that waits for the hold job's end. The repair job depends on its
+// gate being canceled. So
+//
+//   - canceling the gate releases the repair job;
+//   - when the hold job ends, the remaining gates run, and the repair jobs
+//     behind them end as "error" without having begun.
+//
+// What is written between submission and release, the pending tag that names
+// the job, is therefore in the configuration before the job touches anything;
+// and whatever dies in between, an unreleased job expires by itself.
+
+// heldJob is a repair job and the gate that holds it.
+type heldJob struct {
+	Gate, Job luxi.JobID
+}
+
+// submitHeld submits jobs held for the given time. errs has an entry for every
+// job; those with an error will never run. The returned error means that none
+// can be released; if the call's outcome is unknown they expire.
+func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (holdJob luxi.JobID, held []heldJob, errs []error, err error) {
+	delay := func(seconds float64, m mark, depends []luxi.Depend) []luxi.OpCode {
+		return []luxi.OpCode{&luxi.TestDelay{
+			Common:   luxi.Common{Reason: trail(m, 0, p.Now()), Depends: depends, Priority: -10},
+			Duration: seconds,
+			// With on_master the job would hold the master's node lock
+			// (lib/cmdlib/test.py).
+			OnMaster: false,
+		}}
+	}
+	all := [][]luxi.OpCode{delay(hold.Seconds(), mark{Kind: markHold}, nil)}
+	for k, ops := range jobs {
+		gate := marks[k]
+		gate.Kind = markGate
+		// Distances count back from the job itself.
+		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: luxi.JobID(-(2*k + 1))}}))
+		ops[0].Header().Depends = []luxi.Depend{{Job: -1, On: []luxi.JobStatus{luxi.JobCanceled}}}
+		all = append(all, ops)
+	}
+	submitted, err := p.Client.SubmitManyJobs(ctx, all)
+	if err != nil {
+		return 0, nil, nil, fmt.Errorf("submitting repair jobs: %w", err)
+	}
+	held, errs = make([]heldJob, len(jobs)), make([]error, len(jobs))
+	for k := range jobs {
+		gate, job := submitted[2*k+1], submitted[2*k+2]
+		held[k] = heldJob{Gate: gate.ID, Job: job.ID}
+		switch {
+		case submitted[0].Err != nil:
+			// Without it the gate has nothing to wait for, runs, and the job expires.
+			errs[k] = submitted[0].Err
+		case gate.Err != nil:
+			errs[k] = gate.Err
+		case job.Err != nil:
+			errs[k] = job.Err
+		}
+	}
+	return submitted[0].ID, held, errs, nil
+}
+
+// release lets a held job go, by canceling its gate.
+func (p *Pass) release(ctx context.Context, h heldJob) error {
+	ok, text, err := p.Client.CancelJob(ctx, h.Gate, false)
+	if err != nil {
+		return fmt.Errorf("releasing job %d: %w", h.Job, err)
+	}
+	if !ok {
+		return fmt.Errorf("releasing job %d: %s", h.Job, text)
+	}
+	return nil
+}
+
+// expire ends a hold job, so that everything it still holds expires at once
+// instead of later.
+func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
+	if _, _, err := p.Client.CancelJob(ctx, hold, true); err != nil {
+		return fmt.Errorf("ending hold job %d: %w", hold, err)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package plugin
+
+import (
+	"strings"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Outcome is what came of a repair job, as far as the repair is concerned.
+type Outcome string
+
+// The outcomes of jobs.
+const (
+	OutcomeUnfinished Outcome = "unfinished"
+	OutcomeSuccess    Outcome = "success"
+	OutcomeFailed     Outcome = "failed"
+	OutcomeNoRoom     Outcome = "no-room"  // not enough resources, or nobody could tell (S8); nothing was changed
+	OutcomeCanceled   Outcome = "canceled" // by a person, or rejected by a job filter
+	OutcomeExpired    Outcome = "expired"  // held and never released: it never began (C2)
+	OutcomeUnknown    Outcome = "unknown"  // purged, or never existed (S7)
+)
+
+// NewJobFact reads a job of a repair.
+func NewJobFact(info luxi.JobInfo) *JobFact {
+	f := &JobFact{Info: info, Step: stepOf(info)}
+	f.Outcome, f.Detail = outcomeOf(info)
+	return f
+}
+
+// stepOf tells the step from a job's opcodes, so that jobs submitted by other
+// programs count as what they are (T11).
+func stepOf(info luxi.JobInfo) Step {
+	for _, op := range info.Ops {
+		switch op.ID {
+		case "OP_INSTANCE_REPLACE_DISKS":
+			return StepReplaceDisks
+		case "OP_INSTANCE_MIGRATE":
+			return StepMigrate
+		case "OP_INSTANCE_FAILOVER":
+			return StepFailover
+		case "OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_REINSTALL":
+			return StepReinstall
+		}
+	}
+	return ""
+}
+
+// outcomeOf classifies a job, with the deciding error in Ganeti's words.
+func outcomeOf(info luxi.JobInfo) (Outcome, string) {
+	if !info.Known {
+		return OutcomeUnknown, "the job is no longer known"
+	}
+	switch info.Status {
+	case luxi.JobSuccess:
+		return OutcomeSuccess, ""
+	case luxi.JobCanceled:
+		return OutcomeCanceled, "the job was canceled"
+	case luxi.JobError:
+	default:
+		if !info.Status.Final() {
+			return OutcomeUnfinished, ""
+		}
+		return OutcomeUnknown, "the job has the unknown status " + string(info.Status)
+	}
+	for _, op := range info.Ops {
+		if op.Status == luxi.JobSuccess {
+			continue
+		}
+		e := op.Result.Err
+		if e == nil {
+			return OutcomeFailed, "opcode " + op.ID + " ended without an error text"
+		}
+		switch {
+		case info.Started.IsZero() && neverBegan(e.Message):
+			return OutcomeExpired, e.Message
+		case noRoom(e):
+			return OutcomeNoRoom, e.Message
+		}
+		return OutcomeFailed, e.Message
+	}
+	return OutcomeFailed, "the job failed without a failed opcode"
+}
+
+// neverBegan recognizes a job whose dependency ended otherwise than required:
+// the held job was not released (src/Ganeti/JQueue.hs, JQScheduler.hs).
+func neverBegan(message string) bool {
+	return strings.HasPrefix(message, "Dependency ")
+}
+
+// noRoom recognizes the errors that say that resources are short, or that the
+// question could not be answered. All of them are raised before anything is
+// changed.
+func noRoom(e *luxi.Error) bool {
+	switch e.Code {
+	case luxi.ECodeNoRes, luxi.ECodeTempNoRes:
+		return true
+	}
+	for _, part := range []string{
+		"Can't use drained node",                      // lib/cmdlib/instance_utils.py CheckNodeNotDrained
+		"Can't get data for node",                     // lib/masterd/iallocator.py: a node does not answer
+		"Can't get node instance info from node",      // the same
+		"Failure while running the iallocator script", // the same
+		"Can't parse iallocator results",              // the same
+	} {
+		if strings.Contains(e.Message, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// endedBadly reports whether the job may have ended halfway.
+func (f *JobFact) endedBadly() bool {
+	return f.Outcome == OutcomeFailed || f.Outcome == OutcomeCanceled
+}
+
+// beganChain reports whether a reinstall chain that did not succeed may have
+// changed anything: its first opcode succeeded, or failed later than in its
+// checks.
+func (f *JobFact) beganChain() bool {
+	if f.Step != StepReinstall || !f.endedBadly() || len(f.Info.Ops) == 0 {
+		return false
+	}
+	first := f.Info.Ops[0]
+	switch first.Status {
+	case luxi.JobSuccess:
+		return true
+	case luxi.JobError:
+		return first.Result.Err == nil || first.Result.Err.Class != "OpPrereqError"
+	}
+	return false
+}

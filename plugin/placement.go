@@ -1,0 +1,145 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Room is what a node has to give, asked of the node itself.
+type Room struct {
+	Node      string
+	Group     string // UUID
+	Memory    int64  // free memory in MiB
+	Disk      int64  // free disk in MiB
+	DiskKnown bool   // Ganeti reports no free disk for some kinds of storage
+}
+
+// Demand is what an instance takes on each of its nodes.
+type Demand struct {
+	Memory int64 // in MiB, be/maxmem
+	Disk   int64 // in MiB, disk_usage
+}
+
+// Placer chooses nodes where Ganeti's allocator must not or cannot: for the
+// reinstall chain, because RECREATE_DISKS lets the allocator pick another node
+// group and then dies after changing the configuration, and because hail
+// refuses for ever where the group is not N+1 redundant (P10); and on clusters
+// without a default allocator.
+type Placer struct {
+	rooms   map[string][]Room // by group
+	demands map[string]Demand // by instance UUID
+}
+
+// ReadPlacer asks the usable nodes of the groups concerned for their free
+// memory and disk, and the configuration for what the instances take.
+func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*Instance) (*Placer, error) {
+	p := &Placer{rooms: map[string][]Room{}, demands: map[string]Demand{}}
+	groups := make(map[string]bool)
+	var uuids []string
+	for _, i := range instances {
+		uuids = append(uuids, i.UUID)
+		if g := s.group(i); g != nil {
+			groups[g.UUID] = true
+		}
+	}
+	if len(uuids) == 0 {
+		return p, nil
+	}
+	t, err := c.Query(ctx, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
+	if err != nil {
+		return nil, fmt.Errorf("reading what instances take: %w", err)
+	}
+	for row := range t.Rows {
+		var uuid string
+		var memory, disk luxi.Value[int64]
+		if err := t.Scan(row, &uuid, &memory, &disk); err != nil {
+			return nil, fmt.Errorf("reading what instances take: %w", err)
+		}
+		mem, okMem := memory.Get()
+		size, okDisk := disk.Get()
+		if okMem && okDisk {
+			p.demands[uuid] = Demand{Memory: mem, Disk: size}
+		}
+	}
+	var nodes []string
+	for _, n := range s.Nodes {
+		if n.Usable() && groups[n.Group] {
+			nodes = append(nodes, n.UUID)
+		}
+	}
+	if len(nodes) == 0 {
+		return p, nil
+	}
+	sort.Strings(nodes)
+	t, err = c.Query(ctx, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
+	if err != nil {
+		return nil, fmt.Errorf("reading what nodes have free: %w", err)
+	}
+	for row := range t.Rows {
+		var name string
+		var memory, disk luxi.Value[int64]
+		if err := t.Scan(row, &name, &memory, &disk); err != nil {
+			return nil, fmt.Errorf("reading what nodes have free: %w", err)
+		}
+		free, ok := memory.Get()
+		n := s.Nodes[name]
+		if !ok || n == nil {
+			continue // the node does not answer
+		}
+		room := Room{Node: name, Group: n.Group, Memory: free}
+		room.Disk, room.DiskKnown = disk.Get()
+		p.rooms[n.Group] = append(p.rooms[n.Group], room)
+	}
+	return p, nil
+}
+
+// Place chooses count nodes for the instance in the group of its primary node,
+// the one with most free memory first, and takes the room there, so that the
+// next instance does not count on it too. It returns why it cannot otherwise.
+func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]string, string) {
+	demand, ok := p.demands[i.UUID]
+	if !ok {
+		return nil, "what it takes is not known"
+	}
+	g := s.group(i)
+	if g == nil {
+		return nil, "its node group is not known"
+	}
+	rooms := p.rooms[g.UUID]
+	sort.Slice(rooms, func(a, b int) bool {
+		if rooms[a].Memory != rooms[b].Memory {
+			return rooms[a].Memory > rooms[b].Memory
+		}
+		return rooms[a].Node < rooms[b].Node
+	})
+	own := map[string]bool{i.Primary: true}
+	for _, name := range i.Secondaries {
+		own[name] = true
+	}
+	var chosen []int
+	for k, r := range rooms {
+		if own[r.Node] || r.Memory < demand.Memory || (withDisk && r.DiskKnown && r.Disk < demand.Disk) {
+			continue
+		}
+		if chosen = append(chosen, k); len(chosen) == count {
+			break
+		}
+	}
+	if len(chosen) < count {
+		return nil, fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory and %d MiB of disk free", g.Name, len(chosen), count, demand.Memory, demand.Disk)
+	}
+	var nodes []string
+	for n, k := range chosen {
+		nodes = append(nodes, rooms[k].Node)
+		if n == 0 {
+			rooms[k].Memory -= demand.Memory
+		}
+		if withDisk {
+			rooms[k].Disk -= demand.Disk
+		}
+	}
+	return nodes, ""
+}

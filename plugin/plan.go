@@ -1,0 +1,106 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Plan is what a pass would do: for every instance a decision, and for the
+// steps that begin now the place they go to.
+type Plan struct {
+	Snapshot  *Snapshot
+	Decisions []*Decision // by instance name
+	Steps     []*Planned  // in the order in which they begin
+}
+
+// Planned is a step with everything its job needs.
+type Planned struct {
+	Decision *Decision
+	Place    place
+	NoRoom   string // why there is no place for it; empty if there is one
+}
+
+// NewPlan decides about every instance of the snapshot. It changes nothing; for
+// steps whose nodes are chosen here it asks those nodes for their free room.
+func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, newID NewID) (*Plan, error) {
+	p := &Plan{Snapshot: s}
+	for _, i := range s.Instances {
+		p.Decisions = append(p.Decisions, Decide(s, i, set, newID))
+	}
+	starts := Guard(s, p.Decisions, set)
+	var ask []*Instance
+	for _, d := range starts {
+		if nodesWanted(s, d, set) > 0 {
+			ask = append(ask, d.Instance)
+		}
+	}
+	placer, err := ReadPlacer(ctx, c, s, ask)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range starts {
+		step := &Planned{Decision: d}
+		if count := nodesWanted(s, d, set); count > 0 {
+			step.Place.Nodes, step.NoRoom = placer.Place(s, d.Instance, count, ownDisks(d))
+		} else if !(d.Instance.Template == "drbd" && d.Start.Step != StepReplaceDisks) {
+			step.Place.IAllocator = allocator(s, set)
+		}
+		if step.NoRoom != "" {
+			d.Reason, d.Detail = ReasonNoRoom, step.NoRoom
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	return p, nil
+}
+
+// allocator is the one to name in opcodes: "." stands for the cluster's
+// default; "" if there is none.
+func allocator(s *Snapshot, set Settings) string {
+	switch {
+	case set.IAllocator != "":
+		return set.IAllocator
+	case s.Cluster.IAllocator != "":
+		return "."
+	}
+	return ""
+}
+
+// nodesWanted is the number of nodes to choose here, 0 if the allocator or the
+// secondary node settles that.
+func nodesWanted(s *Snapshot, d *Decision, set Settings) int {
+	switch {
+	case d.Start.Step == StepReinstall:
+		return 1 + len(d.Instance.Secondaries)
+	case allocator(s, set) != "":
+		return 0
+	case d.Instance.Template == "drbd" && d.Start.Step != StepReplaceDisks:
+		return 0
+	}
+	return 1
+}
+
+// ownDisks reports whether the step needs disk space on the chosen nodes.
+func ownDisks(d *Decision) bool {
+	return d.Start.Step == StepReinstall || d.Start.Step == StepReplaceDisks
+}
+
+// OpCodes returns the opcodes of the step's job.
+func (st *Planned) OpCodes(set Settings, p *Pass) []luxi.OpCode {
+	d := st.Decision
+	m := mark{Kind: markRepair, ID: d.Start.Repair.ID, Step: d.Start.Step}
+	return opcodes(d.Start.Step, d.Instance, st.Place, m, set.MaxRunning, p.Now())
+}
+
+// usable says why a place chosen here is no longer fit, or "" (P11).
+func (st *Planned) unfit(s *Snapshot) string {
+	g := groupOf(s, st.Decision.Instance)
+	for _, name := range st.Place.Nodes {
+		n := s.Nodes[name]
+		if n == nil || !n.Usable() || n.Group != g {
+			return fmt.Sprintf("node %s is no longer fit to take it", name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,58 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+)
+
+// ErrNotMaster says that this node is not the master: nothing is done here.
+var ErrNotMaster = errors.New("this node is not the master")
+
+// ErrQueueDrained says that the job queue accepts no jobs.
+var ErrQueueDrained = errors.New("the job queue is drained: gnt-cluster queue undrain")
+
+// PausedError says that the watcher is paused, and with it auto-repair.
+type PausedError struct{ Until time.Time }
+
+func (e *PausedError) Error() string {
+	return "the watcher is paused until " + e.Until.Format("2006-01-02 15:04:05 MST") + ": gnt-cluster watcher continue"
+}
+
+// Preflight asks luxid whether a pass may act: on the master only, not while
+// the watcher is paused (unless ignored), not while no jobs are accepted (W1).
+func Preflight(ctx context.Context, c *luxi.Client, hostname string, now time.Time, ignorePause bool) error {
+	v, err := c.QueryConfigValues(ctx)
+	if err != nil {
+		return fmt.Errorf("asking for the master: %w", err)
+	}
+	switch {
+	case !SameNode(hostname, v.MasterNode):
+		return fmt.Errorf("%w: the master is %s, this is %s", ErrNotMaster, v.MasterNode, hostname)
+	case !ignorePause && v.WatcherPause.After(now):
+		return &PausedError{Until: v.WatcherPause}
+	case v.Drained:
+		return ErrQueueDrained
+	}
+	return nil
+}
+
+// SameNode reports whether a host's name is that of a node. Nodes are known by
+// their full names; a host may know itself by the first label alone.
+func SameNode(hostname, node string) bool {
+	if hostname == "" || node == "" {
+		return false
+	}
+	if strings.EqualFold(hostname, node) {
+		return true
+	}
+	label := node
+	if dot := strings.IndexByte(node, '.'); dot > 0 {
+		label = node[:dot]
+	}
+	return !strings.Contains(hostname, ".") && strings.EqualFold(hostname, label)
+}

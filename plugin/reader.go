@@ -1,0 +1,292 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// ErrImplausible is an answer that cannot be right: nothing may be concluded
+// from it, and nothing done (C5).
+var ErrImplausible = errors.New("implausible answer")
+
+// Reader reads snapshots.
+type Reader struct {
+	Client *luxi.Client
+	Now    func() time.Time
+	// Full reads the place of every instance even where all nodes are fine.
+	Full bool
+}
+
+// Read reads a snapshot of the whole cluster. What it asks for grows with what
+// is broken: where all nodes are fine only the instances with open repairs are
+// looked at closely. The running jobs are those of the given list.
+func (r *Reader) Read(ctx context.Context) (*Snapshot, error) { return r.read(ctx, nil) }
+
+// ReadOnly reads a snapshot that holds only the instances with the given UUIDs.
+// Those that no longer exist are missing from it.
+func (r *Reader) ReadOnly(ctx context.Context, uuids []string) (*Snapshot, error) {
+	if len(uuids) == 0 {
+		return nil, fmt.Errorf("%w: no instance to read", ErrImplausible)
+	}
+	return r.read(ctx, uuids)
+}
+
+func (r *Reader) read(ctx context.Context, uuids []string) (*Snapshot, error) {
+	s := &Snapshot{Time: r.Now(), Groups: map[string]*Group{}, Nodes: map[string]*Node{}, Jobs: map[luxi.JobID]*JobFact{}}
+	var err error
+	// Jobs first: one that ends after this was read has left its mark on the
+	// configuration read later, so nothing is missed in between.
+	if s.Running, err = r.Client.ListJobs(ctx, luxi.UnfinishedJobs(), false); err != nil {
+		return nil, fmt.Errorf("reading the job queue: %w", err)
+	}
+	if err := r.readCluster(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readGroups(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readNodes(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readInstances(ctx, s, uuids); err != nil {
+		return nil, err
+	}
+	if err := r.readJobs(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readLive(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
+	info, err := r.Client.QueryClusterInfo(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the cluster: %w", err)
+	}
+	s.Cluster = Cluster{
+		Name: info.Name, UUID: info.UUID, Master: info.Master,
+		Tags:       tagstore.Parse(luxi.TagCluster, info.Tags),
+		IAllocator: info.DefaultIAllocator,
+	}
+	return nil
+}
+
+func (r *Reader) readGroups(ctx context.Context, s *Snapshot) error {
+	t, err := r.Client.Query(ctx, luxi.ResGroup, []string{"uuid", "name", "tags"}, nil)
+	if err != nil {
+		return fmt.Errorf("reading node groups: %w", err)
+	}
+	for row := range t.Rows {
+		g := &Group{}
+		var tags []string
+		if err := t.Scan(row, &g.UUID, &g.Name, &tags); err != nil {
+			return fmt.Errorf("reading node groups: %w", err)
+		}
+		g.Tags = tagstore.Parse(luxi.TagGroup, tags)
+		s.Groups[g.UUID] = g
+	}
+	if len(s.Groups) == 0 {
+		return fmt.Errorf("%w: the cluster has no node groups", ErrImplausible)
+	}
+	return nil
+}
+
+func (r *Reader) readNodes(ctx context.Context, s *Snapshot) error {
+	t, err := r.Client.Query(ctx, luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}, nil)
+	if err != nil {
+		return fmt.Errorf("reading nodes: %w", err)
+	}
+	for row := range t.Rows {
+		n := &Node{}
+		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &n.Offline, &n.Drained, &n.VMCapable); err != nil {
+			return fmt.Errorf("reading nodes: %w", err)
+		}
+		if s.Groups[n.Group] == nil {
+			return fmt.Errorf("%w: node %s is in group %s, which is not a node group of the cluster", ErrImplausible, n.Name, n.Group)
+		}
+		s.Nodes[n.Name] = n
+	}
+	master := s.Nodes[s.Cluster.Master]
+	switch {
+	case len(s.Nodes) == 0:
+		return fmt.Errorf("%w: the cluster has no nodes", ErrImplausible)
+	case master == nil:
+		return fmt.Errorf("%w: the master node %s is not among the nodes", ErrImplausible, s.Cluster.Master)
+	case master.Offline || master.Drained:
+		// Ganeti never lets that happen (lib/cmdlib/node.py).
+		return fmt.Errorf("%w: the master node %s is said to be offline or drained", ErrImplausible, master.Name)
+	}
+	return nil
+}
+
+var placeFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
+
+func (r *Reader) readInstances(ctx context.Context, s *Snapshot, uuids []string) error {
+	if uuids == nil && !r.Full && s.brokenNodes() == 0 {
+		return r.readQuiet(ctx, s)
+	}
+	list, err := r.queryPlaces(ctx, uuids)
+	if err != nil {
+		return err
+	}
+	s.Instances = list
+	if uuids == nil && len(list) == 0 {
+		return r.checkEmpty(ctx)
+	}
+	return nil
+}
+
+// readQuiet reads the instances of a cluster whose nodes are all fine: their
+// tags, and the place of those with open repairs.
+func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
+	t, err := r.Client.Query(ctx, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
+	if err != nil {
+		return fmt.Errorf("reading instances: %w", err)
+	}
+	var open []string
+	for row := range t.Rows {
+		i := &Instance{}
+		var tags []string
+		if err := t.Scan(row, &i.UUID, &i.Name, &tags); err != nil {
+			return fmt.Errorf("reading instances: %w", err)
+		}
+		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
+		if len(i.Tags.Pendings) > 0 {
+			open = append(open, i.UUID)
+			continue
+		}
+		s.Instances = append(s.Instances, i)
+	}
+	if len(t.Rows) == 0 {
+		return r.checkEmpty(ctx)
+	}
+	if len(open) > 0 {
+		list, err := r.queryPlaces(ctx, open)
+		if err != nil {
+			return err
+		}
+		s.Instances = append(s.Instances, list...)
+	}
+	sortInstances(s.Instances)
+	return nil
+}
+
+// queryPlaces reads instances with their places: those with the given UUIDs,
+// or all of them if the list is nil.
+func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*Instance, error) {
+	var filter luxi.Filter
+	if uuids != nil {
+		filter = luxi.AnyOf("uuid", uuids...)
+	}
+	t, err := r.Client.Query(ctx, luxi.ResInstance, placeFields, filter)
+	if err != nil {
+		return nil, fmt.Errorf("reading instances: %w", err)
+	}
+	var list []*Instance
+	seen := make(map[string]bool)
+	for row := range t.Rows {
+		i := &Instance{PlaceKnown: true}
+		var tags []string
+		var primary, template luxi.Value[string]
+		var secondaries luxi.Value[[]string]
+		var forthcoming luxi.Value[bool]
+		if err := t.Scan(row, &i.UUID, &i.Name, &tags, &primary, &secondaries, &template, &i.AdminState, &forthcoming); err != nil {
+			return nil, fmt.Errorf("reading instances: %w", err)
+		}
+		if seen[i.UUID] {
+			return nil, fmt.Errorf("%w: two instances have the UUID %s", ErrImplausible, i.UUID)
+		}
+		seen[i.UUID] = true
+		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
+		i.Primary, i.Secondaries, i.Template, i.Forthcoming = primary.V, secondaries.V, template.V, forthcoming.V
+		list = append(list, i)
+	}
+	sortInstances(list)
+	return list, nil
+}
+
+// checkEmpty asks the nodes whether a cluster that shows no instance really
+// has none.
+func (r *Reader) checkEmpty(ctx context.Context) error {
+	t, err := r.Client.Query(ctx, luxi.ResNode, []string{"name", "pinst_cnt"}, nil)
+	if err != nil {
+		return fmt.Errorf("reading nodes: %w", err)
+	}
+	for row := range t.Rows {
+		var name string
+		var count int64
+		if err := t.Scan(row, &name, &count); err != nil {
+			return fmt.Errorf("reading nodes: %w", err)
+		}
+		if count > 0 {
+			return fmt.Errorf("%w: no instances, but node %s has %d", ErrImplausible, name, count)
+		}
+	}
+	return nil
+}
+
+// readJobs looks up the jobs that open repairs name.
+func (r *Reader) readJobs(ctx context.Context, s *Snapshot) error {
+	var ids []luxi.JobID
+	asked := make(map[luxi.JobID]bool)
+	for _, i := range s.Instances {
+		for _, repair := range i.Tags.Records().Repairs {
+			for _, id := range repair.Jobs {
+				if !asked[id] {
+					asked[id] = true
+					ids = append(ids, id)
+				}
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	infos, err := r.Client.QueryJobs(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("looking up jobs: %w", err)
+	}
+	for _, info := range infos {
+		s.Jobs[info.ID] = NewJobFact(info)
+	}
+	return nil
+}
+
+// readLive asks the primary nodes about the instances whose live status
+// matters, and about no others. No answer is no reason to stop: such an
+// instance is held on its own (C5).
+func (r *Reader) readLive(ctx context.Context, s *Snapshot) error {
+	want := make(map[string]*Instance)
+	var uuids []string
+	for _, i := range s.Instances {
+		if i.PlaceKnown && (needsLive(s, i) || needsLiveToSettle(s, i)) {
+			want[i.UUID] = i
+			uuids = append(uuids, i.UUID)
+		}
+	}
+	if len(uuids) == 0 {
+		return nil
+	}
+	t, err := r.Client.Query(ctx, luxi.ResInstance, []string{"uuid", "status"}, luxi.AnyOf("uuid", uuids...))
+	if err != nil {
+		return fmt.Errorf("reading the live status of instances: %w", err)
+	}
+	for row := range t.Rows {
+		var uuid string
+		var status luxi.Value[string]
+		if err := t.Scan(row, &uuid, &status); err != nil {
+			return fmt.Errorf("reading the live status of instances: %w", err)
+		}
+		if v, ok := status.Get(); ok && want[uuid] != nil {
+			want[uuid].Live = &Live{Status: v}
+		}
+	}
+	return nil
+}

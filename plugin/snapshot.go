@@ -1,0 +1,132 @@
+package plugin
+
+import (
+	"sort"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// Snapshot is what a pass knows of the cluster: read once, never changed.
+type Snapshot struct {
+	Time      time.Time // when reading began
+	Cluster   Cluster
+	Groups    map[string]*Group       // by UUID
+	Nodes     map[string]*Node        // by name
+	Instances []*Instance             // by name
+	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
+	Running   []luxi.JobInfo          // every unfinished job of the queue
+}
+
+// Cluster is what is needed of the cluster itself.
+type Cluster struct {
+	Name, UUID, Master string
+	Tags               tagstore.Tags
+	IAllocator         string // the default allocator; may be empty
+}
+
+// Group is a node group.
+type Group struct {
+	UUID, Name string
+	Tags       tagstore.Tags
+}
+
+// Node is a node with the flags that matter here.
+type Node struct {
+	Name, UUID, Group string // Group is a UUID
+	Offline, Drained  bool
+	VMCapable         bool
+}
+
+// Usable reports whether new instances may be placed on the node (P11).
+func (n *Node) Usable() bool { return !n.Offline && !n.Drained && n.VMCapable }
+
+// Instance is an instance with its place. Place is only Known where it was
+// read: on a cluster whose nodes are all fine it is not.
+type Instance struct {
+	UUID, Name  string
+	Tags        tagstore.Tags
+	PlaceKnown  bool
+	Primary     string   // node name; empty if the configuration has none
+	Secondaries []string // node names
+	Template    string   // disk template as Ganeti computes it: "drbd", "mixed", ...
+	AdminState  string   // "up", "down" or "offline"
+	Forthcoming bool     // a reservation, not an instance yet
+	Live        *Live    // nil unless it was asked for
+}
+
+// Live is what the instance's primary node says.
+type Live struct {
+	Status string // lib/_constants.py INSTST_*: "running", "ADMIN_down", "ERROR_down", ...
+}
+
+// JobFact is a job that an open repair names, with what came of it.
+type JobFact struct {
+	Info    luxi.JobInfo
+	Outcome Outcome
+	Step    Step   // the step it was to take, read from its opcodes; empty if unknown
+	Detail  string // the error that ended it, in Ganeti's words
+}
+
+// brokenNodes is the number of nodes that are offline or drained.
+func (s *Snapshot) brokenNodes() int {
+	n := 0
+	for _, node := range s.Nodes {
+		if node.Offline || node.Drained {
+			n++
+		}
+	}
+	return n
+}
+
+// group returns the node group of the instance's primary node, or nil.
+func (s *Snapshot) group(i *Instance) *Group {
+	if n := s.Nodes[i.Primary]; n != nil {
+		return s.Groups[n.Group]
+	}
+	return nil
+}
+
+// policy resolves the instance's policy at the time of the snapshot.
+func (s *Snapshot) policy(i *Instance) tagstore.Policy {
+	objects := []tagstore.Object{{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}}
+	if g := s.group(i); g != nil {
+		objects = append(objects, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
+	objects = append(objects, tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags})
+	return tagstore.EffectivePolicy(s.Time.Unix(), objects...)
+}
+
+// busyJob returns an unfinished job, other than the given ones, that names the
+// instance: whoever submitted it, what is true now may not be when it ends.
+func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInfo, bool) {
+	for _, job := range s.Running {
+		if except[job.ID] {
+			continue
+		}
+		for _, op := range job.Ops {
+			if op.Param("instance_name") == i.Name || op.Param("instance_uuid") == i.UUID {
+				return job, true
+			}
+			if (op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL") && op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == i.Name {
+				return job, true
+			}
+		}
+	}
+	return luxi.JobInfo{}, false
+}
+
+// instance returns the instance with the UUID, or nil.
+func (s *Snapshot) instance(uuid string) *Instance {
+	for _, i := range s.Instances {
+		if i.UUID == uuid {
+			return i
+		}
+	}
+	return nil
+}
+
+func sortInstances(list []*Instance) {
+	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+}

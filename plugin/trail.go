@@ -1,0 +1,100 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Source names the program in the reason trail of every job it submits. The
+// text behind it says for what; both are stable, so that administrators can
+// match them with gnt-filter and gnt-job list (P13):
+//
+//	repair ID STEP    a repair job
+//	probe ID STEP     a dry run that tests for room
+//	tags ID           a change of an instance's tags
+//	tags suspend      the removal of suspend tags whose time has passed
+//	hold              the job that bounds how long repair jobs are held
+//	gate ID STEP      the job whose cancellation releases a repair job
+const Source = "ganeti-autorepair"
+
+// kinds of jobs in the reason trail.
+const (
+	markRepair = "repair"
+	markProbe  = "probe"
+	markTags   = "tags"
+	markHold   = "hold"
+	markGate   = "gate"
+)
+
+// mark is what the reason trail says of one of our jobs.
+type mark struct {
+	Kind string
+	ID   string // of the repair
+	Step Step
+}
+
+func (m mark) text() string {
+	return strings.TrimSpace(m.Kind + " " + m.ID + " " + string(m.Step))
+}
+
+// trail is the reason trail of an opcode. Repair jobs carry a further entry
+// that has the scheduler run at most limit of them at a time
+// (src/Ganeti/JQScheduler/ReasonRateLimiting.hs).
+func trail(m mark, limit int, now time.Time) []luxi.ReasonEntry {
+	t := []luxi.ReasonEntry{{Source: Source, Text: m.text(), Time: now}}
+	if m.Kind == markRepair && limit > 0 {
+		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit, Source), Time: now})
+	}
+	return t
+}
+
+// markOf reads the mark of a job, if it is one of ours.
+func markOf(job luxi.JobInfo) (mark, bool) {
+	for _, op := range job.Ops {
+		for _, r := range op.Reason {
+			if r.Source != Source {
+				continue
+			}
+			words := strings.Fields(r.Text)
+			if len(words) == 0 {
+				continue
+			}
+			switch words[0] {
+			case markRepair, markProbe, markTags, markHold, markGate:
+			default:
+				continue
+			}
+			m := mark{Kind: words[0]}
+			if len(words) > 1 {
+				m.ID = words[1]
+			}
+			if len(words) > 2 {
+				m.Step = Step(words[2])
+			}
+			return m, true
+		}
+	}
+	return mark{}, false
+}
+
+// dependencies lists the jobs that a job waits for.
+func dependencies(job luxi.JobInfo) []luxi.JobID {
+	var ids []luxi.JobID
+	for _, op := range job.Ops {
+		var depends [][]json.RawMessage
+		if json.Unmarshal(op.Params["depends"], &depends) != nil {
+			continue
+		}
+		for _, d := range depends {
+			var id luxi.JobID
+			if len(d) > 0 && json.Unmarshal(d[0], &id) == nil {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}

@@ -1,0 +1,224 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// View is what is thought of one instance, in the form users and scripts see.
+type View struct {
+	Instance string      `json:"instance"`
+	UUID     string      `json:"uuid"`
+	State    State       `json:"state"`
+	Reason   Reason      `json:"reason"`
+	Detail   string      `json:"detail,omitempty"`
+	Primary  string      `json:"primary_node,omitempty"`
+	Second   []string    `json:"secondary_nodes,omitempty"`
+	Template string      `json:"disk_template,omitempty"`
+	Policy   PolicyView  `json:"policy"`
+	Need     *NeedView   `json:"need,omitempty"`
+	Repair   *RepairView `json:"repair,omitempty"`
+	Next     string      `json:"next_step,omitempty"` // the step that a pass would submit now
+	Bad      []BadTag    `json:"unreadable_tags,omitempty"`
+	Failures []string    `json:"failures,omitempty"` // failure results a person has to look at
+}
+
+// PolicyView is the policy in force and where it comes from.
+type PolicyView struct {
+	Type      string `json:"type"` // "none" if nothing is permitted
+	Suspended bool   `json:"suspended,omitempty"`
+	Until     int64  `json:"suspended_until,omitempty"` // Unix time in seconds
+	Origin    string `json:"origin,omitempty"`
+	Tag       string `json:"tag,omitempty"`
+}
+
+// NeedView is the repair that an instance needs.
+type NeedView struct {
+	Row   string   `json:"row"`
+	Type  string   `json:"type"`
+	Steps []string `json:"steps"`
+}
+
+// RepairView is an open repair.
+type RepairView struct {
+	ID      string    `json:"id"`
+	Type    string    `json:"type"`
+	Since   int64     `json:"since"` // Unix time in seconds
+	Jobs    []JobView `json:"jobs"`
+	Waiting int       `json:"more_waiting,omitempty"` // further open repairs behind it
+}
+
+// JobView is a job of an open repair.
+type JobView struct {
+	ID      int64  `json:"id"`
+	Step    string `json:"step,omitempty"`
+	Status  string `json:"status"`
+	Outcome string `json:"outcome"`
+	Error   string `json:"error,omitempty"`
+}
+
+// BadTag is a tag that cannot be read.
+type BadTag struct {
+	Object string `json:"object"`
+	Tag    string `json:"tag"`
+	Why    string `json:"why"`
+}
+
+// Plain reports whether there is nothing to tell about the instance.
+func (v View) Plain() bool {
+	return v.State == StateHealthy && v.Reason == ReasonHealthy && len(v.Bad) == 0
+}
+
+// Views tells what the plan thinks of every instance, by name.
+func (p *Plan) Views() []View {
+	list := make([]View, 0, len(p.Decisions))
+	for _, d := range p.Decisions {
+		list = append(list, p.view(d))
+	}
+	return list
+}
+
+func (p *Plan) view(d *Decision) View {
+	i := d.Instance
+	v := View{
+		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,
+		Primary: i.Primary, Second: i.Secondaries, Template: i.Template,
+		Policy: PolicyView{Type: d.Policy.Type.String(), Suspended: d.Policy.Suspended, Until: d.Policy.Until, Origin: d.Policy.Origin, Tag: d.Policy.Tag},
+		Bad:    badTags(tagstore.Object{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}),
+	}
+	if len(d.Need.Steps) > 0 {
+		n := &NeedView{Row: d.Need.Row, Type: d.Need.Type.String()}
+		for _, step := range d.Need.Steps {
+			n.Steps = append(n.Steps, string(step))
+		}
+		v.Need = n
+	}
+	if d.Repair != nil {
+		r := &RepairView{ID: d.Repair.ID, Type: d.Repair.Type.String(), Since: d.Repair.Time, Waiting: d.Waiting, Jobs: []JobView{}}
+		for _, id := range d.Repair.Jobs {
+			j := JobView{ID: int64(id), Status: "unknown", Outcome: string(OutcomeUnknown)}
+			if f := p.Snapshot.Jobs[id]; f != nil {
+				j.Step, j.Outcome, j.Error = string(f.Step), string(f.Outcome), f.Detail
+				if f.Info.Known {
+					j.Status = string(f.Info.Status)
+				}
+			}
+			r.Jobs = append(r.Jobs, j)
+		}
+		v.Repair = r
+	}
+	if d.Start != nil {
+		v.Next = string(d.Start.Step)
+	}
+	for _, f := range i.Tags.Records().Failures {
+		v.Failures = append(v.Failures, f.Tag)
+	}
+	return v
+}
+
+// BadTags lists the unreadable tags of the cluster and the node groups; those
+// of instances are in their views (T10).
+func (p *Plan) BadTags() []BadTag {
+	list := badTags(tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags})
+	for _, g := range sortedGroups(p.Snapshot) {
+		list = append(list, badTags(tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})...)
+	}
+	return list
+}
+
+func badTags(o tagstore.Object) []BadTag {
+	var list []BadTag
+	for _, m := range o.Tags.Malformed {
+		list = append(list, BadTag{Object: o.String(), Tag: m.Tag, Why: m.Why})
+	}
+	return list
+}
+
+// Intention is what a pass would do for one instance, opcodes included (V6).
+type Intention struct {
+	Instance string            `json:"instance"`
+	Add      []string          `json:"add_tags,omitempty"`
+	Remove   []string          `json:"remove_tags,omitempty"`
+	Probe    bool              `json:"dry_run_first,omitempty"` // room is tested for with a dry run
+	OpCodes  []json.RawMessage `json:"opcodes,omitempty"`
+	Why      string            `json:"why"`
+}
+
+// Intentions lists what a pass over this plan would do. The id of a job that is
+// yet to be submitted is not known; the tags show JOB in its place.
+func (p *Plan) Intentions(pass *Pass) ([]Intention, error) {
+	steps := make(map[*Decision]*Planned)
+	for _, st := range p.Steps {
+		steps[st.Decision] = st
+	}
+	var list []Intention
+	for _, d := range p.Decisions {
+		n := Intention{Instance: d.Instance.Name, Remove: append(append([]string(nil), d.Remove...), d.Instance.Tags.ExpiredSuspends(p.Snapshot.Time.Unix())...), Why: d.explain()}
+		for _, st := range d.Settled {
+			tag, _ := st.Result.Format()
+			n.Add = append(n.Add, tag)
+		}
+		if st := steps[d]; st != nil {
+			tag, _ := d.Start.Repair.Format()
+			switch {
+			case st.NoRoom == "":
+				for _, op := range st.OpCodes(pass.Settings, pass) {
+					raw, err := luxi.MarshalOp(op)
+					if err != nil {
+						return nil, fmt.Errorf("opcode for %s: %w", d.Instance.Name, err)
+					}
+					n.OpCodes = append(n.OpCodes, raw)
+				}
+				n.Probe = d.Start.Probe
+				if len(d.Start.Repair.Jobs) > 0 {
+					tag += "+"
+				}
+				n.Add = append(n.Add, tag+"JOB")
+				n.Remove = append(n.Remove, d.Start.Old...)
+			case d.Start.New:
+				n.Add = append(n.Add, tag)
+			}
+		}
+		if len(n.Add) > 0 || len(n.Remove) > 0 || len(n.OpCodes) > 0 {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+// Age formats how long ago a Unix time in seconds was, shortly: "45s", "12m",
+// "3h", "9d".
+func Age(since int64, now time.Time) string {
+	d := now.Sub(time.Unix(since, 0))
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// Short is the policy in a few words: "failover (group rack1)".
+func (v PolicyView) Short() string {
+	word := v.Type
+	if v.Suspended {
+		word = "suspended"
+		if v.Until != 0 {
+			word += " until " + time.Unix(v.Until, 0).Format("2006-01-02 15:04")
+		}
+	}
+	if v.Origin == "" {
+		return word
+	}
+	return word + " (" + strings.TrimPrefix(v.Origin, "instance ") + ")"
+}
