@@ -2,7 +2,9 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -38,7 +40,8 @@ func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi
 			Duration: seconds,
 			// With on_master the job would hold the master's node lock
 			// (lib/cmdlib/test.py).
-			OnMaster: false,
+			OnMaster:      false,
+			Interruptible: m.Kind == markHold,
 		}}
 	}
 	all := [][]luxi.OpCode{delay(hold.Seconds(), mark{Kind: markHold}, nil)}
@@ -84,10 +87,53 @@ func (p *Pass) release(ctx context.Context, h heldJob) error {
 }
 
 // expire ends a hold job, so that everything it still holds expires at once
-// instead of later.
+// instead of later: gracefully, so that no failed job is left for people to
+// wonder about, and where that cannot be, by killing it.
 func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
+	// One that has not started yet is simply canceled.
+	if ok, _, err := p.Client.CancelJob(ctx, hold, false); err == nil && ok {
+		return nil
+	}
+	if socket, err := p.interruptSocket(ctx, hold); err == nil && interrupt(ctx, socket) == nil {
+		return nil
+	}
 	if _, _, err := p.Client.CancelJob(ctx, hold, true); err != nil {
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	}
 	return nil
+}
+
+// interruptSocket reads from the hold job's log where it listens for a word to
+// end (lib/cmdlib/test.py).
+func (p *Pass) interruptSocket(ctx context.Context, hold luxi.JobID) (string, error) {
+	// By job, field, opcode, log entry; an entry is serial, time, type, text.
+	var logs [][][][][]json.RawMessage
+	if err := p.Client.Call(ctx, "QueryJobs", []any{[]luxi.JobID{hold}, []string{"oplog"}}, &logs); err != nil {
+		return "", err
+	}
+	for _, fields := range logs {
+		for _, opcodes := range fields {
+			for _, entries := range opcodes {
+				for _, entry := range entries {
+					var kind string
+					var path []string
+					if len(entry) == 4 && json.Unmarshal(entry[2], &kind) == nil && kind == "delay-test" &&
+						json.Unmarshal(entry[3], &path) == nil && len(path) == 1 {
+						return path[0], nil
+					}
+				}
+			}
+		}
+	}
+	return "", fmt.Errorf("job %d has not said where it listens", hold)
+}
+
+// interrupt connects to the socket and closes it again, which is the word.
+func interrupt(ctx context.Context, socket string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

@@ -24,7 +24,23 @@ const (
 func NewJobFact(info luxi.JobInfo) *JobFact {
 	f := &JobFact{Info: info, Step: stepOf(info)}
 	f.Outcome, f.Detail = outcomeOf(info)
+	f.Detail = shorten(f.Detail)
 	return f
+}
+
+// maxDetail bounds an error text of Ganeti's, which can run to many lines; the
+// whole is in gnt-job info.
+const maxDetail = 160
+
+// shorten keeps the beginning and the end of a long text: the end is where
+// Ganeti puts the cause.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= maxDetail {
+		return s
+	}
+	half := (maxDetail - 5) / 2
+	return s[:half] + " ... " + s[len(s)-half:]
 }
 
 // stepOf tells the step from a job's opcodes, so that jobs submitted by other

@@ -76,6 +76,6 @@ func (a *act) probed(ctx, wait context.Context, id luxi.JobID) (bool, string, er
 	if err != nil {
 		return false, "", fmt.Errorf("looking up dry run %d: %w", id, err)
 	}
-	outcome, detail := outcomeOf(infos[0])
-	return outcome == OutcomeSuccess, detail, nil
+	fact := NewJobFact(infos[0])
+	return fact.Outcome == OutcomeSuccess, fact.Detail, nil
 }

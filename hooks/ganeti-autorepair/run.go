@@ -142,16 +142,21 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		r.env.note("warning: %s", err)
 	}
 	r.reportBadTags(report.Plan)
-	if len(report.Problems) > 0 {
-		for _, p := range report.Problems {
-			r.env.note("problem: %s", oneLine(p))
-		}
-		return report, fmt.Errorf("%d problems need a look", len(report.Problems))
-	}
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
 		writeStatus(r.env.stdout, report.Plan, r.env.now())
 	}
-	return report, nil
+	switch n := len(report.Problems); {
+	case n == 0:
+		return report, nil
+	case n == 1:
+		return report, errors.New(report.Problems[0])
+	default:
+		// The watcher's log gets what is told of a failed hook, and nothing else.
+		for _, p := range report.Problems {
+			r.env.note("problem: %s", oneLine(p))
+		}
+		return report, fmt.Errorf("%d problems need a look", n)
+	}
 }
 
 func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
