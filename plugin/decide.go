@@ -151,8 +151,13 @@ func (x *decider) jobs(ids []luxi.JobID) []*JobFact {
 	return list
 }
 
-// finished removes the pending tags of repairs that already have their result (T6).
-func (x *decider) finished() { x.d.Remove = append(x.d.Remove, x.records.Finished...) }
+// finished removes the pending tags of repairs that already have their result
+// (T6), unless the instance is suspended (S2).
+func (x *decider) finished() {
+	if !x.d.Policy.Suspended {
+		x.d.Remove = append(x.d.Remove, x.records.Finished...)
+	}
+}
 
 // handle deals with one open repair whose jobs have all ended. It returns true
 // if the repair is settled and the instance is to be considered afresh.
@@ -185,8 +190,8 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
 		return false
 	}
-	if !r.Type.Permits(x.d.Need.Type) {
-		why := fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, x.d.Need.Type, r.Type)
+	if next := x.d.Need.nextType(); !r.Type.Permits(next) {
+		why := fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type)
 		x.settle(r, tagstore.Enoperm, why)
 		return true
 	}

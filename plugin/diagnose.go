@@ -30,6 +30,15 @@ func (n Need) Healthy() bool { return n.Row == "" && n.Blocked == "" }
 // Possible reports whether a repair exists that could begin now.
 func (n Need) Possible() bool { return len(n.Steps) > 0 && n.Blocked == "" }
 
+// nextType is the type of the first step alone: a repair that was asked for is
+// brought on as far as its type allows (S9).
+func (n Need) nextType() tagstore.Type {
+	if len(n.Steps) > 0 && n.Steps[0] == StepReplaceDisks {
+		return tagstore.FixStorage
+	}
+	return n.Type
+}
+
 // condition of a node, from the configuration's flags alone.
 type condition int
 

@@ -30,6 +30,11 @@ type heldJob struct {
 	Gate, Job luxi.JobID
 }
 
+// anyEnd lists all the ways in which a hold job can end. An empty list would not
+// do: it lets a canceled hold job cancel the gates, which would release
+// everything they hold (lib/jqueue/__init__.py CheckAndRegister).
+var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
+
 // submitHeld submits jobs held for the given time. errs has an entry for every
 // job; those with an error will never run. The returned error means that none
 // can be released; if the call's outcome is unknown they expire.
@@ -49,7 +54,7 @@ func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi
 		gate := marks[k]
 		gate.Kind = markGate
 		// Distances count back from the job itself.
-		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: luxi.JobID(-(2*k + 1))}}))
+		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: luxi.JobID(-(2*k + 1)), On: anyEnd}}))
 		ops[0].Header().Depends = []luxi.Depend{{Job: -1, On: []luxi.JobStatus{luxi.JobCanceled}}}
 		all = append(all, ops)
 	}

@@ -78,8 +78,10 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 		}
 		return OutcomeUnknown, "the job has the unknown status " + string(info.Status)
 	}
+	began := false
 	for _, op := range info.Ops {
 		if op.Status == luxi.JobSuccess {
+			began = began || op.ID != delayOp
 			continue
 		}
 		e := op.Result.Err
@@ -87,9 +89,11 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 			return OutcomeFailed, "opcode " + op.ID + " ended without an error text"
 		}
 		switch {
-		case info.Started.IsZero() && neverBegan(e.Message):
+		case neverBegan(e.Message):
 			return OutcomeExpired, e.Message
-		case noRoom(e):
+		case !began && noRoom(e):
+			// Later in a job, as for the start of a reinstalled instance, it is a
+			// failure halfway.
 			return OutcomeNoRoom, e.Message
 		}
 		return OutcomeFailed, e.Message
@@ -98,9 +102,11 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 }
 
 // neverBegan recognizes a job whose dependency ended otherwise than required:
-// the held job was not released (src/Ganeti/JQueue.hs, JQScheduler.hs).
+// the held job was not released. Such a job has a start time all the same, that
+// of the process that found it out before its first opcode
+// (lib/jqueue/__init__.py _JobDependencyManager).
 func neverBegan(message string) bool {
-	return strings.HasPrefix(message, "Dependency ")
+	return strings.HasPrefix(message, "Dependency job ") || strings.HasPrefix(message, "Dependency error:")
 }
 
 // noRoom recognizes the errors that say that resources are short, or that the
@@ -134,15 +140,24 @@ func (f *JobFact) endedBadly() bool {
 // changed anything: its first opcode succeeded, or failed later than in its
 // checks.
 func (f *JobFact) beganChain() bool {
-	if f.Step != StepReinstall || !f.endedBadly() || len(f.Info.Ops) == 0 {
+	if f.Step != StepReinstall || !f.endedBadly() {
 		return false
 	}
-	first := f.Info.Ops[0]
-	switch first.Status {
-	case luxi.JobSuccess:
-		return true
-	case luxi.JobError:
-		return first.Result.Err == nil || first.Result.Err.Class != "OpPrereqError"
+	for _, op := range f.Info.Ops {
+		if op.ID == delayOp {
+			continue
+		}
+		switch op.Status {
+		case luxi.JobSuccess:
+			return true
+		case luxi.JobError:
+			e := op.Result.Err
+			return e == nil || e.Class != "OpPrereqError" && e.Message != "Preceding opcode failed"
+		}
+		return false
 	}
 	return false
 }
+
+// delayOp may precede the opcodes of harep's jobs (its option --job-delay).
+const delayOp = "OP_TEST_DELAY"

@@ -1,0 +1,249 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// A step that fails is tried again, once per pass, up to max_attempts, and then
+// is a failure, after which nothing is done until a person removes the tag (S7,
+// S11).
+func TestJobFails(t *testing.T) {
+	w := newWorld(t)
+	w.settings(testSettings + "max_attempts = 2\n")
+	w.instances("web sharedfile node2")
+	veto := w.Root(w.Master()) + "/etc/ganeti/hooks/instance-failover-pre.d/veto"
+	w.must(w.WriteFile(veto, []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	defer func() { w.must(w.RemoveFile(veto)) }()
+	w.allow("cluster", "failover")
+	w.must(w.Offline(w.ctx, "node2"))
+	start := w.since()
+	for n := 1; n <= 2; n++ {
+		w.pass()
+		w.jobsEnd()
+		if p := w.pending("web"); len(p.Jobs) != n {
+			t.Fatalf("after pass %d: %s", n, p.Tag)
+		}
+	}
+	if r := w.passAnyhow(); r.code != 1 {
+		t.Errorf("the pass that gives up ended with %d", r.code)
+	}
+	failed := w.wantResult("web", tagstore.Failover, tagstore.Failure, 2)
+	w.must(w.RemoveFile(veto))
+	w.pass()
+	w.pass()
+	if n := len(w.ourJobs(start, "repair")); n != 2 {
+		t.Errorf("%d repair jobs, want 2", n)
+	}
+	w.must(w.RemoveTags(w.ctx, "instance", "web", failed.Tag))
+	w.settle(3)
+	w.wantResult("web", tagstore.Failover, tagstore.Success, 1)
+}
+
+// A job that a person cancels is a failure at once; it waited in the queue
+// because a job filter that matches its reason trail paused it (S7, P13).
+func TestJobCanceled(t *testing.T) {
+	w := newWorld(t)
+	w.instances("web sharedfile node2")
+	w.allow("cluster", "failover")
+	w.must(w.Offline(w.ctx, "node2"))
+	if r := w.run(w.Master(), "gnt-filter", "add", "--priority=1", "--action=PAUSE",
+		`--predicates=[["reason", ["=", "source", "ganeti-autorepair"]], ["opcode", ["=", "OP_ID", "OP_INSTANCE_FAILOVER"]]]`); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	w.pass()
+	p := w.pending("web")
+	// S5: a job that does not get on is left alone.
+	start := w.since()
+	w.pass()
+	w.pass()
+	if got := w.since(); got != start {
+		t.Errorf("jobs up to %d were submitted while job %d was queued", got, p.Jobs[0])
+	}
+	w.wantReason("web", "pending", "jobs-running")
+	if ok, text, err := w.luxi.CancelJob(w.ctx, p.Jobs[0], false); err != nil || !ok {
+		t.Fatal(ok, text, err)
+	}
+	if r := w.passAnyhow(); r.code != 1 {
+		t.Errorf("the pass that finds the canceled job ended with %d", r.code)
+	}
+	w.wantResult("web", tagstore.Failover, tagstore.Failure, 1)
+	if p := w.primary("web"); p != "node2" {
+		t.Errorf("web is on %s", p)
+	}
+}
+
+// A job counts when it is archived; one that is purged counts as ended with
+// unknown outcome: success if the instance is healthy, else failure (S7, S1).
+func TestJobArchivedAndPurged(t *testing.T) {
+	w := newWorld(t)
+	w.instances("archived sharedfile node2", "purged sharedfile node2", "lost sharedfile node2")
+	w.allow("archived", "failover")
+	w.allow("purged", "failover")
+	w.must(w.Offline(w.ctx, "node2"))
+	w.pass()
+	w.jobsEnd()
+	archived, purged := w.pending("archived").Jobs[0], w.pending("purged").Jobs[0]
+	for _, id := range []luxi.JobID{archived, purged} {
+		if ok, err := w.luxi.ArchiveJob(w.ctx, id); err != nil || !ok {
+			t.Fatal(id, ok, err)
+		}
+	}
+	w.purge(purged)
+	w.allow("lost", fmt.Sprintf("pending:failover:gone:1700000000:%d", purged))
+	if r := w.passAnyhow(); r.code != 1 {
+		t.Errorf("the pass that finds a lost job ended with %d", r.code)
+	}
+	w.wantResult("archived", tagstore.Failover, tagstore.Success, 1)
+	w.wantResult("purged", tagstore.Failover, tagstore.Success, 1)
+	w.wantResult("lost", tagstore.Failover, tagstore.Failure, 1)
+}
+
+// purge deletes an archived job's file, as ganeti-cleaner does in the end.
+func (w *world) purge(id luxi.JobID) {
+	w.t.Helper()
+	path := fmt.Sprintf("%s/var/lib/ganeti/queue/archive/%d/job-%d", w.Root(w.Master()), id/10000, id)
+	if _, err := os.Stat(filepath.Clean(w.HostPath(path))); err != nil {
+		w.t.Fatal(err)
+	}
+	w.must(w.RemoveFile(path))
+	if infos, err := w.luxi.QueryJobs(w.ctx, []luxi.JobID{id}); err != nil || infos[0].Known {
+		w.t.Fatalf("job %d is still known: %v, %v", id, infos, err)
+	}
+}
+
+// Where there is no room the repair waits, untouched and without using up
+// tries; later passes test with a dry run; when there is room it is done (S8).
+func TestNoRoom(t *testing.T) {
+	w := newWorld(t)
+	w.settings(testSettings + "max_attempts = 1\n")
+	w.instances("web sharedfile node2", "local file node2")
+	w.allow("cluster", "reinstall")
+	w.vmCapable("node1", false)
+	w.must(w.Drain(w.ctx, "node3"))
+	w.must(w.Offline(w.ctx, "node2"))
+	start := w.since()
+	w.pass()
+	w.jobsEnd()
+	first, local := w.pending("web"), w.pending("local")
+	if len(first.Jobs) != 1 || len(local.Jobs) != 0 {
+		t.Fatalf("web: %s, local: %s; want one job and none", first.Tag, local.Tag)
+	}
+	for n := 0; n < 3; n++ {
+		w.pass()
+		w.jobsEnd()
+	}
+	if p := w.pending("web"); p.Tag != first.Tag {
+		t.Errorf("web: the tag became %s", p.Tag)
+	}
+	if p := w.pending("local"); p.Tag != local.Tag {
+		t.Errorf("local: the tag became %s", p.Tag)
+	}
+	w.wantReason("web", "pending", "no-room")
+	w.wantReason("local", "pending", "no-room")
+	if n := len(w.ourJobs(start, "repair")); n != 1 {
+		t.Errorf("%d repair jobs, want 1", n)
+	}
+	if n := len(w.ourJobs(start, "probe")); n != 3 {
+		t.Errorf("%d dry runs, want 3", n)
+	}
+	w.lose("local")
+	w.must(w.Undrain(w.ctx, "node3"))
+	w.settle(4)
+	if r := w.wantResult("web", tagstore.Failover, tagstore.Success, 2); r.ID != first.ID {
+		t.Errorf("web: repair %s became %s", first.ID, r.ID)
+	}
+	if r := w.wantResult("local", tagstore.Reinstall, tagstore.Success, 1); r.ID != local.ID {
+		t.Errorf("local: repair %s became %s", local.ID, r.ID)
+	}
+	if w.primary("web") != "node3" || w.primary("local") != "node3" {
+		t.Error("not both are on node3")
+	}
+}
+
+func (w *world) vmCapable(node string, yes bool) {
+	w.t.Helper()
+	_, err := w.RunJobs(w.ctx, []vcluster.Opcode{{"OP_ID": "OP_NODE_SET_PARAMS", "node_name": node, "vm_capable": yes}})
+	w.must(err)
+}
+
+// Malformed tags of each kind never stop a pass and are never deleted; pending
+// and result tags that cannot be read hold their instance, a suspend tag that
+// cannot be read suspends, an enabling one grants nothing (T10). A tag longer
+// than Ganeti allows cannot even be set (T8).
+func TestMalformedTags(t *testing.T) {
+	w := newWorld(t)
+	w.instances("badpending sharedfile node2", "badresult sharedfile node2", "badsuspend sharedfile node2", "badtype sharedfile node2", "good sharedfile node2")
+	w.allow("cluster", "failover", "pending:failover:x:1:", "nonsense")
+	w.allow("badpending", "pending:failover:x:soon:")
+	w.allow("badresult", "result:failover:x:1:perhaps:")
+	w.allow("badsuspend", "suspend:tomorrow")
+	w.allow("badtype", "failover:please")
+	w.must(w.Offline(w.ctx, "node2"))
+	start := w.since()
+	w.settle(3)
+	begun := w.begun(start)
+	if len(begun) != 2 || len(begun["good"]) != 1 || len(begun["badtype"]) != 1 {
+		t.Errorf("repaired %v, want good and badtype, once each", begun)
+	}
+	for name, n := range map[string]int{"badpending": 1, "badresult": 1, "badsuspend": 1, "badtype": 1} {
+		if got := len(w.tags(name).Malformed); got != n {
+			t.Errorf("%s: %d malformed tags left, want %d", name, got, n)
+		}
+	}
+	w.wantReason("badpending", "needs-repair", "unreadable-tag")
+	w.wantReason("badresult", "needs-repair", "unreadable-tag")
+	w.wantReason("badsuspend", "suspended", "suspended")
+	log, err := w.ReadFile(w.Root(w.Master()) + "/var/log/ganeti-autorepair/ganeti-autorepair.log")
+	w.must(err)
+	for _, tag := range []string{"pending:failover:x:soon:", "result:failover:x:1:perhaps:", "suspend:tomorrow", "failover:please", "nonsense"} {
+		if !containsWord(string(log), tagstore.Prefix+tag) {
+			t.Errorf("the log does not tell of %s", tag)
+		}
+	}
+	long := tagstore.Prefix + "pending:failover:x:1700000000:" // 58 characters and more
+	for len(long) < tagstore.MaxLength+1 {
+		long += "1"
+	}
+	if err := w.AddTags(w.ctx, "instance", "good", long); err == nil {
+		t.Error("Ganeti took a tag of 129 characters")
+	}
+}
+
+// A repair whose tag has no more room for its jobs loses the oldest ones (T8).
+func TestTagOfFullLength(t *testing.T) {
+	w := newWorld(t)
+	w.instances("web sharedfile node2")
+	w.must(w.Offline(w.ctx, "node2"))
+	ids, err := w.Submit(w.ctx, []vcluster.Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 0.01, "on_master": false}})
+	w.must(err)
+	w.jobsEnd()
+	word := fmt.Sprintf("pending:failover:3f2504e0-4f89-11d3-9a0c-0305e82c3301:1700000000:%d", ids[0])
+	for len(tagstore.Prefix+word+fmt.Sprintf("+%d", ids[0])) <= tagstore.MaxLength {
+		word += fmt.Sprintf("+%d", ids[0])
+	}
+	w.allow("web", word)
+	w.settle(3)
+	r := w.result("web")
+	if r.Outcome != tagstore.Success || len(r.Tag) > tagstore.MaxLength {
+		t.Errorf("result %s", r.Tag)
+	}
+	if last := r.Jobs[len(r.Jobs)-1]; opcodes(w.job(last)) != "FAILOVER" {
+		t.Errorf("the last job of %s is no failover", r.Tag)
+	}
+}
+
+func (w *world) job(id luxi.JobID) luxi.JobInfo {
+	w.t.Helper()
+	infos, err := w.luxi.QueryJobs(w.ctx, []luxi.JobID{id})
+	w.must(err)
+	return infos[0]
+}

@@ -1,0 +1,271 @@
+//go:build cluster
+
+package vcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestStart(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	if n := len(c.Socket()); n > 100 {
+		t.Errorf("the socket's path has %d characters", n)
+	}
+	for _, node := range c.Nodes() {
+		var role, group string
+		must(t, c.NodeField(ctx, node, "role", &role))
+		must(t, c.NodeField(ctx, node, "group", &group))
+		equal(t, "group of "+node, group, "default")
+		if want := map[bool]string{true: "M", false: "C"}[node == c.Master()]; role != want {
+			t.Errorf("role of %s is %s, not %s", node, role, want)
+		}
+	}
+	equal(t, "master", strings.TrimSpace(mustRun(ctx, t, c, "node2", "gnt-cluster", "getmaster")), "node1")
+
+	// Nodes reach each other by ssh.
+	out := mustRun(ctx, t, c, "node1", "gnt-cluster", "command", "printenv", "GANETI_HOSTNAME")
+	for _, node := range c.Nodes() {
+		if !strings.Contains(out, "\n"+node+"\n") {
+			t.Errorf("gnt-cluster command did not run on %s: %s", node, out)
+		}
+	}
+
+	// The only complaint may be one that is due to the kernel.
+	out, err := c.Run(ctx, c.Master(), "gnt-cluster", "verify")
+	var failed *CommandError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	for _, l := range lines(out) {
+		if strings.Contains(l, "ERROR") && !strings.Contains(l, "procfs filesystem") {
+			t.Error(l)
+		}
+	}
+	if !strings.Contains(out, "Verifying instance status") {
+		t.Errorf("gnt-cluster verify said %q", out)
+	}
+
+	// Reaping orphans is the duty of the first process.
+	for _, l := range lines(mustRun(ctx, t, c, "", "ps", "-eo", "stat,args")) {
+		if strings.HasPrefix(l, "Z") {
+			t.Errorf("zombie: %s", l)
+		}
+	}
+}
+
+func TestInstances(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	must(t, c.AddInstances(ctx,
+		InstanceSpec{Name: "one", Node: "node1", Tags: []string{"b", "a:c"}},
+		InstanceSpec{Name: "two", Template: File, Node: "node2", Memory: 64, Disk: 32},
+		InstanceSpec{Name: "three", Template: SharedFile, Stopped: true}))
+	names, err := c.Instances(ctx)
+	must(t, err)
+	equal(t, "instances", names, []string{"one", "three", "two"})
+	for name, want := range map[string]string{"one": "diskless running", "two": "file running", "three": "sharedfile ADMIN_down"} {
+		var template string
+		must(t, c.InstanceField(ctx, name, "disk_template", &template))
+		status, err := c.InstanceStatus(ctx, name)
+		must(t, err)
+		equal(t, name, template+" "+status, want)
+	}
+	var sizes []int
+	must(t, c.InstanceField(ctx, "two", "disk.sizes", &sizes))
+	equal(t, "disks", sizes, []int{32})
+	var memory int
+	must(t, c.InstanceField(ctx, "two", "be/memory", &memory))
+	equal(t, "memory", memory, 64)
+	tags, err := c.InstanceTags(ctx, "one")
+	must(t, err)
+	equal(t, "tags", tags, []string{"a:c", "b"})
+
+	must(t, c.CrashInstance("node2", "two"))
+	status, err := c.InstanceStatus(ctx, "two")
+	must(t, err)
+	equal(t, "status of a crashed instance", status, "ERROR_down")
+
+	err = c.AddInstance(ctx, InstanceSpec{Name: "one"})
+	if err == nil || !strings.Contains(err.Error(), "already_exists") {
+		t.Errorf("a second instance of the same name: %v", err)
+	}
+	if _, err := c.InstanceStatus(ctx, "four"); err == nil {
+		t.Error("an unknown instance has a status")
+	}
+}
+
+func TestOperatingSystems(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Template: SharedFile, Node: "node2", Stopped: true}))
+	mustRun(ctx, t, c, c.Master(), "gnt-instance", "reinstall", "--force", "one")
+	if err := c.AddInstance(ctx, InstanceSpec{Name: "two", Template: File, Node: "node3", OS: OSFailing}); err == nil {
+		t.Error("the failing operating system was installed")
+	}
+	calls, err := c.OSCalls()
+	must(t, err)
+	equal(t, "calls", calls, []OSCall{
+		{OSNoop, "create", "one", "node2", false},
+		{OSNoop, "create", "one", "node2", true},
+		{OSFailing, "create", "two", "node3", false},
+	})
+}
+
+func TestFailover(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	must(t, c.AddInstances(ctx,
+		InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"},
+		InstanceSpec{Name: "two", Node: "node2"}))
+	must(t, c.NodeDead(ctx, "node2"))
+	status, err := c.InstanceStatus(ctx, "one")
+	must(t, err)
+	equal(t, "status on a dead node", status, "ERROR_nodedown")
+	must(t, c.PowerOff(ctx, "node2"))
+	must(t, c.Offline(ctx, "node2"))
+	status, err = c.InstanceStatus(ctx, "one")
+	must(t, err)
+	equal(t, "status on an offline node", status, "ERROR_nodeoffline")
+
+	mustRun(ctx, t, c, c.Master(), "gnt-instance", "failover", "--force", "-n", "node3", "one")
+	status, err = c.InstanceStatus(ctx, "one")
+	must(t, err)
+	equal(t, "status after failover", status, "running")
+	running, err := c.Running("node3")
+	must(t, err)
+	equal(t, "running on node3", running, []string{"one"})
+
+	must(t, c.NodeAlive(ctx, "node2"))
+	must(t, c.Online(ctx, "node2"))
+	running, err = c.Running("node2")
+	must(t, err)
+	equal(t, "running on node2", running, []string{})
+}
+
+func TestNodeFlags(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	role := func(node string) string {
+		var r string
+		must(t, c.NodeField(ctx, node, "role", &r))
+		return r
+	}
+	must(t, c.Drain(ctx, "node2"))
+	equal(t, "role", role("node2"), "D")
+	must(t, c.Undrain(ctx, "node2"))
+	equal(t, "role", role("node2"), "C")
+	must(t, c.Offline(ctx, "node3"))
+	equal(t, "role", role("node3"), "O")
+	must(t, c.Online(ctx, "node3"))
+	equal(t, "role", role("node3"), "C")
+}
+
+func TestSideBySide(t *testing.T) {
+	ctx := testContext(t)
+	first := sharedCluster(ctx, t)
+	must(t, first.AddInstance(ctx, InstanceSpec{Name: "one"}))
+	second, err := Start(ctx, Options{
+		Nodes:     2,
+		Templates: []string{Diskless},
+		Groups:    map[string]string{"node1": "left", "node2": "right"},
+	})
+	must(t, err)
+	defer second.Close()
+	names, err := second.Instances(ctx)
+	must(t, err)
+	equal(t, "instances of the second cluster", names, []string{})
+	for node, want := range map[string]string{"node1": "left", "node2": "right"} {
+		var group string
+		must(t, second.NodeField(ctx, node, "group", &group))
+		equal(t, "group of "+node, group, want)
+	}
+	must(t, second.AddInstance(ctx, InstanceSpec{Name: "two", Node: "node2"}))
+	must(t, second.Close())
+
+	names, err = first.Instances(ctx)
+	must(t, err)
+	equal(t, "instances of the first cluster", names, []string{"one"})
+}
+
+func TestReset(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	must(t, c.AddInstances(ctx,
+		InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"},
+		InstanceSpec{Name: "two", Template: File, Node: "node3"}))
+	must(t, c.AddTags(ctx, "cluster", "", "a"))
+	must(t, c.AddTags(ctx, "node", "node2", "a", "b"))
+	must(t, c.AddTags(ctx, "nodegroup", "default", "a"))
+	must(t, c.InstallHook(ctx, "node2", "hook", []byte("#!/bin/sh\n")))
+	must(t, c.Drain(ctx, "node3"))
+	must(t, c.PowerOff(ctx, "node2"))
+	must(t, c.Offline(ctx, "node2"))
+	delay := Opcode{"OP_ID": "OP_TEST_DELAY", "duration": 3600, "on_master": true}
+	_, err := c.Submit(ctx, []Opcode{delay}, []Opcode{{
+		"OP_ID": "OP_TEST_DELAY", "duration": 3600, "on_master": true, "depends": []interface{}{[]interface{}{-1, []string{}}},
+	}})
+	must(t, err)
+	mustRun(ctx, t, c, c.Master(), "gnt-cluster", "queue", "drain")
+	mustRun(ctx, t, c, c.Master(), "gnt-cluster", "watcher", "pause", "1h")
+	must(t, c.KillDaemon(ctx, c.Master(), Luxid))
+	must(t, c.StopDaemon(ctx, c.Master(), Wconfd))
+
+	must(t, c.Reset(ctx))
+	names, err := c.Instances(ctx)
+	must(t, err)
+	equal(t, "instances", names, []string{})
+	jobs, err := c.Jobs(ctx)
+	must(t, err)
+	equal(t, "jobs", jobs, []Job{})
+	calls, err := c.OSCalls()
+	must(t, err)
+	equal(t, "calls", calls, []OSCall{})
+	for _, o := range [][2]string{{"cluster", ""}, {"node", "node2"}, {"nodegroup", "default"}} {
+		tags, err := c.Tags(ctx, o[0], o[1])
+		must(t, err)
+		equal(t, fmt.Sprint("tags of ", o), tags, []string{})
+	}
+	for node, want := range map[string]string{"node1": "M", "node2": "C", "node3": "C"} {
+		var role string
+		must(t, c.NodeField(ctx, node, "role", &role))
+		equal(t, "role of "+node, role, want)
+		running, err := c.Running(node)
+		must(t, err)
+		equal(t, "running on "+node, running, []string{})
+		equal(t, "hooks", mustRun(ctx, t, c, node, "ls", c.hookDir(node)), "")
+	}
+	values, err := c.Call(ctx, "QueryConfigValues", []string{"drain_flag", "watcher_pause"})
+	must(t, err)
+	equal(t, "drain and pause", string(values), "[false,null]")
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"}))
+}
+
+func TestJobs(t *testing.T) {
+	ctx := testContext(t)
+	c := sharedCluster(ctx, t)
+	_, err := c.RunJobs(ctx, []Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 0.01, "on_master": false}}, []Opcode{
+		{"OP_ID": "OP_TAGS_DEL", "kind": "node", "name": "node2", "tags": []string{"none"}}})
+	if err == nil || !strings.Contains(err.Error(), "TAGS_DEL") {
+		t.Errorf("a failed job: %v", err)
+	}
+	ids, err := c.Submit(ctx, []Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 1, "on_master": false}})
+	must(t, err)
+	must(t, c.WaitJobsDone(ctx))
+	job, err := c.JobInfo(ctx, ids[0])
+	must(t, err)
+	equal(t, "status", job.Status, "success")
+	equal(t, "summary", job.Summary, []string{"TEST_DELAY(1.0)"})
+	if _, err := c.JobInfo(ctx, ids[0]+100); err == nil {
+		t.Error("an unknown job is known")
+	}
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := c.Jobs(canceled); !errors.Is(err, context.Canceled) {
+		t.Errorf("call with an ended context: %v", err)
+	}
+}

@@ -1,0 +1,142 @@
+//go:build cluster
+
+package vcluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// shared is the cluster of all tests that need none of their own; they begin by
+// resetting it.
+var shared struct {
+	once    sync.Once
+	cluster *Cluster
+	err     error
+}
+
+func TestMain(m *testing.M) {
+	if how := os.Getenv(childVariable); how != "" {
+		child(how)
+		os.Exit(2)
+	}
+	code := m.Run()
+	if shared.cluster != nil {
+		if err := shared.cluster.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// testContext is long enough for everything, even on a busy machine; it only
+// turns a hang into an error.
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// sharedCluster returns the shared cluster, clean.
+func sharedCluster(ctx context.Context, t *testing.T) *Cluster {
+	t.Helper()
+	if err := Available(); err != nil {
+		t.Fatal(err)
+	}
+	shared.once.Do(func() {
+		shared.cluster, shared.err = Start(ctx, Options{Log: testLog()})
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	must(t, shared.cluster.Reset(ctx))
+	return shared.cluster
+}
+
+// testLog returns where the shared cluster logs to: nowhere unless tests are
+// verbose.
+func testLog() io.Writer {
+	if testing.Verbose() {
+		return os.Stderr
+	}
+	return nil
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustRun runs a command that has to succeed and returns its output.
+func mustRun(ctx context.Context, t *testing.T, c *Cluster, node string, args ...string) string {
+	t.Helper()
+	out, err := c.Run(ctx, node, args...)
+	must(t, err)
+	return out
+}
+
+// equal compares the printed forms of two values.
+func equal(t *testing.T, what string, got, want interface{}) {
+	t.Helper()
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		t.Errorf("%s:\ngot  %s\nwant %s", what, g, w)
+	}
+}
+
+// namespaces returns the identities of the namespaces of a process.
+func namespaces(t *testing.T, pid int) map[string]bool {
+	t.Helper()
+	ids := make(map[string]bool)
+	for _, kind := range []string{"pid", "mnt", "net", "uts", "ipc"} {
+		id, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+		must(t, err)
+		own, err := os.Readlink("/proc/self/ns/" + kind)
+		must(t, err)
+		if id == own {
+			t.Fatalf("the cluster shares the %s namespace of the test", kind)
+		}
+		ids[id] = true
+	}
+	return ids
+}
+
+// inhabitants returns the processes in any of the namespaces.
+func inhabitants(ids map[string]bool) []string {
+	var found []string
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		for _, kind := range []string{"pid", "mnt", "net", "uts", "ipc"} {
+			if id, err := os.Readlink("/proc/" + e.Name() + "/ns/" + kind); err == nil && ids[id] {
+				cmdline, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+				found = append(found, e.Name()+" "+strings.ReplaceAll(string(cmdline), "\x00", " "))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// waitEmpty waits until the namespaces have no inhabitants.
+func waitEmpty(ctx context.Context, t *testing.T, ids map[string]bool) {
+	t.Helper()
+	must(t, until(ctx, "end of namespaces", func(context.Context) error {
+		if left := inhabitants(ids); left != nil {
+			return fmt.Errorf("still there: %s", strings.Join(left, "; "))
+		}
+		return nil
+	}))
+}

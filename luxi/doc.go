@@ -1,0 +1,59 @@
+// Package luxi is a client for LUXI, the protocol in which ganeti-luxid, on
+// the master node of a Ganeti cluster, answers queries and takes jobs.
+//
+// # The protocol
+//
+// luxid listens on a unix socket (DefaultSocket) that exists on the master
+// node only; root and the members of the group gnt-daemons may connect. On
+// another node, or while luxid is down, connecting fails with ENOENT or
+// ECONNREFUSED.
+//
+// A message is JSON text followed by one byte 0x03 (EndOfMessage). Requests
+// and answers alternate; any number of them may follow each other on a
+// connection, and several connections are independent of each other:
+//
+//	{"method": "QueryConfigValues", "args": [["drain_flag"]]}     request
+//	{"success": true, "result": [false]}                          answer
+//	{"success": false, "result": ["JobLost", ["Error ..."]]}      refusal
+//	{"success": false, "result": "Failed to parse request: ..."}  and goodbye
+//
+// A refusal carries the class of a Ganeti exception and its arguments; see
+// Error. A request that luxid cannot parse, such as one with a bad opcode, is
+// answered with plain text, after which luxid closes the connection. When its
+// own handler crashes there is no answer at all, and the connection stays open
+// until luxid's next garbage collection, which may be long in coming: such a
+// call ends by its timeout. luxid also closes a connection that was idle for
+// 180 seconds. The sources are
+// src/Ganeti/UDSServer.hs, src/Ganeti/Luxi.hs and src/Ganeti/Query/Server.hs
+// for the server, and lib/rpc/client.py, lib/rpc/transport.py and lib/luxi.py
+// for Ganeti's own client.
+//
+// # What a call can come to
+//
+// A call returns its result, or one of
+//
+//   - *Error: luxid refused, and said why;
+//   - *OpError: the transport failed. Its field Sent tells whether the request
+//     had left;
+//   - *ProtocolError: an answer came that is not what the protocol promises;
+//   - *OpCodeError, *FieldError: the request was not sent, or the value that
+//     came does not fit where it should go.
+//
+// What distinguishes this package is that it never guesses. A request is never
+// sent twice, so a job is never submitted twice; OutcomeUnknown tells when a
+// call that changes something may have succeeded although it returned an
+// error. A field without a value (a node that is offline, say) is never
+// mistaken for an empty one, and an answer that is cut short or of the wrong
+// shape is an error and not a zero value.
+//
+// # Queries and jobs
+//
+// Query lists instances, nodes, groups and other objects as a Table, whose
+// cells carry a status each; see Value. Jobs are lists of opcodes (OpCode),
+// submitted with SubmitJob or SubmitManyJobs, followed with WaitForJob, and
+// looked up with QueryJobs and ListJobs. Methods without a function here can
+// be called through Client.Call.
+//
+// The package was written against Ganeti 3.0; 2.16 and 3.1 speak the same
+// protocol.
+package luxi

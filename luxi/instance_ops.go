@@ -1,0 +1,188 @@
+package luxi
+
+import "encoding/json"
+
+// The opcodes of this file act on one instance. In each of them
+//
+//   - InstanceName is required;
+//   - InstanceUUID, if given, makes the job fail with ECodeNotUnique before it
+//     does anything when the name has passed to another instance meanwhile;
+//   - IAllocator names a program that chooses nodes; "." is the cluster's
+//     default. It excludes naming nodes oneself;
+//   - timeouts are in seconds, 0 meaning Ganeti's default of 120.
+//
+// The parameters allow_failover and ignore_consistency are not offered: they
+// turn a safe operation into one that may lose data.
+
+// InstanceFailover stops an instance, if it runs, and starts it on another
+// node (LUInstanceFailover in lib/cmdlib/instance_migration.py). A DRBD
+// instance goes to its secondary and must be given neither TargetNode nor
+// IAllocator; one on shared storage goes where those say, by default to the
+// choice of the cluster's allocator.
+type InstanceFailover struct {
+	Common
+	InstanceName    string `json:"instance_name"`
+	InstanceUUID    string `json:"instance_uuid,omitempty"`
+	TargetNode      string `json:"target_node,omitempty"`
+	IAllocator      string `json:"iallocator,omitempty"`
+	ShutdownTimeout int    `json:"shutdown_timeout,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_FAILOVER.
+func (*InstanceFailover) OpID() string { return "OP_INSTANCE_FAILOVER" }
+
+// InstanceMigrate moves a running instance to another node without stopping it
+// (LUInstanceMigrate in lib/cmdlib/instance_migration.py). Targets are as for
+// InstanceFailover. One that does not run, or whose primary node is offline,
+// is refused with ECodeState.
+type InstanceMigrate struct {
+	Common
+	InstanceName string `json:"instance_name"`
+	InstanceUUID string `json:"instance_uuid,omitempty"`
+	TargetNode   string `json:"target_node,omitempty"`
+	IAllocator   string `json:"iallocator,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_MIGRATE.
+func (*InstanceMigrate) OpID() string { return "OP_INSTANCE_MIGRATE" }
+
+// ReplaceMode says which disks InstanceReplaceDisks replaces (REPLACE_DISK_*
+// in lib/constants.py).
+type ReplaceMode string
+
+// The modes of InstanceReplaceDisks.
+const (
+	ReplaceAuto         ReplaceMode = "replace_auto"          // ReplaceAuto: the faulty ones, in place
+	ReplaceOnPrimary    ReplaceMode = "replace_on_primary"    // ReplaceOnPrimary: those on the primary, in place
+	ReplaceOnSecondary  ReplaceMode = "replace_on_secondary"  // ReplaceOnSecondary: those on the secondary, in place
+	ReplaceNewSecondary ReplaceMode = "replace_new_secondary" // ReplaceNewSecondary: the secondary, by another node
+)
+
+// InstanceReplaceDisks rebuilds mirrors of a DRBD instance
+// (LUInstanceReplaceDisks in lib/cmdlib/instance_storage.py). The mode
+// ReplaceNewSecondary needs one of RemoteNode and IAllocator, the other modes
+// need both to be empty.
+type InstanceReplaceDisks struct {
+	Common
+	InstanceName string      `json:"instance_name"`
+	InstanceUUID string      `json:"instance_uuid,omitempty"`
+	Mode         ReplaceMode `json:"mode"`
+	RemoteNode   string      `json:"remote_node,omitempty"`
+	IAllocator   string      `json:"iallocator,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_REPLACE_DISKS.
+func (*InstanceReplaceDisks) OpID() string { return "OP_INSTANCE_REPLACE_DISKS" }
+
+// InstanceRecreateDisks makes all disks of an instance anew and empty
+// (LUInstanceRecreateDisks in lib/cmdlib/instance_storage.py): on Nodes, which
+// must be as many as the instance has now, primary first; on nodes chosen by
+// IAllocator; or, with neither, where they were.
+type InstanceRecreateDisks struct {
+	Common
+	InstanceName string   `json:"instance_name"`
+	InstanceUUID string   `json:"instance_uuid,omitempty"`
+	Nodes        []string `json:"nodes,omitempty"`
+	IAllocator   string   `json:"iallocator,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_RECREATE_DISKS.
+func (*InstanceRecreateDisks) OpID() string { return "OP_INSTANCE_RECREATE_DISKS" }
+
+// InstanceReinstall runs the OS installation on the disks of a stopped
+// instance, destroying what is on them (LUInstanceReinstall in
+// lib/cmdlib/instance_operation.py).
+type InstanceReinstall struct {
+	Common
+	InstanceName string `json:"instance_name"`
+	InstanceUUID string `json:"instance_uuid,omitempty"`
+	// OSType is the OS to install, by default the one the instance has.
+	OSType string `json:"os_type,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_REINSTALL.
+func (*InstanceReinstall) OpID() string { return "OP_INSTANCE_REINSTALL" }
+
+// InstanceStartup starts an instance and marks it as to be up
+// (LUInstanceStartup in lib/cmdlib/instance_operation.py). One that runs
+// already is a success.
+type InstanceStartup struct {
+	Common
+	InstanceName string `json:"instance_name"`
+	InstanceUUID string `json:"instance_uuid,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_STARTUP.
+func (*InstanceStartup) OpID() string { return "OP_INSTANCE_STARTUP" }
+
+// InstanceShutdown stops an instance and marks it as to be down
+// (LUInstanceShutdown in lib/cmdlib/instance_operation.py). One that is
+// stopped already is a success.
+type InstanceShutdown struct {
+	Common
+	InstanceName string `json:"instance_name"`
+	InstanceUUID string `json:"instance_uuid,omitempty"`
+	// Timeout is how long a polite shutdown may take before the hypervisor
+	// kills the instance, in seconds.
+	Timeout int `json:"timeout,omitempty"`
+}
+
+// OpID returns OP_INSTANCE_SHUTDOWN.
+func (*InstanceShutdown) OpID() string { return "OP_INSTANCE_SHUTDOWN" }
+
+// TagsSet adds tags to an object (LUTagsSet in lib/cmdlib/tags.py). A tag that
+// is there already is left as it is. A tag has 1 to 128 letters, digits and
+// characters out of ".+*/:@-_". The name must be a name, not a UUID; it is
+// ignored for the cluster.
+type TagsSet struct {
+	Common
+	Kind TagKind  `json:"kind"`
+	Name string   `json:"name"`
+	Tags []string `json:"tags"`
+}
+
+// OpID returns OP_TAGS_SET.
+func (*TagsSet) OpID() string { return "OP_TAGS_SET" }
+
+func (op *TagsSet) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
+
+// TagsDel removes tags from an object (LUTagsDel in lib/cmdlib/tags.py). If
+// one of them is not there the opcode fails with ECodeNoEnt and none is
+// removed.
+type TagsDel struct {
+	Common
+	Kind TagKind  `json:"kind"`
+	Name string   `json:"name"`
+	Tags []string `json:"tags"`
+}
+
+// OpID returns OP_TAGS_DEL.
+func (*TagsDel) OpID() string { return "OP_TAGS_DEL" }
+
+func (op *TagsDel) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
+
+// fixTags sets what luxid wants for the cluster's name and for no tags.
+func fixTags(kind TagKind, tags []string, params map[string]json.RawMessage) {
+	if kind == TagCluster {
+		params["name"] = json.RawMessage("null")
+	}
+	if tags == nil {
+		params["tags"] = json.RawMessage("[]")
+	}
+}
+
+// TestDelay does nothing for a while (LUTestDelay in lib/cmdlib/test.py). With
+// OnMaster false it takes no lock; with OnMaster true, which is Ganeti's own
+// default, it holds the lock of the master node all the time.
+type TestDelay struct {
+	Common
+	Duration float64 `json:"duration"` // Duration is in seconds; the job fails unless it is positive.
+	OnMaster bool    `json:"on_master"`
+	// Interruptible makes the job listen on a unix socket on the master, whose
+	// path is in its log; a connection that is closed there ends the delay at
+	// once, with success (_InterruptibleDelay in lib/cmdlib/test.py).
+	Interruptible bool `json:"interruptible,omitempty"`
+}
+
+// OpID returns OP_TEST_DELAY.
+func (*TestDelay) OpID() string { return "OP_TEST_DELAY" }

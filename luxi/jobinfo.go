@@ -1,0 +1,282 @@
+package luxi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// JobInfo is what the job queue holds about one job.
+type JobInfo struct {
+	ID JobID
+	// Known is false if the queue holds no file for this id: it was never
+	// given to a job, or the job was purged (ganeti-cleaner deletes archived
+	// jobs after 21 days). All other fields are then empty.
+	Known    bool
+	Status   JobStatus
+	Archived bool
+	// Summary has one line for each opcode, for example
+	// INSTANCE_FAILOVER(instance1).
+	Summary []string
+	Ops     []JobOp
+	// Received, Started and Ended are in UTC with microseconds, and zero for
+	// what has not happened yet.
+	Received, Started, Ended time.Time
+}
+
+// JobOp is one opcode of a job.
+type JobOp struct {
+	ID string // ID is the OP_ID, for example OP_INSTANCE_FAILOVER.
+	// Params are the other parameters but for the reason trail. luxid has
+	// completed them with defaults; once the opcode has started, names and
+	// UUIDs of its instance and nodes are filled in too.
+	Params map[string]json.RawMessage
+	// Reason is the trail, including the entry luxid adds.
+	Reason []ReasonEntry
+	Status JobStatus
+	Result OpResult
+}
+
+// Param returns the parameter of that name if it is a string, and the empty
+// string if it is absent or anything else.
+func (o JobOp) Param(name string) string {
+	var s string
+	if raw, ok := o.Params[name]; !ok || decode(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// OpResult is the result of an opcode.
+type OpResult struct {
+	// Raw is the JSON value, null for an opcode that has not ended and for
+	// most that succeeded.
+	Raw json.RawMessage
+	// Err is how the opcode failed or why it was canceled. It has no class if
+	// luxid ended the job itself. It is nil unless the status is JobError or
+	// JobCanceled, and for an opcode canceled in the queue, to which luxid
+	// gives no result (cancelOpCode in src/Ganeti/JQueue.hs).
+	Err *Error
+}
+
+// jobFields are the fields decodeJob needs, in its order. The last one is left
+// out where archived jobs are not wanted, as asking for it is what makes luxid
+// list them (wantArchived in src/Ganeti/Query/Job.hs).
+var jobFields = [...]string{"id", "status", "summary", "ops", "opstatus", "opresult",
+	"received_ts", "start_ts", "end_ts", "archived"}
+
+// QueryJobs looks jobs up by number, in the live queue and in the archive. The
+// result has every number asked for exactly once, in the order of first
+// mention; those the queue does not know have Known false. Without ids nothing
+// is asked (on the wire that would mean all jobs).
+func (c *Client) QueryJobs(ctx context.Context, ids []JobID) ([]JobInfo, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	place := make(map[JobID]int, len(ids))
+	eqs := make([]Filter, 0, len(ids))
+	for _, id := range ids {
+		if id <= 0 {
+			return nil, fmt.Errorf("luxi: there is no job %d", id)
+		}
+		if _, dup := place[id]; !dup {
+			place[id] = len(eqs)
+			eqs = append(eqs, Eq("id", id))
+		}
+	}
+	jobs := make([]JobInfo, len(eqs))
+	fields := jobFields[:]
+	// Only "|" and "=" on id make luxid look into the archive, and answer for
+	// jobs that do not exist.
+	err := c.query(ctx, ResJob, fields, Or(eqs...), func(t *Table) error {
+		if len(t.Rows) != len(jobs) {
+			return &ProtocolError{Method: "Query", Problem: fmt.Sprintf("%d rows for %d jobs", len(t.Rows), len(jobs))}
+		}
+		for _, row := range t.Rows {
+			job, err := decodeJob(row)
+			if err != nil {
+				return &ProtocolError{Method: "Query", Problem: err.Error()}
+			}
+			i, asked := place[job.ID]
+			if !asked || jobs[i].ID != 0 {
+				return &ProtocolError{Method: "Query", Problem: fmt.Sprintf("job %d was not asked for, or comes twice", job.ID)}
+			}
+			jobs[i] = job
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return jobs, nil
+}
+
+// ListJobs returns the jobs that match filter, in order of their numbers: those
+// in the live queue, and with archived those in the archive too. A filter of
+// nothing but Eq on "id" is a look-up instead and always finds both; see
+// QueryJobs for that.
+//
+// A job that is archived while luxid walks through the queue may come with
+// Known false.
+func (c *Client) ListJobs(ctx context.Context, filter Filter, archived bool) ([]JobInfo, error) {
+	fields := jobFields[:]
+	if !archived && !namesJobs(filter) {
+		fields = jobFields[:len(jobFields)-1]
+	}
+	var jobs []JobInfo
+	err := c.query(ctx, ResJob, fields, filter, func(t *Table) error {
+		jobs = make([]JobInfo, 0, len(t.Rows))
+		place := make(map[JobID]int, len(t.Rows))
+		for _, row := range t.Rows {
+			job, err := decodeJob(row)
+			if err != nil {
+				return &ProtocolError{Method: "Query", Problem: err.Error()}
+			}
+			// A job that moves to the archive between the listings of the two
+			// directories comes twice.
+			if i, dup := place[job.ID]; dup {
+				if !jobs[i].Known {
+					jobs[i] = job
+				}
+				continue
+			}
+			place[job.ID] = len(jobs)
+			jobs = append(jobs, job)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return jobs, nil
+}
+
+// namesJobs reports whether luxid takes the filter for a list of job numbers
+// (requestedNames in src/Ganeti/Query/Filter.hs). It then looks into the archive
+// whatever the fields, so the one that tells where a job was found may be asked
+// for.
+func namesJobs(f Filter) bool {
+	switch {
+	case len(f) == 3 && f[0] == "=":
+		return f[1] == "id"
+	case len(f) > 1 && f[0] == "|":
+		for _, operand := range f[1:] {
+			if o, ok := operand.(Filter); !ok || !namesJobs(o) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// UnfinishedJobs is a filter for ListJobs: the jobs that have not ended.
+func UnfinishedJobs() Filter {
+	return AnyOf("status", string(JobQueued), string(JobWaiting), string(JobCanceling), string(JobRunning))
+}
+
+// decodeJob decodes a row of a query for jobFields, with or without the last.
+func decodeJob(row []Cell) (JobInfo, error) {
+	var job JobInfo
+	if row[0].Status != StatusNormal {
+		return job, fmt.Errorf("job without an id: %s", row[0].Status)
+	}
+	if err := decodeJobID(row[0].Value, &job.ID); err != nil {
+		return job, err
+	}
+	bad := func(field string, err error) (JobInfo, error) {
+		return JobInfo{}, fmt.Errorf("job %d: %s: %w", job.ID, field, err)
+	}
+	if row[1].Status == StatusUnavailable {
+		// luxid echoes the number of a job it has no file for, and nothing
+		// else (maybeJob in src/Ganeti/Query/Job.hs).
+		for i, cell := range row[1:] {
+			if cell.Status != StatusUnavailable {
+				return bad(jobFields[1+i], fmt.Errorf("a value for a job without status"))
+			}
+		}
+		return job, nil
+	}
+	job.Known = true
+	var ops, results []json.RawMessage
+	var statuses []JobStatus
+	for i, dst := range []any{&job.Status, &job.Summary, &ops, &statuses, &results} {
+		if err := scanCell(row[1+i], dst); err != nil {
+			return bad(jobFields[1+i], err)
+		}
+	}
+	for i, dst := range []*time.Time{&job.Received, &job.Started, &job.Ended} {
+		if err := decodeTime(row[6+i], dst); err != nil {
+			return bad(jobFields[6+i], err)
+		}
+	}
+	if len(row) == len(jobFields) {
+		if err := scanCell(row[9], &job.Archived); err != nil {
+			return bad(jobFields[9], err)
+		}
+	}
+	if !job.Status.known() {
+		return bad("status", fmt.Errorf("unknown status %q", string(job.Status)))
+	}
+	if len(job.Summary) != len(ops) || len(statuses) != len(ops) || len(results) != len(ops) {
+		return bad("ops", fmt.Errorf("%d opcodes with %d summaries, %d statuses and %d results",
+			len(ops), len(job.Summary), len(statuses), len(results)))
+	}
+	job.Ops = make([]JobOp, len(ops))
+	for i := range ops {
+		op, err := decodeJobOp(ops[i], statuses[i], results[i])
+		if err != nil {
+			return bad(fmt.Sprintf("opcode %d", i), err)
+		}
+		job.Ops[i] = op
+	}
+	return job, nil
+}
+
+// decodeJobOp puts together one opcode of a job.
+func decodeJobOp(raw json.RawMessage, status JobStatus, result json.RawMessage) (JobOp, error) {
+	params, err := object(raw)
+	if err != nil {
+		return JobOp{}, err
+	}
+	op := JobOp{Params: params, Status: status, Result: OpResult{Raw: result}}
+	id, ok := params["OP_ID"]
+	if !ok {
+		return JobOp{}, fmt.Errorf("no key \"OP_ID\"")
+	}
+	if err := decode(id, &op.ID); err != nil {
+		return JobOp{}, fmt.Errorf("OP_ID: %w", err)
+	}
+	// Jobs written before Ganeti 2.6 have no trail.
+	if trail, ok := params["reason"]; ok && string(trail) != "null" {
+		if err := decode(trail, &op.Reason); err != nil {
+			return JobOp{}, err
+		}
+	}
+	delete(params, "OP_ID")
+	delete(params, "reason")
+	if !status.known() {
+		return JobOp{}, fmt.Errorf("unknown status %q", string(status))
+	}
+	if status == JobError || status == JobCanceled {
+		op.Result.Err = parseError(result)
+	}
+	return op, nil
+}
+
+// decodeTime decodes [seconds, microseconds], and nothing as the zero time.
+func decodeTime(c Cell, dst *time.Time) error {
+	if c.Status == StatusUnavailable || c.Status == StatusNoData {
+		return nil
+	}
+	var pair [2]int64
+	if err := scanCell(c, &pair); err != nil {
+		return err
+	}
+	if pair[1] < 0 || pair[1] >= 1e6 {
+		return fmt.Errorf("%d microseconds", pair[1])
+	}
+	*dst = time.Unix(pair[0], pair[1]*1000).UTC()
+	return nil
+}

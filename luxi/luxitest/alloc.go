@@ -1,0 +1,161 @@
+package luxitest
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// The allocator stands in for hail. It never chooses nodes that are offline, drained or not vm_capable, and prefers
+// the node with the most free memory; names decide between equals.
+
+// runAllocator is what any run of an allocator needs: a known script, and an answer from every node that is online
+// and vm_capable (py:masterd/iallocator.py).
+func (m *Master) runAllocator(name string) *opError {
+	for _, n := range m.cluster.Nodes {
+		if msg := m.rpc(n.Name); msg != "" && !n.Offline && !n.NotVMCapable {
+			return execError("Can't get data for node %s: %s", n.Name, msg)
+		}
+	}
+	if name != "hail" {
+		return execError("Failure while running the iallocator script: iallocator module '%s' not found in the search path", name)
+	}
+	return nil
+}
+
+// candidate is a node with what the allocator thinks is free there: it sets aside memory for instances that are
+// stopped, too.
+type candidate struct {
+	node            *Node
+	memory, storage int
+}
+
+func (m *Master) candidates(group string, except []string) []candidate {
+	var list []candidate
+	for _, n := range m.cluster.Nodes {
+		if n.Offline || n.Drained || n.NotVMCapable || n.Group != group || contains(except, n.Name) {
+			continue
+		}
+		c := candidate{n, n.Memory, m.cluster.freeStorage(n)}
+		for _, i := range m.cluster.Instances {
+			if i.Primary == n.Name || contains(i.RunsOn, n.Name) {
+				c.memory -= i.Memory
+			}
+		}
+		list = append(list, c)
+	}
+	sort.SliceStable(list, func(a, b int) bool {
+		if list[a].memory != list[b].memory {
+			return list[a].memory > list[b].memory
+		}
+		return list[a].node.Name < list[b].node.Name
+	})
+	return list
+}
+
+// lacks names what the node has too little of for the instance, as hail does; "" if it fits.
+func (c candidate) lacks(i *Instance) string {
+	switch {
+	case c.memory < i.Memory && i.AdminState != AdminOffline:
+		return "FailMem"
+	case nodeBound(i.Template) && c.storage < i.DiskSize:
+		return "FailDisk"
+	}
+	return ""
+}
+
+// relocate chooses a node of the primary's group to replace the given ones (hail mode relocate).
+func (m *Master) relocate(_ *execution, i *Instance, allocator string, from []string) (string, *opError) {
+	if err := m.runAllocator(allocator); err != nil {
+		return "", err
+	}
+	reasons := ""
+	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, append(i.Nodes(), from...)) {
+		lack := c.lacks(i)
+		if lack == "" {
+			return c.node.Name, nil
+		}
+		reasons += fmt.Sprintf(" Node %s failed: %s;", c.node.Name, lack)
+	}
+	return "", refused(allocator, "Can't find any good node:"+reasons)
+}
+
+// allocate chooses nodes for a new instance like the given one, in any group (hail mode allocate). The instance itself
+// still counts where it is.
+func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string, *opError) {
+	if err := m.runAllocator(allocator); err != nil {
+		return nil, err
+	}
+	need := len(i.Nodes())
+	var best []candidate
+	var reasons []string
+	for _, policy := range []string{"preferred", "last_resort"} {
+		for _, g := range m.cluster.Groups {
+			if g.AllocPolicy != policy {
+				continue
+			}
+			fit, why := m.fitting(g.Name, i, need)
+			if fit == nil {
+				reasons = append(reasons, fmt.Sprintf("Group %s (%s): %s", g.Name, policy, why))
+			} else if best == nil || fit[0].memory > best[0].memory {
+				best = fit
+			}
+		}
+		if best != nil {
+			break
+		}
+	}
+	if best == nil {
+		return nil, refused(allocator, strings.Join(reasons, ", "))
+	}
+	var names []string
+	for _, c := range best {
+		names = append(names, c.node.Name)
+	}
+	return names, nil
+}
+
+func (m *Master) fitting(group string, i *Instance, need int) ([]candidate, string) {
+	failures := make(map[string]int)
+	var fit []candidate
+	for _, c := range m.candidates(group, nil) {
+		if lack := c.lacks(i); lack != "" {
+			failures[lack]++
+		} else if len(fit) < need {
+			fit = append(fit, c)
+		}
+	}
+	if len(fit) == need && m.opts.FailN1 && !m.cluster.NoCapacityChecks && nodeBound(i.Template) && !m.redundant(group) {
+		fit, failures = nil, map[string]int{"FailN1": 1}
+	}
+	if len(fit) == need {
+		return fit, ""
+	}
+	var list []string
+	for what, n := range failures {
+		list = append(list, fmt.Sprintf("%s: %d", what, n))
+	}
+	sort.Strings(list)
+	if len(list) == 0 {
+		return nil, "Not enough online nodes"
+	}
+	return nil, "No valid allocation solutions, failure reasons: " + strings.Join(list, ", ")
+}
+
+// redundant reports whether hail takes the group for N+1 redundant: no drbd instance has lost its secondary alone, or
+// both its nodes.
+func (m *Master) redundant(group string) bool {
+	for _, i := range m.cluster.Instances {
+		if i.Template != DRBD || m.cluster.Node(i.Primary).Group != group {
+			continue
+		}
+		if m.cluster.Node(i.Secondaries[0]).Offline {
+			return false
+		}
+	}
+	return true
+}
+
+func refused(allocator, why string) *opError {
+	return prereq(codeNoRes, "Can't compute nodes using iallocator '%s': Request failed: %s", allocator, why)
+}

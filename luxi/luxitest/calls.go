@@ -1,0 +1,397 @@
+package luxitest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// callError is an answer with success false and the form ["Class", [args]] (hs:Errors.hs).
+type callError struct {
+	class string
+	args  []any
+}
+
+func (e *callError) Error() string { return fmt.Sprintf("%s%v", e.class, e.args) }
+
+func fail(class string, args ...any) error { return &callError{class, args} }
+
+// parseError is a request that luxid cannot parse: it answers with a string and closes the connection.
+type parseError struct{ why string }
+
+func (e *parseError) Error() string { return e.why }
+
+func unparsable(format string, args ...any) error { return &parseError{fmt.Sprintf(format, args...)} }
+
+// errCrash is a handler that dies: luxid closes the connection without a word.
+var errCrash = errors.New("handler died")
+
+// handle executes a call. The reply is nil if there is none; goesOn is false if luxid closes the connection.
+func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, goesOn bool) {
+	var result any
+	err := parsed
+	if err != nil {
+		err = unparsable("%v", err)
+	} else {
+		m.lock()
+		result, err = m.execute(c, call.Method, call.Args)
+		m.unlock()
+	}
+	response := map[string]any{"success": err == nil, "result": result}
+	goesOn = true
+	var ce *callError
+	var pe *parseError
+	switch {
+	case err == nil:
+	case errors.As(err, &ce):
+		args := ce.args
+		if args == nil {
+			args = []any{}
+		}
+		response["result"] = []any{ce.class, args}
+	case errors.As(err, &pe):
+		response["result"] = "Failed to parse request: " + pe.why
+		goesOn = false
+	default:
+		return nil, false
+	}
+	reply, err = json.Marshal(response)
+	if err != nil {
+		panic("luxitest: cannot marshal the reply to " + call.Method + ": " + err.Error())
+	}
+	return reply, goesOn
+}
+
+// tuple decodes the args of a call with a fixed number of them.
+func tuple(args json.RawMessage, n int) ([]json.RawMessage, error) {
+	var list []json.RawMessage
+	if err := strictly(args, &list); err != nil || len(list) != n {
+		return nil, unparsable("expected %d arguments", n)
+	}
+	return list, nil
+}
+
+// execute runs a call with the mutex held (hs:Query/Server.hs handleCall).
+func (m *Master) execute(c *serverConn, method string, args json.RawMessage) (any, error) {
+	switch method {
+	case "Query":
+		return m.callQuery(args)
+	case "QueryClusterInfo":
+		return m.clusterInfo(), nil
+	case "QueryConfigValues":
+		return m.callConfigValues(args)
+	case "QueryTags":
+		return m.callTags(args)
+	case "QueryJobs":
+		return m.callQueryJobs(args)
+	case "QueryInstances", "QueryNodes", "QueryGroups":
+		return m.callClassicQuery(method, args)
+	case "SubmitJob", "SubmitJobToDrainedQueue":
+		return m.callSubmit(args, method == "SubmitJob")
+	case "SubmitManyJobs":
+		return m.callSubmitMany(args)
+	case "WaitForJobChange":
+		return m.callWait(c, args)
+	case "CancelJob":
+		return m.callCancel(args)
+	case "ArchiveJob":
+		return m.callArchive(args)
+	case "AutoArchiveJobs":
+		return m.callAutoArchive(args)
+	case "ChangeJobPriority":
+		return m.callPriority(args)
+	case "SetDrainFlag":
+		return m.callDrain(args)
+	}
+	return nil, unparsable("Unable to parse LUXI request method: Invalid value for type LuxiReq: '%s'", method)
+}
+
+// summarizeArgs adds to a logged call what makes it recognisable.
+func summarizeArgs(method string, args json.RawMessage) string {
+	switch method {
+	case "Query":
+		if a, err := tuple(args, 3); err == nil {
+			return " " + string(a[0]) + " " + string(a[1]) + " " + string(a[2])
+		}
+	case "SubmitJob", "SubmitManyJobs", "QueryClusterInfo", "":
+		return ""
+	}
+	return " " + string(args)
+}
+
+func (m *Master) callConfigValues(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	names, err := texts(a[0])
+	if err != nil {
+		return nil, unparsable("%v", err)
+	}
+	values := []any{}
+	for _, name := range names.([]string) {
+		var v any
+		switch name {
+		case "cluster_name":
+			v = m.cluster.Name
+		case "master_node":
+			v = m.cluster.Master
+		case "drain_flag":
+			v = m.cluster.QueueDrained
+		case "watcher_pause":
+			// QCluster.isWatcherPaused gives null once the time has passed.
+			if p := m.cluster.WatcherPause; p.After(m.now) {
+				v = p.Unix()
+			}
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func (m *Master) callTags(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	kind, err1 := oneOf("cluster", "node", "nodegroup", "instance", "network")(a[0])
+	name, err2 := text(a[1])
+	if err1 != nil || err2 != nil {
+		return nil, unparsable("bad kind or name of tags")
+	}
+	var tags []string
+	switch kind {
+	case "cluster":
+		tags = m.cluster.Tags
+	case "node":
+		n, err := m.lookupNode(name.(string))
+		if err != nil {
+			return nil, err
+		}
+		tags = n.Tags
+	case "nodegroup":
+		g, err := m.lookupGroup(name.(string))
+		if err != nil {
+			return nil, err
+		}
+		tags = g.Tags
+	case "instance":
+		i, err := m.lookupInstance(name.(string))
+		if err != nil {
+			return nil, err
+		}
+		tags = i.Tags
+	default:
+		return nil, notFound("Network", name.(string))
+	}
+	return shownTags(tags), nil
+}
+
+func shownTags(tags []string) []string {
+	if tags == nil {
+		return []string{}
+	}
+	return sortedCopy(tags)
+}
+
+func notFound(kind, name string) error {
+	return fail("OpPrereqError", kind+" name "+name+" not found", codeNoEnt)
+}
+
+// decodeJob decodes the opcodes of one job.
+func decodeJob(raw json.RawMessage) ([]*opcode, error) {
+	var list []json.RawMessage
+	if err := strictly(raw, &list); err != nil {
+		return nil, unparsable("a job is a list of opcodes")
+	}
+	ops := []*opcode{}
+	for _, r := range list {
+		op, err := decodeOpcode(r)
+		if err != nil {
+			return nil, unparsable("%v", err)
+		}
+		ops = append(ops, op)
+	}
+	return ops, nil
+}
+
+// resolve makes relative dependencies absolute. Where that gives no job id luxid's handler dies.
+func resolve(ops []*opcode, id int64) error {
+	for _, op := range ops {
+		for k, d := range op.depends {
+			if d.job < 0 {
+				op.depends[k].job = id + d.job
+				if op.depends[k].job <= 0 {
+					return errCrash
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Master) callSubmit(args json.RawMessage, ifOpen bool) (any, error) {
+	a, err := tuple(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := decodeJob(a[0])
+	if err != nil {
+		return nil, err
+	}
+	if ifOpen && m.cluster.QueueDrained {
+		return nil, fail("GenericError", "Queue drained")
+	}
+	m.serial++
+	id := m.serial
+	if err := resolve(ops, id); err != nil {
+		return nil, err
+	}
+	m.submit(id, ops)
+	return id, nil
+}
+
+func (m *Master) callSubmitMany(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	var list []json.RawMessage
+	if err := strictly(a[0], &list); err != nil {
+		return nil, unparsable("expected a list of jobs")
+	}
+	var jobs [][]*opcode
+	for _, raw := range list {
+		ops, err := decodeJob(raw)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, ops)
+	}
+	if m.cluster.QueueDrained {
+		return nil, fail("GenericError", "Queue drained")
+	}
+	first := m.serial + 1
+	m.serial += int64(len(jobs))
+	for k, ops := range jobs {
+		if err := resolve(ops, first+int64(k)); err != nil {
+			return nil, err
+		}
+	}
+	answers := []any{}
+	for k, ops := range jobs {
+		id := first + int64(k)
+		m.submit(id, ops)
+		answers = append(answers, []any{true, id})
+	}
+	return answers, nil
+}
+
+func (m *Master) callCancel(args json.RawMessage) (any, error) {
+	kill := false
+	a, err := tuple(args, 1)
+	if err != nil {
+		if a, err = tuple(args, 2); err != nil {
+			return nil, err
+		}
+		v, err := boolean(a[1])
+		if err != nil {
+			return nil, unparsable("%v", err)
+		}
+		kill = v.(bool)
+	}
+	id, err := absoluteID(a[0])
+	if err != nil {
+		return nil, err
+	}
+	ok, why, _ := m.cancel(id, kill)
+	return []any{ok, why}, nil
+}
+
+// absoluteID decodes the id of a job in a call.
+func absoluteID(raw json.RawMessage) (int64, error) {
+	id, err := jobID(raw)
+	if err != nil || id < 0 {
+		return 0, unparsable("invalid job id %s", raw)
+	}
+	return id, nil
+}
+
+func (m *Master) callArchive(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	id, err := absoluteID(a[0])
+	if err != nil {
+		return nil, err
+	}
+	j := m.jobs[id]
+	if j == nil || !j.final() || j.archived {
+		return false, nil
+	}
+	j.archived = true
+	m.note(LogQueue, "job %d archived", id)
+	return true, nil
+}
+
+func (m *Master) callAutoArchive(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	age, err1 := integer(a[0])
+	_, err2 := integer(a[1])
+	if err1 != nil || err2 != nil {
+		return nil, unparsable("age and timeout are numbers")
+	}
+	return []int{m.archiveOlder(time.Duration(age.(int64)) * time.Second), 0}, nil
+}
+
+func (m *Master) callPriority(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	id, err := absoluteID(a[0])
+	if err != nil {
+		return nil, err
+	}
+	prio, err := integer(a[1])
+	if err != nil {
+		return nil, unparsable("%v", err)
+	}
+	j := m.jobs[id]
+	if j == nil || j.archived || !j.slot && !j.enqueued() {
+		return []any{false, "Job " + itoa(id) + " not found in queue"}, nil
+	}
+	for _, op := range j.ops {
+		if !isFinal(op.status) {
+			op.priority = int(prio.(int64))
+		}
+	}
+	if j.slot {
+		m.grant()
+		return []any{true, "Job " + itoa(id) + " with pid " + itoa(1000+id) + " signaled"}, nil
+	}
+	m.schedule()
+	return []any{true, fmt.Sprintf("Priorities of pending opcodes for job %d have been changed to %d", id, prio)}, nil
+}
+
+func (m *Master) callDrain(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 1)
+	if err != nil {
+		return nil, err
+	}
+	drained, err := boolean(a[0])
+	if err != nil {
+		return nil, unparsable("%v", err)
+	}
+	if !drained.(bool) && !m.cluster.QueueDrained {
+		return nil, errCrash // luxid removes a file that is not there
+	}
+	m.cluster.QueueDrained = drained.(bool)
+	m.note(LogQueue, "queue drained: %v", drained)
+	return true, nil
+}

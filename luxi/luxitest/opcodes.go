@@ -1,0 +1,307 @@
+package luxitest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// execution is an opcode made ready to run: what Ganeti calls a logical unit (py:cmdlib/base.py).
+type execution struct {
+	// locks returns the locks wanted on one level, when that level is reached (DeclareLocks).
+	locks func(level int) lockSet
+	// check is CheckPrereq: it may fail and must not change anything.
+	check func(*execution) *opError
+	// steps are Exec, done one after the other.
+	steps  []step
+	result any
+
+	// Set by the queue before check is called.
+	log     func(format string, args ...any)
+	release func(keep func(lock string) bool)
+}
+
+// step is a part of an opcode's execution.
+type step struct {
+	after  time.Duration // time from the end of the step before
+	do     func(*execution) *opError
+	config bool // it changes the configuration; faults "in the middle" strike right behind it
+}
+
+func (e *execution) info(format string, args ...any) { e.log(" - INFO: "+format, args...) }
+func (e *execution) warn(format string, args ...any) { e.log(" - WARNING: "+format, args...) }
+
+func prereq(code, format string, args ...any) *opError {
+	return &opError{"OpPrereqError", []string{fmt.Sprintf(format, args...), code}}
+}
+
+func execError(format string, args ...any) *opError {
+	return &opError{"OpExecError", []string{fmt.Sprintf(format, args...)}}
+}
+
+// defaultDurations are how long opcodes run, roughly as on a small cluster.
+var defaultDurations = map[string]time.Duration{
+	"TAGS_SET":                300 * time.Millisecond,
+	"TAGS_DEL":                300 * time.Millisecond,
+	"INSTANCE_FAILOVER":       10 * time.Second,
+	"INSTANCE_MIGRATE":        20 * time.Second,
+	"INSTANCE_REPLACE_DISKS":  60 * time.Second,
+	"INSTANCE_RECREATE_DISKS": 10 * time.Second,
+	"INSTANCE_SHUTDOWN":       10 * time.Second,
+	"INSTANCE_REINSTALL":      10 * time.Second,
+	"INSTANCE_STARTUP":        10 * time.Second,
+}
+
+// duration is how long the opcode runs; one second if nothing is known about it.
+func (m *Master) duration(op *queuedOp) time.Duration {
+	name := strings.TrimPrefix(op.id, "OP_")
+	if d, ok := m.opts.Durations[name]; ok {
+		return d
+	}
+	if d, ok := defaultDurations[name]; ok {
+		return d
+	}
+	return time.Second
+}
+
+// prepare is an opcode's CheckArguments and ExpandNames, which run before any lock is taken.
+func (m *Master) prepare(op *queuedOp) (*execution, *opError) {
+	switch op.id {
+	case "OP_TAGS_SET", "OP_TAGS_DEL":
+		return m.prepareTags(op)
+	case "OP_TEST_DELAY":
+		return m.prepareDelay(op)
+	case "OP_INSTANCE_FAILOVER", "OP_INSTANCE_MIGRATE":
+		return m.prepareMove(op)
+	case "OP_INSTANCE_REPLACE_DISKS":
+		return m.prepareReplace(op)
+	case "OP_INSTANCE_RECREATE_DISKS":
+		return m.prepareRecreate(op)
+	case "OP_INSTANCE_REINSTALL":
+		return m.prepareReinstall(op)
+	case "OP_INSTANCE_STARTUP":
+		return m.prepareStartup(op)
+	case "OP_INSTANCE_SHUTDOWN":
+		return m.prepareShutdown(op)
+	case "OP_INSTANCE_RENAME":
+		return m.prepareRename(op)
+	case "OP_INSTANCE_REMOVE":
+		return m.prepareRemove(op)
+	case "OP_INSTANCE_SET_PARAMS":
+		return m.prepareInstanceParams(op)
+	case "OP_NODE_SET_PARAMS":
+		return m.prepareNodeParams(op)
+	}
+	return nil, execError("the simulator does not execute %s", op.id)
+}
+
+// expandInstance is ExpandInstanceUuidAndName (py:cmdlib/common.py). It completes the opcode's parameters.
+func (m *Master) expandInstance(op *queuedOp, forthcoming bool) *opError {
+	i := m.cluster.expandInstance(op.text("instance_name"))
+	if i == nil {
+		return prereq(codeNoEnt, "Instance '%s' not known", op.text("instance_name"))
+	}
+	if uuid := op.text("instance_uuid"); uuid != "" && uuid != i.UUID {
+		return prereq(codeNotUnique, "The instances UUID '%s' does not match the expected UUID '%s' for instance '%s'."+
+			" Maybe the instance changed since you submitted this job.", i.UUID, uuid, i.Name)
+	}
+	op.params["instance_name"], op.params["instance_uuid"] = i.Name, i.UUID
+	if i.Forthcoming && !forthcoming {
+		return &opError{"OpPrereqError", []string{"forthcoming instances not supported for this operation"}}
+	}
+	return nil
+}
+
+// expandNode is ExpandNodeUuidAndName. An empty name is left alone.
+func (m *Master) expandNode(op *queuedOp, param string) *opError {
+	name := op.text(param)
+	if name == "" {
+		return nil
+	}
+	n := m.cluster.expandNode(name)
+	if n == nil {
+		return prereq(codeNoEnt, "Node '%s' not known", name)
+	}
+	uuidParam := strings.TrimSuffix(param, "_name") + "_uuid"
+	if uuid := op.text(uuidParam); uuid != "" && uuid != n.UUID {
+		return prereq(codeNotUnique, "The nodes UUID '%s' does not match the expected UUID '%s' for node '%s'."+
+			" Maybe the node changed since you submitted this job.", n.UUID, uuid, n.Name)
+	}
+	op.params[param], op.params[uuidParam] = n.Name, n.UUID
+	return nil
+}
+
+// locked finds the instance an opcode has locked. It is found by its UUID, so a rename behind the master's back does
+// no harm.
+func (m *Master) locked(op *queuedOp) (*Instance, *opError) {
+	i := m.cluster.instanceByUUID(op.text("instance_uuid"))
+	if i == nil {
+		return nil, execError("Cannot retrieve locked instance %s", op.text("instance_name"))
+	}
+	return i, nil
+}
+
+// instanceLocks locks the opcode's instance and, on the node level, the nodes that the function returns.
+func (m *Master) instanceLocks(op *queuedOp, nodes func(*Instance) []string) func(int) lockSet {
+	return func(level int) lockSet {
+		switch {
+		case level == levelInstance:
+			return lockSet{"instance/" + op.text("instance_name"): true}
+		case level == levelNode && nodes != nil:
+			if i, err := m.locked(op); err == nil {
+				return m.nodeLocks(nodes(i))
+			}
+		}
+		return nil
+	}
+}
+
+func (m *Master) nodeLocks(names []string) lockSet {
+	want := lockSet{}
+	for _, name := range names {
+		if n := m.cluster.Node(name); n != nil {
+			want["node/"+n.UUID] = true
+		}
+	}
+	return want
+}
+
+func (m *Master) allNodes() []string {
+	var names []string
+	for _, n := range m.cluster.Nodes {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+func (m *Master) groupNodes(group string) []string {
+	var names []string
+	for _, n := range m.cluster.Nodes {
+		if n.Group == group {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// keepNodes is ReleaseLocks: it gives up all node and group locks but those of the named nodes.
+func (m *Master) keepNodes(e *execution, names []string) {
+	keep := m.nodeLocks(names)
+	e.release(func(lock string) bool {
+		return keep[lock] || !strings.HasPrefix(lock, "node/") && !strings.HasPrefix(lock, "nodegroup/")
+	})
+}
+
+// rpc is what a call to the node daemon of a node would fail with; empty if it would succeed.
+func (m *Master) rpc(name string) string {
+	n := m.cluster.Node(name)
+	switch {
+	case n == nil:
+		return "Unknown node"
+	case n.Offline:
+		return "Node is marked offline"
+	case n.Dead:
+		return fmt.Sprintf("Error 7: Failed to connect to %s port 1811 after 0 ms: Couldn't connect to server", name)
+	}
+	return ""
+}
+
+// checkOnline is CheckNodeOnline, which looks at the flag only.
+func (m *Master) checkOnline(name, msg string) *opError {
+	if msg == "" {
+		msg = "Can't use offline node"
+	}
+	if m.cluster.Node(name).Offline {
+		return prereq(codeState, "%s: %s", msg, name)
+	}
+	return nil
+}
+
+// checkNotDrained is CheckNodeNotDrained.
+func (m *Master) checkNotDrained(name string) *opError {
+	if m.cluster.Node(name).Drained {
+		return prereq(codeState, "Can't use drained node %s", name)
+	}
+	return nil
+}
+
+// checkMemory is CheckNodeFreeMemory.
+func (m *Master) checkMemory(name, reason string, need int) *opError {
+	if msg := m.rpc(name); msg != "" {
+		return prereq(codeEnviron, "Can't get data from node %s: %s", name, msg)
+	}
+	if free := m.cluster.freeMemory(m.cluster.Node(name)); need > free {
+		return prereq(codeNoRes, "Not enough memory on node %s for %s: needed %d MiB, available %d MiB", name, reason, need, free)
+	}
+	return nil
+}
+
+// checkState is CheckInstanceState (py:cmdlib/common.py).
+func (m *Master) checkState(e *execution, i *Instance, msg string, states ...string) *opError {
+	if msg == "" {
+		msg = "can't use instance from outside " + strings.Join(states, ", ") + " states"
+	}
+	if !contains(states, i.AdminState) {
+		return prereq(codeState, "Instance '%s' is marked to be %s, %s", i.Name, i.AdminState, msg)
+	}
+	if contains(states, AdminUp) {
+		return nil
+	}
+	if m.cluster.Node(i.Primary).Offline {
+		e.warn("Primary node offline, ignoring check that instance is down")
+		return nil
+	}
+	if fail := m.rpc(i.Primary); fail != "" {
+		return prereq(codeEnviron, "Can't contact node %s for instance information: %s", i.Primary, fail)
+	}
+	if i.Running() {
+		return prereq(codeState, "Instance %s is running, %s", i.Name, msg)
+	}
+	return nil
+}
+
+// chooseAllocator is CheckIAllocatorOrNode: it fills in the cluster's default allocator.
+func (m *Master) chooseAllocator(op *queuedOp, nodeGiven bool) *opError {
+	allocator := op.text("iallocator")
+	switch {
+	case nodeGiven && allocator != "":
+		return prereq(codeInval, "Do not specify both, iallocator and node")
+	case !nodeGiven && allocator == "" || allocator == ".":
+		if m.cluster.DefaultIAllocator == "" {
+			return prereq(codeInval, "No iallocator or node given and no cluster-wide default iallocator found;"+
+				" please specify either an iallocator or a node, or set a cluster-wide default iallocator")
+		}
+		op.params["iallocator"] = m.cluster.DefaultIAllocator
+	}
+	return nil
+}
+
+// start runs the instance on its primary node: disk activation, then the hypervisor.
+func (m *Master) start(i *Instance, ignoreSecondaries bool) *opError {
+	if !m.assemble(i, ignoreSecondaries) {
+		return execError("Disk consistency error")
+	}
+	if fail := m.rpc(i.Primary); fail != "" {
+		return execError("Could not start instance '%s': %s", i.Name, fail)
+	}
+	i.RunsOn = with(i.RunsOn, i.Primary)
+	return nil
+}
+
+// assemble is AssembleInstanceDisks: whether the disks can be activated.
+func (m *Master) assemble(i *Instance, ignoreSecondaries bool) bool {
+	if m.rpc(i.Primary) != "" || !i.HasDisksOn(i.Primary) {
+		return false
+	}
+	for _, s := range i.Secondaries {
+		if n := m.cluster.Node(s); n.Dead && !n.Offline && !ignoreSecondaries {
+			return false
+		}
+	}
+	return true
+}
+
+// stop shuts the instance down on its primary node.
+func (m *Master) stop(i *Instance) { i.RunsOn = without(i.RunsOn, i.Primary) }
+
+func (m *Master) effect(format string, args ...any) { m.note(LogEffect, format, args...) }

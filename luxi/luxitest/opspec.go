@@ -1,0 +1,421 @@
+package luxitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// opcode is a decoded opcode.
+type opcode struct {
+	id      string
+	params  map[string]any
+	reason  []Reason
+	depends []depend
+	dryRun  bool
+	prio    int
+	started bool // its process has completed the parameters
+}
+
+// depend is one dependency of a job on another.
+type depend struct {
+	job int64
+	on  []string
+}
+
+// paramSpec describes one parameter of an opcode as hs:OpParams.hs does.
+type paramSpec struct {
+	name     string
+	decode   func(json.RawMessage) (any, error)
+	required bool
+	def      any // what an absent or null parameter becomes; nil if it stays absent
+}
+
+func req(name string, decode func(json.RawMessage) (any, error)) paramSpec {
+	return paramSpec{name: name, decode: decode, required: true}
+}
+
+func opt(name string, decode func(json.RawMessage) (any, error)) paramSpec {
+	return paramSpec{name: name, decode: decode}
+}
+
+func def(name string, value any, decode func(json.RawMessage) (any, error)) paramSpec {
+	return paramSpec{name: name, decode: decode, def: value}
+}
+
+// opSpecs holds the opcodes that are simulated; the lists follow hs:OpCodes.hs of Ganeti 3.0.
+var opSpecs = map[string][]paramSpec{
+	"OP_TAGS_SET": {req("kind", oneOf("cluster", "node", "nodegroup", "instance", "network")), req("tags", texts), opt("name", text)},
+	"OP_TAGS_DEL": {req("kind", oneOf("cluster", "node", "nodegroup", "instance", "network")), req("tags", texts), opt("name", text)},
+	"OP_TEST_DELAY": {
+		req("duration", number), def("on_master", true, boolean), def("on_nodes", []string{}, nonEmptyTexts),
+		opt("on_node_uuids", nonEmptyTexts), def("repeat", int64(0), nonNegative), def("interruptible", false, boolean),
+		def("no_locks", true, boolean),
+	},
+	"OP_INSTANCE_FAILOVER": instanceOp(
+		def("shutdown_timeout", int64(120), nonNegative), def("ignore_consistency", false, boolean),
+		opt("target_node", nonEmptyText), opt("target_node_uuid", nonEmptyText), def("ignore_ipolicy", false, boolean),
+		def("cleanup", false, boolean), opt("iallocator", nonEmptyText)),
+	"OP_INSTANCE_MIGRATE": instanceOp(
+		opt("mode", oneOf("live", "non-live")), opt("live", boolean), opt("target_node", nonEmptyText),
+		opt("target_node_uuid", nonEmptyText), def("allow_runtime_changes", true, boolean),
+		def("ignore_ipolicy", false, boolean), def("cleanup", false, boolean), opt("iallocator", nonEmptyText),
+		def("allow_failover", false, boolean), def("ignore_hvversions", false, boolean)),
+	"OP_INSTANCE_REPLACE_DISKS": instanceOp(
+		def("early_release", false, boolean), def("ignore_ipolicy", false, boolean),
+		req("mode", oneOf("replace_auto", "replace_on_primary", "replace_on_secondary", "replace_new_secondary")),
+		def("disks", []int64{}, diskIndices), opt("remote_node", nonEmptyText), opt("remote_node_uuid", nonEmptyText),
+		opt("iallocator", nonEmptyText)),
+	"OP_INSTANCE_RECREATE_DISKS": instanceOp(
+		def("disks", []any{}, recreateDisks), def("nodes", []string{}, nonEmptyTexts), opt("node_uuids", nonEmptyTexts),
+		opt("iallocator", nonEmptyText)),
+	"OP_INSTANCE_REINSTALL": instanceOp(
+		def("force_variant", false, boolean), opt("os_type", nonEmptyText), opt("osparams", object),
+		opt("osparams_private", object), opt("osparams_secret", object)),
+	"OP_INSTANCE_STARTUP": instanceOp(
+		def("force", false, boolean), def("ignore_offline_nodes", false, boolean), def("hvparams", map[string]any{}, object),
+		def("beparams", map[string]any{}, object), def("no_remember", false, boolean), def("startup_paused", false, boolean),
+		def("shutdown_timeout", int64(120), nonNegative)),
+	"OP_INSTANCE_SHUTDOWN": instanceOp(
+		def("force", false, boolean), def("ignore_offline_nodes", false, boolean), def("timeout", int64(120), nonNegative),
+		def("no_remember", false, boolean), opt("admin_state_source", oneOf("admin", "user"))),
+	"OP_INSTANCE_RENAME": instanceOp(
+		req("new_name", nonEmptyText), def("name_check", true, boolean), def("ip_check", true, boolean)),
+	"OP_INSTANCE_REMOVE": instanceOp(
+		def("shutdown_timeout", int64(120), nonNegative), def("ignore_failures", false, boolean)),
+	"OP_INSTANCE_SET_PARAMS": instanceOp(
+		def("force", false, boolean), def("force_variant", false, boolean), def("ignore_ipolicy", false, boolean),
+		opt("offline", boolean)),
+	"OP_NODE_SET_PARAMS": {
+		req("node_name", nonEmptyText), opt("node_uuid", nonEmptyText), def("force", false, boolean),
+		opt("master_candidate", boolean), opt("offline", boolean), opt("drained", boolean),
+		def("auto_promote", false, boolean), opt("master_capable", boolean), opt("vm_capable", boolean), opt("powered", boolean),
+	},
+}
+
+func instanceOp(more ...paramSpec) []paramSpec {
+	return append([]paramSpec{req("instance_name", text), opt("instance_uuid", nonEmptyText)}, more...)
+}
+
+// decodeOpcode is as strict as luxid: unknown keys, missing required ones and wrong types are errors.
+func decodeOpcode(raw json.RawMessage) (*opcode, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil || fields == nil {
+		return nil, fmt.Errorf("opcode is not an object")
+	}
+	op := &opcode{params: make(map[string]any)}
+	id, err := text(fields["OP_ID"])
+	if err != nil {
+		return nil, fmt.Errorf("key 'OP_ID' not found or not a string")
+	}
+	op.id = id.(string)
+	specs, ok := opSpecs[op.id]
+	if !ok {
+		return nil, fmt.Errorf("unknown opcode %s", op.id)
+	}
+	if err := op.decodeCommon(fields); err != nil {
+		return nil, err
+	}
+	known := map[string]bool{
+		"OP_ID": true, "reason": true, "priority": true, "depends": true, "comment": true, "dry_run": true, "debug_level": true,
+	}
+	for _, spec := range specs {
+		known[spec.name] = true
+		v, err := spec.value(fields)
+		if err != nil {
+			return nil, err
+		}
+		op.params[spec.name] = v
+	}
+	for key := range fields {
+		if !known[key] {
+			return nil, fmt.Errorf("found unexpected field '%s' in %s", key, op.id)
+		}
+	}
+	return op, nil
+}
+
+func (s paramSpec) value(fields map[string]json.RawMessage) (any, error) {
+	raw, given := fields[s.name]
+	switch {
+	case !given && s.required:
+		return nil, fmt.Errorf("key '%s' not found", s.name)
+	case !given || isNull(raw) && !s.required:
+		return s.def, nil
+	}
+	v, err := s.decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("key '%s': %v", s.name, err)
+	}
+	return v, nil
+}
+
+// decodeCommon decodes what all opcodes have: hs:OpCodes.hs CommonOpParams.
+func (op *opcode) decodeCommon(fields map[string]json.RawMessage) error {
+	common := []paramSpec{
+		req("reason", reasonTrail), def("priority", int64(0), oneOfNumbers(-10, 0, 10)), opt("depends", dependencies),
+		opt("comment", text), opt("dry_run", boolean), opt("debug_level", nonNegative),
+	}
+	values := make(map[string]any)
+	for _, spec := range common {
+		v, err := spec.value(fields)
+		if err != nil {
+			return err
+		}
+		values[spec.name] = v
+	}
+	op.reason = values["reason"].([]Reason)
+	op.prio = int(values["priority"].(int64))
+	op.depends, _ = values["depends"].([]depend)
+	op.dryRun, _ = values["dry_run"].(bool)
+	op.params["dry_run"], op.params["comment"], op.params["debug_level"] = values["dry_run"], values["comment"], values["debug_level"]
+	return nil
+}
+
+// input is the opcode as queries show it: before its process started absent parameters are left out, later they are null.
+func (op *opcode) input() map[string]any {
+	in := map[string]any{"OP_ID": op.id, "reason": op.reason, "priority": op.prio, "comment": op.params["comment"], "depends": nil}
+	if op.depends != nil {
+		deps := make([]any, 0, len(op.depends))
+		for _, d := range op.depends {
+			deps = append(deps, []any{d.job, d.on})
+		}
+		in["depends"] = deps
+	}
+	for k, v := range op.params {
+		if v != nil || op.started {
+			in[k] = v
+		}
+	}
+	return in
+}
+
+func (op *opcode) flag(name string) bool {
+	b, _ := op.params[name].(bool)
+	return b
+}
+
+func (op *opcode) text(name string) string {
+	s, _ := op.params[name].(string)
+	return s
+}
+
+func (op *opcode) list(name string) []string {
+	l, _ := op.params[name].([]string)
+	return l
+}
+
+// summary is hs:OpCodes.hs opSummary.
+func (op *opcode) summary() string {
+	name := strings.TrimPrefix(op.id, "OP_")
+	switch {
+	case op.id == "OP_TEST_DELAY":
+		return name + "(" + haskellDouble(op.params["duration"].(float64)) + ")"
+	case op.id == "OP_NODE_SET_PARAMS":
+		return name + "(" + op.text("node_name") + ")"
+	case op.id == "OP_INSTANCE_RENAME" || op.params["instance_name"] == nil:
+		return name
+	}
+	return name + "(" + op.text("instance_name") + ")"
+}
+
+// haskellDouble is Haskell's show for a Double: 0.1 and 1.0, but 1.0e-2.
+func haskellDouble(f float64) string {
+	if f == 0 || f >= 0.1 && f < 1e7 {
+		s := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(s, ".") {
+			s += ".0"
+		}
+		return s
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	n, _ := strconv.Atoi(exponent)
+	return mantissa + "e" + strconv.Itoa(n)
+}
+
+// The decoders of parameter types.
+
+func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
+
+// strictly decodes JSON of exactly the type of into; null is no value of any type.
+func strictly(raw json.RawMessage, into any) error {
+	if len(raw) == 0 || isNull(raw) {
+		return fmt.Errorf("no value")
+	}
+	return json.Unmarshal(raw, into)
+}
+
+func text(raw json.RawMessage) (any, error) {
+	var s string
+	err := strictly(raw, &s)
+	return s, err
+}
+
+func nonEmptyText(raw json.RawMessage) (any, error) {
+	v, err := text(raw)
+	if err == nil && v.(string) == "" {
+		return nil, fmt.Errorf("empty string")
+	}
+	return v, err
+}
+
+func boolean(raw json.RawMessage) (any, error) {
+	var b bool
+	err := strictly(raw, &b)
+	return b, err
+}
+
+func number(raw json.RawMessage) (any, error) {
+	var f float64
+	err := strictly(raw, &f)
+	return f, err
+}
+
+func integer(raw json.RawMessage) (any, error) {
+	var n int64
+	err := strictly(raw, &n)
+	return n, err
+}
+
+func nonNegative(raw json.RawMessage) (any, error) {
+	v, err := integer(raw)
+	if err == nil && v.(int64) < 0 {
+		return nil, fmt.Errorf("negative number")
+	}
+	return v, err
+}
+
+func object(raw json.RawMessage) (any, error) {
+	var o map[string]any
+	err := strictly(raw, &o)
+	return o, err
+}
+
+// listOf decodes an array whose elements are all of one type.
+func listOf[T any](element func(json.RawMessage) (any, error)) func(json.RawMessage) (any, error) {
+	return func(raw json.RawMessage) (any, error) {
+		var items []json.RawMessage
+		if err := strictly(raw, &items); err != nil {
+			return nil, err
+		}
+		list := make([]T, 0, len(items))
+		for _, item := range items {
+			v, err := element(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v.(T))
+		}
+		return list, nil
+	}
+}
+
+var (
+	texts         = listOf[string](text)
+	nonEmptyTexts = listOf[string](nonEmptyText)
+	diskIndices   = listOf[int64](nonNegative)
+	reasonTrail   = listOf[Reason](reasonElement)
+	dependencies  = listOf[depend](dependency)
+)
+
+func oneOf(values ...string) func(json.RawMessage) (any, error) {
+	return func(raw json.RawMessage) (any, error) {
+		v, err := text(raw)
+		if err == nil && !contains(values, v.(string)) {
+			sort.Strings(values)
+			return nil, fmt.Errorf("'%s' is none of %s", v, strings.Join(values, ", "))
+		}
+		return v, err
+	}
+}
+
+func oneOfNumbers(values ...int64) func(json.RawMessage) (any, error) {
+	return func(raw json.RawMessage) (any, error) {
+		v, err := integer(raw)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range values {
+			if v.(int64) == n {
+				return n, nil
+			}
+		}
+		return nil, fmt.Errorf("%d is none of %v", v, values)
+	}
+}
+
+// recreateDisks decodes hs:Types.hs RecreateDisksInfo: indices, or pairs of an index and changes.
+func recreateDisks(raw json.RawMessage) (any, error) {
+	if v, err := diskIndices(raw); err == nil {
+		list := make([]any, 0)
+		for _, n := range v.([]int64) {
+			list = append(list, n)
+		}
+		return list, nil
+	}
+	pairs, err := listOf[any](func(raw json.RawMessage) (any, error) {
+		var pair []json.RawMessage
+		if err := strictly(raw, &pair); err != nil || len(pair) != 2 {
+			return nil, fmt.Errorf("neither an index nor a pair")
+		}
+		n, err := nonNegative(pair[0])
+		if err != nil {
+			return nil, err
+		}
+		changes, err := object(pair[1])
+		return []any{n, changes}, err
+	})(raw)
+	return pairs, err
+}
+
+func reasonElement(raw json.RawMessage) (any, error) {
+	var parts []json.RawMessage
+	if err := strictly(raw, &parts); err != nil || len(parts) != 3 {
+		return nil, fmt.Errorf("a reason is a list of three")
+	}
+	source, err1 := text(parts[0])
+	why, err2 := text(parts[1])
+	at, err3 := integer(parts[2])
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil, fmt.Errorf("a reason is [source, text, nanoseconds]")
+	}
+	return Reason{source.(string), why.(string), at.(int64)}, nil
+}
+
+func dependency(raw json.RawMessage) (any, error) {
+	var parts []json.RawMessage
+	if err := strictly(raw, &parts); err != nil || len(parts) != 2 {
+		return nil, fmt.Errorf("a dependency is a list of two")
+	}
+	id, err := jobID(parts[0])
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := listOf[string](oneOf(success, failed, canceled))(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	return depend{id, statuses.([]string)}, nil
+}
+
+// jobID decodes a job id, which may be a string (hs:Types.hs parseJobId). Negative ones are relative.
+func jobID(raw json.RawMessage) (int64, error) {
+	if v, err := text(raw); err == nil {
+		n, err := strconv.ParseInt(v.(string), 10, 64)
+		if err != nil || n < 0 {
+			return 0, fmt.Errorf("invalid job id '%s'", v)
+		}
+		return n, nil
+	}
+	v, err := integer(raw)
+	if err != nil {
+		return 0, fmt.Errorf("wrong type or value for job id: %s", raw)
+	}
+	return v.(int64), nil
+}

@@ -1,0 +1,385 @@
+package luxitest
+
+import (
+	"encoding/json"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Statuses of a cell in the answer to a query (constants.RS_*).
+const (
+	rsNormal = iota
+	rsUnknown
+	rsNoData
+	rsUnavail
+	rsOffline
+)
+
+// cell is one field of one row.
+type cell struct {
+	status int
+	value  any
+}
+
+// MarshalJSON renders the pair that Query answers with.
+func (c cell) MarshalJSON() ([]byte, error) { return json.Marshal([]any{c.status, c.value}) }
+
+func normal(v any) cell { return cell{rsNormal, v} }
+
+// fieldDef describes a field of a resource, as hs:Query/*.hs do.
+type fieldDef[T any] struct {
+	name, title, kind, doc string
+	hostname               bool // equality matches short host names (QffHostname)
+	timestamp              bool // filters see the seconds only (QffTimestamp)
+	get                    func(m *Master, object T) cell
+}
+
+type fieldMap[T any] map[string]fieldDef[T]
+
+func mapFields[T any](defs []fieldDef[T]) fieldMap[T] {
+	fields := make(fieldMap[T], len(defs))
+	for _, d := range defs {
+		fields[d.name] = d
+	}
+	return fields
+}
+
+func (d fieldDef[T]) definition() map[string]any {
+	return map[string]any{"name": d.name, "title": d.title, "kind": d.kind, "doc": d.doc}
+}
+
+// get returns a field, or the definition of an unknown one (hs:Query/Query.hs mkUnknownFDef).
+func (f fieldMap[T]) get(name string) fieldDef[T] {
+	if d, ok := f[name]; ok {
+		return d
+	}
+	return fieldDef[T]{
+		name: name, title: "<<UNKNOWN>>", kind: "unknown", doc: "Unknown field '" + name + "'",
+		get: func(*Master, T) cell { return cell{rsUnknown, nil} },
+	}
+}
+
+// table is the answer to a query before it is rendered.
+type table struct {
+	fields []map[string]any
+	rows   [][]cell
+}
+
+// runQuery selects objects and their fields: hs:Query/Query.hs genericQuery.
+func runQuery[T any](m *Master, defs fieldMap[T], objects []T, fields []string, f *filter) (*table, error) {
+	for _, name := range f.fields() {
+		if _, ok := defs[name]; !ok {
+			return nil, fail("ParameterError", "Can't find field named '"+name+"'")
+		}
+	}
+	t := &table{fields: []map[string]any{}, rows: [][]cell{}}
+	for _, name := range fields {
+		t.fields = append(t.fields, defs.get(name).definition())
+	}
+	for _, o := range objects {
+		ok, err := f.matches(func(name string) (any, bool, bool) {
+			d := defs[name]
+			c := d.get(m, o)
+			if ts, ok := c.value.([]int64); ok && d.timestamp {
+				c.value = ts[0]
+			}
+			return c.value, d.hostname, c.status == rsNormal
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		row := []cell{}
+		for _, name := range fields {
+			row = append(row, defs.get(name).get(m, o))
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t, nil
+}
+
+// callQuery is the call Query.
+func (m *Master) callQuery(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 3)
+	if err != nil {
+		return nil, err
+	}
+	what, err1 := oneOf("instance", "node", "group", "job", "lock", "cluster", "os", "export", "network", "filter")(a[0])
+	fields, err2 := texts(a[1])
+	if err1 != nil || err2 != nil {
+		return nil, unparsable("Can't parse the query's resource or fields: %s %s", a[0], a[1])
+	}
+	f, err := parseFilter(a[2])
+	if err != nil {
+		return nil, err
+	}
+	t, err := m.query(what.(string), fields.([]string), f)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"fields": t.fields, "data": t.rows}, nil
+}
+
+func (m *Master) query(what string, fields []string, f *filter) (*table, error) {
+	switch what {
+	case "instance":
+		objects, err := selectNamed(m.cluster.Instances, f, (*Instance).niceName, m.lookupInstance)
+		if err != nil {
+			return nil, err
+		}
+		return runQuery(m, instanceFields, objects, fields, f)
+	case "node":
+		objects, err := selectNamed(m.cluster.Nodes, f, func(n *Node) string { return n.Name }, m.lookupNode)
+		if err != nil {
+			return nil, err
+		}
+		return runQuery(m, nodeFields, objects, fields, f)
+	case "group":
+		objects, err := selectNamed(m.cluster.Groups, f, func(g *Group) string { return g.Name }, m.lookupGroup)
+		if err != nil {
+			return nil, err
+		}
+		return runQuery(m, groupFields, objects, fields, f)
+	case "lock":
+		return runQuery(m, lockFields, m.locks.lockInfos(), fields, f)
+	case "job":
+		rows, err := m.selectJobs(fields, f)
+		if err != nil {
+			return nil, err
+		}
+		return runQuery(m, jobFields, rows, fields, f)
+	}
+	return nil, fail("GenericError", "Query '"+what+"' not supported")
+}
+
+func (i *Instance) niceName() string { return i.Name }
+
+// selectNamed returns all objects in order of their names or, for a filter that only asks for names, these objects;
+// then one unknown name fails the whole query.
+func selectNamed[T any](all []T, f *filter, name func(T) string, lookup func(string) (T, error)) ([]T, error) {
+	names, ok := f.requestedNames("name")
+	if !ok || len(names) == 0 {
+		list := append([]T(nil), all...)
+		sort.SliceStable(list, func(a, b int) bool { return niceLess(name(list[a]), name(list[b])) })
+		return list, nil
+	}
+	var list []T
+	for _, n := range names {
+		if n.num != nil {
+			continue // getAllQuotedStrings
+		}
+		o, err := lookup(n.text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// The lookups of hs:Config.hs getInstance, getNode and getGroup: by UUID or by name, which may be short.
+
+func (m *Master) lookupInstance(key string) (*Instance, error) {
+	if i := m.cluster.instanceByUUID(key); i != nil {
+		return i, nil
+	}
+	if i := m.cluster.expandInstance(key); i != nil {
+		return i, nil
+	}
+	return nil, notFound("Instance", key)
+}
+
+func (m *Master) lookupNode(key string) (*Node, error) {
+	if n := m.cluster.nodeByUUID(key); n != nil {
+		return n, nil
+	}
+	if n := m.cluster.expandNode(key); n != nil {
+		return n, nil
+	}
+	return nil, notFound("Node", key)
+}
+
+func (m *Master) lookupGroup(key string) (*Group, error) {
+	var names []string
+	for _, g := range m.cluster.Groups {
+		if g.UUID == key {
+			return g, nil
+		}
+		names = append(names, g.Name)
+	}
+	if name, ok := matchName(key, names); ok {
+		return m.cluster.Group(name), nil
+	}
+	return nil, notFound("NodeGroup", key)
+}
+
+// selectJobs finds the jobs a query is about: hs:Query/Query.hs queryJobs.
+func (m *Master) selectJobs(fields []string, f *filter) ([]jobRow, error) {
+	var rows []jobRow
+	wanted, ok := f.requestedNames("id")
+	if ok && len(wanted) > 0 {
+		seen := make(map[int64]bool)
+		for _, w := range wanted {
+			id, err := w.jobID()
+			if err != nil {
+				return nil, err
+			}
+			if !seen[id] {
+				seen[id] = true
+				rows = append(rows, jobRow{id, m.existing(id)})
+			}
+		}
+		return rows, nil
+	}
+	archived := contains(fields, "archived")
+	for _, j := range m.sortedJobs() {
+		if !j.purged && (!j.archived || archived) {
+			rows = append(rows, jobRow{j.id, j})
+		}
+	}
+	return rows, nil
+}
+
+// existing returns the job if it has a file, archived or not.
+func (m *Master) existing(id int64) *job {
+	if j := m.jobs[id]; j != nil && !j.purged {
+		return j
+	}
+	return nil
+}
+
+// jobID reads the id a filter asks for.
+func (f *filter) jobID() (int64, error) {
+	if f.num != nil {
+		if f.num.Sign() < 0 {
+			return 0, fail("GenericError", "Invalid value for job ID ' "+f.num.String()+"'")
+		}
+		return f.num.Int64(), nil
+	}
+	id, err := strconv.ParseInt(f.text, 10, 64)
+	if err != nil || id < 0 {
+		return 0, fail("GenericError", "parsing job id: can't parse '"+f.text+"'")
+	}
+	return id, nil
+}
+
+// callQueryJobs is the old call QueryJobs, whose rows have no statuses. No ids mean all jobs.
+func (m *Master) callQueryJobs(args json.RawMessage) (any, error) {
+	a, err := tuple(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	f := &filter{op: "|"}
+	if !isNull(a[0]) {
+		var ids []json.RawMessage
+		if err := strictly(a[0], &ids); err != nil {
+			return nil, unparsable("ids of jobs are a list")
+		}
+		for _, raw := range ids {
+			id, err := absoluteID(raw)
+			if err != nil {
+				return nil, err
+			}
+			leaf, _ := parseLeaf("=", json.RawMessage(`"id"`), json.RawMessage(itoa(id)))
+			f.args = append(f.args, leaf)
+		}
+	}
+	if len(f.args) == 0 {
+		f = &filter{}
+	}
+	fields, err := texts(a[1])
+	if err != nil {
+		return nil, unparsable("%v", err)
+	}
+	return m.classic("job", fields.([]string), f)
+}
+
+// callClassicQuery is QueryInstances, QueryNodes and QueryGroups.
+func (m *Master) callClassicQuery(method string, args json.RawMessage) (any, error) {
+	a, err := tuple(args, 3)
+	if err != nil {
+		return nil, err
+	}
+	names, err1 := texts(a[0])
+	fields, err2 := texts(a[1])
+	locking, err3 := boolean(a[2])
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil, unparsable("names, fields and use_locking expected")
+	}
+	if locking.(bool) {
+		return nil, fail("OpPrereqError", "Sync queries are not allowed", codeInval)
+	}
+	f := &filter{}
+	if list := names.([]string); len(list) > 0 {
+		f.op = "|"
+		for _, field := range []string{"name", "uuid"} {
+			for _, name := range list {
+				f.args = append(f.args, &filter{op: "=", field: field, text: name})
+			}
+		}
+	}
+	what := map[string]string{"QueryInstances": "instance", "QueryNodes": "node", "QueryGroups": "group"}[method]
+	return m.classic(what, fields.([]string), f)
+}
+
+// classic is hs:Query/Query.hs queryCompat.
+func (m *Master) classic(what string, fields []string, f *filter) (any, error) {
+	t, err := m.query(what, fields, f)
+	if err != nil {
+		return nil, err
+	}
+	var unknown []string
+	for _, d := range t.fields {
+		if d["kind"] == "unknown" {
+			unknown = append(unknown, d["name"].(string))
+		}
+	}
+	if unknown != nil {
+		return nil, fail("OpPrereqError", "Unknown output fields selected: "+strings.Join(unknown, ", "), codeInval)
+	}
+	rows := [][]any{}
+	for _, row := range t.rows {
+		values := []any{}
+		for _, c := range row {
+			values = append(values, c.value)
+		}
+		rows = append(rows, values)
+	}
+	return rows, nil
+}
+
+// niceLess orders names as utils.NiceSort does: digits by their value.
+func niceLess(a, b string) bool {
+	for a != "" && b != "" {
+		x, y := niceChunk(a), niceChunk(b)
+		if x != y {
+			m, err1 := strconv.Atoi(x)
+			n, err2 := strconv.Atoi(y)
+			if err1 == nil && err2 == nil && m != n {
+				return m < n
+			}
+			return x < y
+		}
+		a, b = a[len(x):], b[len(y):]
+	}
+	return len(a) < len(b)
+}
+
+// niceChunk returns the leading digits, or everything up to the first digit.
+func niceChunk(s string) string {
+	isDigit := func(c byte) bool { return c >= '0' && c <= '9' }
+	n := 1
+	for n < len(s) && isDigit(s[n]) == isDigit(s[0]) {
+		n++
+	}
+	return s[:n]
+}
+
+func niceSorted(names []string) []string {
+	list := append([]string{}, names...)
+	sort.SliceStable(list, func(a, b int) bool { return niceLess(list[a], list[b]) })
+	return list
+}

@@ -1,0 +1,416 @@
+package tagstore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/tagstore"
+)
+
+const twoInstances = `
+cluster c tags=keep
+group g
+node n1
+node n2
+instance a nodes=n1 tags=keep,old
+instance b nodes=n2
+`
+
+// desk is a simulated master and a writer of tags.
+type desk struct {
+	t *testing.T
+	m *luxitest.Master
+	w *tagstore.Writer
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	m, err := luxitest.New(luxitest.MustParse(twoInstances), luxitest.Options{Clock: luxitest.VirtualClock(time.Unix(1700000000, 0))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "ts") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start(filepath.Join(dir, "s")); err != nil {
+		t.Fatal(err)
+	}
+	c := luxi.New(m.Socket(), luxi.Options{Now: m.Now})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log:\n%s", m.LogText())
+		}
+		c.Close()
+		m.Close()
+		os.RemoveAll(dir)
+	})
+	return &desk{t, m, &tagstore.Writer{Client: c, Source: "tester", Now: m.Now}}
+}
+
+// write submits changes and waits for all; the fates come in order of index.
+func (d *desk) write(changes ...tagstore.Change) []tagstore.Written {
+	d.t.Helper()
+	b, err := d.w.Submit(context.Background(), changes)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var all []tagstore.Written
+	for b.Unfinished() > 0 {
+		more, err := b.Next(context.Background())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		all = append(all, more...)
+	}
+	if more, err := b.Next(context.Background()); len(more) > 0 || err != nil {
+		d.t.Errorf("after the last: %v, %v", more, err)
+	}
+	sort.Slice(all, func(x, y int) bool { return all[x].Index < all[y].Index })
+	for k, w := range all {
+		if w.Index != k {
+			d.t.Fatalf("the fates of %d changes: %+v", len(changes), all)
+		}
+	}
+	if len(all) != len(changes) {
+		d.t.Fatalf("%d fates of %d changes", len(all), len(changes))
+	}
+	return all
+}
+
+func (d *desk) tags(instance string) string {
+	return strings.Join(d.m.Snapshot().Instance(instance).Tags, " ")
+}
+
+func (d *desk) wantTags(instance, want string) {
+	d.t.Helper()
+	if got := d.tags(instance); got != want {
+		d.t.Errorf("%s has the tags %q, want %q", instance, got, want)
+	}
+}
+
+// opcodes renders all jobs there were.
+func (d *desk) opcodes() string {
+	var jobs []string
+	for _, j := range d.m.Jobs() {
+		var ops []string
+		for _, op := range j.Ops {
+			ops = append(ops, strings.TrimPrefix(op.ID, "OP_")+"("+op.Text("kind")+" "+op.Text("name")+")")
+		}
+		jobs = append(jobs, strings.Join(ops, "+"))
+	}
+	return strings.Join(jobs, ", ")
+}
+
+func onInstance(name string, add, remove []string) tagstore.Change {
+	return tagstore.Change{Kind: luxi.TagInstance, Name: name, Add: add, Remove: remove, Why: "tags x"}
+}
+
+func list(tags ...string) []string { return tags }
+
+// All kinds of objects and of changes; each costs the opcodes it says (C4).
+func TestWrite(t *testing.T) {
+	d := newDesk(t)
+	changes := []tagstore.Change{
+		onInstance("a", list("new"), list("old")),
+		onInstance("b", list("one", "two", "three"), nil),
+		{Kind: luxi.TagCluster, Remove: list("keep"), Why: "tags suspend"},
+		{Kind: luxi.TagGroup, Name: "g", Add: list("grouped"), Why: "tags y"},
+		onInstance("a", nil, nil),
+	}
+	for _, w := range d.write(changes...) {
+		if w.Err != nil {
+			t.Errorf("change %d: %v", w.Index, w.Err)
+		}
+		if (w.Job == 0) != changes[w.Index].Empty() {
+			t.Errorf("change %d: job %d", w.Index, w.Job)
+		}
+	}
+	d.wantTags("a", "keep new")
+	d.wantTags("b", "one two three")
+	c := d.m.Snapshot()
+	if len(c.Tags) != 0 || strings.Join(c.Group("g").Tags, " ") != "grouped" {
+		t.Errorf("cluster %q, group %q", c.Tags, c.Group("g").Tags)
+	}
+	want := "TAGS_SET(instance a)+TAGS_DEL(instance a), TAGS_SET(instance b), TAGS_DEL(cluster ), TAGS_SET(nodegroup g)"
+	if got := d.opcodes(); got != want {
+		t.Errorf("jobs %s, want %s", got, want)
+	}
+	for k, n := range []int{2, 1, 1, 1, 0} {
+		if got := changes[k].OpCodes(); got != n || changes[k].Empty() != (n == 0) {
+			t.Errorf("change %d says it costs %d opcodes, want %d", k, got, n)
+		}
+	}
+}
+
+// Every opcode tells who asked for it and why, and goes ahead of ordinary jobs.
+func TestWriteTrail(t *testing.T) {
+	d := newDesk(t)
+	d.write(onInstance("a", list("new"), list("old")))
+	for _, op := range d.m.Jobs()[0].Ops {
+		if r := op.Reason[0]; r.Source != "tester" || r.Text != "tags x" || r.Time != int64(1700000000)*1e9 {
+			t.Errorf("%s has the reason %+v", op.ID, r)
+		}
+		if op.Priority != luxi.PriorityHigh {
+			t.Errorf("%s has priority %d", op.ID, op.Priority)
+		}
+	}
+}
+
+// T6, T7: the new tag is there before the old one goes; nobody ever sees neither.
+func TestWriteAddsFirst(t *testing.T) {
+	d := newDesk(t)
+	d.write(onInstance("a", list("new"), list("old")))
+	log := d.m.LogText(luxitest.LogEffect)
+	added, removed := strings.Index(log, "tag new added"), strings.Index(log, "tag old removed")
+	if added < 0 || removed < 0 || added > removed {
+		t.Errorf("the log says\n%s", log)
+	}
+	if n := len(d.m.Jobs()); n != 1 {
+		t.Errorf("%d jobs for one change, want 1", n)
+	}
+}
+
+// C5: what is wrong with one change is told of that change, and the others are
+// made all the same.
+func TestWriteOneBad(t *testing.T) {
+	long := strings.Repeat("x", 129)
+	for _, row := range []struct {
+		name      string
+		bad       tagstore.Change
+		want      string // part of the error
+		submitted bool
+	}{
+		{"129 characters", onInstance("a", list(long), nil), "has 129 characters, allowed are 1 to 128", false},
+		{"129 characters to remove", onInstance("a", nil, list(long)), "has 129 characters", false},
+		{"empty tag", onInstance("a", list("good", ""), nil), "has 0 characters", false},
+		{"non-ASCII tag", onInstance("a", list("\u00e4"), nil), "outside ASCII", false},
+		{"not even UTF-8", onInstance("a", list("\xff"), nil), "outside ASCII", false},
+		{"non-ASCII tag to remove", onInstance("a", nil, list("\u00e4")), "outside ASCII", false},
+		{"non-ASCII name", onInstance("\u00e4", list("good"), nil), "outside ASCII", false},
+		{"non-ASCII reason", tagstore.Change{Kind: luxi.TagInstance, Name: "a", Add: list("good"), Why: "tags \u00e4"}, "outside ASCII", false},
+		{"characters Ganeti refuses", onInstance("a", list("not good"), nil), "invalid characters", true},
+		{"object gone", onInstance("nobody", list("good"), nil), "'nobody' not known", true},
+		{"tag gone", onInstance("a", nil, list("old", "missing")), "'missing' not found", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			d := newDesk(t)
+			got := d.write(onInstance("b", list("first"), nil), row.bad, onInstance("b", list("last"), nil))
+			if got[0].Err != nil || got[2].Err != nil {
+				t.Errorf("the good changes: %v, %v", got[0].Err, got[2].Err)
+			}
+			if got[1].Err == nil || !strings.Contains(got[1].Err.Error(), row.want) {
+				t.Errorf("the bad change: %v, want it to say %q", got[1].Err, row.want)
+			}
+			if (got[1].Job != 0) != row.submitted {
+				t.Errorf("the bad change has job %d", got[1].Job)
+			}
+			d.wantTags("b", "first last")
+			d.wantTags("a", "keep old")
+		})
+	}
+}
+
+// An object that is gone can be told from other errors.
+func TestWriteObjectGone(t *testing.T) {
+	d := newDesk(t)
+	got := d.write(onInstance("nobody", list("x"), nil), onInstance("a", nil, list("missing")), onInstance("a", list("bad tag"), nil))
+	for k, want := range []bool{true, true, false} {
+		if errors.Is(got[k].Err, luxi.ErrUnknownEntity) != want {
+			t.Errorf("change %d: %v, unknown entity: want %v", k, got[k].Err, want)
+		}
+	}
+}
+
+// A change may be made in part: the new tag is there, the old one was not.
+func TestWriteInPart(t *testing.T) {
+	d := newDesk(t)
+	got := d.write(onInstance("a", list("new"), list("missing")))
+	if !errors.Is(got[0].Err, luxi.ErrUnknownEntity) {
+		t.Errorf("%v", got[0].Err)
+	}
+	d.wantTags("a", "keep old new")
+}
+
+// Changes of one object are made one after the other, in order.
+func TestWriteInOrder(t *testing.T) {
+	d := newDesk(t)
+	for _, w := range d.write(onInstance("a", list("x"), nil), onInstance("a", list("y"), list("x")), onInstance("a", list("z"), list("y"))) {
+		if w.Err != nil {
+			t.Errorf("change %d: %v", w.Index, w.Err)
+		}
+	}
+	d.wantTags("a", "keep old z")
+}
+
+// A drained queue takes nothing, and that is known; an answer that was lost
+// leaves it open.
+func TestSubmitFails(t *testing.T) {
+	d := newDesk(t)
+	d.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true })
+	_, err := d.w.Submit(context.Background(), []tagstore.Change{onInstance("a", list("x"), nil)})
+	if !errors.Is(err, luxi.ErrQueueDrained) || luxi.OutcomeUnknown(err) {
+		t.Errorf("drained: %v", err)
+	}
+	d.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = false })
+	d.m.OnCall(func(luxitest.Call) luxitest.Fault { return luxitest.DieAfter() })
+	if _, err = d.w.Submit(context.Background(), []tagstore.Change{onInstance("a", list("x"), nil)}); !luxi.OutcomeUnknown(err) {
+		t.Errorf("answer lost: %v", err)
+	}
+	d.m.OnCall(nil)
+	d.m.RunUntilQuiet()
+	d.wantTags("a", "keep old x")
+}
+
+// A drained queue or a dead luxid does not matter to what changes nothing.
+func TestSubmitNothing(t *testing.T) {
+	d := newDesk(t)
+	d.m.StopLuxid()
+	got := d.write(tagstore.Change{Kind: luxi.TagCluster}, onInstance("a", list("\u00e4"), nil))
+	if got[0].Err != nil || got[1].Err == nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Tag jobs that are archived while they are waited for have still ended.
+func TestWriteArchived(t *testing.T) {
+	d := newDesk(t)
+	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "WaitForJobChange" {
+			d.m.RunUntilQuiet()
+			d.m.ArchiveJobs(0)
+		}
+		return luxitest.Pass()
+	})
+	if got := d.write(onInstance("a", list("x"), nil)); got[0].Err != nil {
+		t.Error(got[0].Err)
+	}
+}
+
+// stuck submits changes for both instances while a job holds the lock of a, and
+// waits until the change for b is made and the other one is known to wait.
+func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64) {
+	d.t.Helper()
+	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_SHUTDOWN" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	id, err := d.w.Client.SubmitJob(context.Background(), []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: "a"}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.m.Advance(time.Second)
+	batch, err = d.w.Submit(context.Background(), []tagstore.Change{b, a})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	done, err := batch.Next(context.Background())
+	if err != nil || len(done) != 1 || done[0].Index != 0 || done[0].Err != nil || batch.Unfinished() != 1 {
+		d.t.Fatalf("the change that can be made: %+v, %v", done, err)
+	}
+	// The virtual clock lets 89 s pass with each call, to no avail.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	waits := 0
+	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if waits++; waits == 3 {
+			cancel()
+		}
+		return luxitest.Pass()
+	})
+	if done, err := batch.Next(ctx); !errors.Is(err, context.Canceled) || len(done) != 0 {
+		d.t.Fatalf("the change that cannot be made: %+v, %v", done, err)
+	}
+	d.m.OnCall(nil)
+	return batch, int64(id)
+}
+
+// C3: a tag job that cannot run because somebody holds the instance's lock is
+// canceled, and does not strike when the lock is free.
+func TestAbandon(t *testing.T) {
+	d := newDesk(t)
+	batch, holder := d.stuck(onInstance("a", list("x"), list("old")), onInstance("b", list("x"), nil))
+	got := batch.Abandon(context.Background())
+	if len(got) != 1 || got[0].Index != 1 || !errors.Is(got[0].Err, tagstore.ErrGivenUp) {
+		t.Fatalf("%+v", got)
+	}
+	if batch.Unfinished() != 0 {
+		t.Errorf("%d are unfinished", batch.Unfinished())
+	}
+	if again := batch.Abandon(context.Background()); len(again) != 0 {
+		t.Errorf("told again: %+v", again)
+	}
+	if status := d.m.Job(int64(got[0].Job)).Status; status != "canceled" {
+		t.Errorf("the tag job is %s", status)
+	}
+	d.m.Continue(holder)
+	if !d.m.RunUntilQuiet() {
+		t.Error("the queue does not come to rest")
+	}
+	d.wantTags("a", "keep old")
+	d.wantTags("b", "x")
+}
+
+// A tag job that already runs cannot be canceled; that is said, and it may
+// still be made.
+func TestAbandonRunning(t *testing.T) {
+	d := newDesk(t)
+	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault { return luxitest.OpHangs() })
+	batch, err := d.w.Submit(context.Background(), []tagstore.Change{onInstance("a", list("x"), nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.m.Advance(time.Second)
+	got := batch.Abandon(context.Background())
+	if len(got) != 1 || got[0].Err == nil || errors.Is(got[0].Err, tagstore.ErrGivenUp) || !strings.Contains(got[0].Err.Error(), "still under way") {
+		t.Fatalf("%+v", got)
+	}
+	if batch.Unfinished() != 0 {
+		t.Errorf("%d are unfinished", batch.Unfinished())
+	}
+	d.m.OnOpcode(nil)
+	d.m.Continue(int64(got[0].Job))
+	d.m.RunUntilQuiet()
+	d.wantTags("a", "keep old x")
+}
+
+// What ended before it was given up is told as what it is.
+func TestAbandonEnded(t *testing.T) {
+	d := newDesk(t)
+	batch, err := d.w.Submit(context.Background(), []tagstore.Change{
+		onInstance("a", list("x"), nil), onInstance("a", nil, list("missing")), onInstance("a", list("\u00e4"), nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.m.RunUntilQuiet()
+	got := batch.Abandon(context.Background())
+	sort.Slice(got, func(x, y int) bool { return got[x].Index < got[y].Index })
+	if len(got) != 3 || got[0].Err != nil || !errors.Is(got[1].Err, luxi.ErrUnknownEntity) || got[2].Err == nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Where luxid is gone nothing can be canceled, but every change has its fate.
+func TestAbandonWithoutLuxid(t *testing.T) {
+	d := newDesk(t)
+	batch, err := d.w.Submit(context.Background(), []tagstore.Change{onInstance("a", list("x"), nil), onInstance("b", list("x"), nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.m.StopLuxid()
+	got := batch.Abandon(context.Background())
+	if len(got) != 2 || got[0].Err == nil || got[1].Err == nil || got[0].Index == got[1].Index {
+		t.Errorf("%+v", got)
+	}
+}
