@@ -2,6 +2,8 @@
 
 package integration_test
 
+import "regexp"
+
 // The instances: d1 s1 f1 run on node2, d2 s2 f2 are stopped on node3; d are diskless, s have shared files, f files.
 // d3 is diskless, stopped, and too big for any node. Where an allocator is used all nodes but one are drained, so
 // that there is one answer only.
@@ -92,6 +94,16 @@ func scriptState(s *side) {
 	s.instances()
 }
 
+// refusal runs a job and tells how its error begins.
+func (s *side) refusal(ops ...string) string {
+	id := s.submit(ops...)
+	s.wait(id)
+	return refused.FindString(s.outcome(id))
+}
+
+// refused matches an allocator's refusal as far as it is the same for all reasons.
+var refused = regexp.MustCompile(`\["OpPrereqError",\["Can't compute nodes using iallocator 'hail': Request failed: [A-Za-z' ]*:`)
+
 // class waits for a job and tells the class and code of each result without its text.
 func (s *side) class(id int64) string {
 	s.wait(id)
@@ -113,6 +125,7 @@ func scriptDrained(s *side) {
 	s.instances()
 	s.note("nowhere but node1", "")
 	s.log(s.run(op("INSTANCE_FAILOVER", on("d2"))))
+	s.note("refusal", s.refusal(op("INSTANCE_FAILOVER", on("d1"), `"iallocator":"hail","target_node":null,"dry_run":true`)))
 	s.note("no room", s.class(s.submit(op("INSTANCE_FAILOVER", on("d2"), `"iallocator":"hail"`))))
 	s.note("too big", s.class(s.submit(op("INSTANCE_FAILOVER", on("d3")))))
 	s.run(op("INSTANCE_RECREATE_DISKS", on("f1"), `"iallocator":"hail"`))
@@ -167,6 +180,7 @@ func scriptChain(s *side) {
 	s.note("allocator", s.class(s.submit(chain("f1", `"iallocator":"hail"`, `"dry_run":true`)[0])))
 	s.node("node3", `"drained":false`)
 	s.instances()
+	s.lose("f1") // on one machine all nodes share it, and RECREATE_DISKS refuses to overwrite it
 	s.log(s.run(chain("f1", `"nodes":["node3"]`)...))
 	s.instances()
 	s.run(op("INSTANCE_SHUTDOWN", on("f1")))

@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -108,6 +109,16 @@ func scriptFilters(s *side) {
 func scriptValues(s *side) {
 	s.observe("QueryConfigValues", `[["cluster_name","master_node","drain_flag","watcher_pause","no_such_value"]]`)
 	s.observe("QueryConfigValues", `[[]]`)
+	var info map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(s.call("QueryClusterInfo", `[]`)), &info); err != nil {
+		s.fatalf("%v", err)
+	}
+	for _, key := range strings.Fields(`software_version protocol_version config_version os_api_version export_version architecture
+		default_hypervisor name uuid master tags enabled_disk_templates enabled_hypervisors default_iallocator
+		default_iallocator_params max_running_jobs max_tracked_jobs candidate_pool_size maintain_node_health
+		prealloc_wipe_disks mac_prefix master_netdev master_netmask`) {
+		s.note("cluster info "+key, string(info[key]))
+	}
 	for _, args := range []string{
 		`["cluster",""]`, `["node","node1"]`, `["nodegroup","default"]`, `["instance","d1"]`, `["instance","nobody"]`, `["node","x"]`,
 		`["nodegroup","x"]`, `["network","x"]`, `["planet","x"]`, `["cluster",null]`, `["instance"]`,
@@ -220,7 +231,7 @@ func scriptQueue(s *side) {
 	// Dependencies on jobs that are final, in every combination.
 	good := s.submit(delay("0.01"))
 	bad := s.submit(delay("-1"))
-	hold := s.submit(delay("6"))
+	hold := s.submit(delay("5"))
 	gone := s.submit(delay("0.01", fmt.Sprintf(`"depends":[[%d,[]]]`, hold)))
 	s.note("cancel", s.call("CancelJob", fmt.Sprintf("[%d,false]", gone)))
 	s.note("canceled", s.outcome(gone))
@@ -244,6 +255,8 @@ func scriptQueue(s *side) {
 	s.next()
 
 	// Canceling.
+	hold = s.submit(delay("4"))
+	s.waitFor(hold, "running")
 	s.note("cancel a running job", s.call("CancelJob", fmt.Sprintf("[%d,false]", hold)))
 	s.note("archive a running job", s.call("ArchiveJob", fmt.Sprintf("[%d]", hold)))
 	s.wait(hold)
@@ -259,6 +272,7 @@ func scriptQueue(s *side) {
 	s.wait(holder)
 	s.note("killed", s.outcome(holder))
 	s.note("kill it again", s.call("CancelJob", fmt.Sprintf("[%d,true]", holder)))
+	s.note("priority of a final job", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", holder)))
 	two := s.submit(delay("0.01"), delay("9"))
 	s.waitForOp(two, 1, "running")
 	s.call("CancelJob", fmt.Sprintf("[%d,true]", two))
@@ -273,7 +287,36 @@ func scriptQueue(s *side) {
 	s.observe("SubmitManyJobs", `[[]]`)
 	s.observe("SetDrainFlag", `[false]`)
 	s.observe("QueryConfigValues", `[["drain_flag"]]`)
+	s.observe("SetDrainFlag", `[false]`)
 	s.observe("SetDrainFlag", `["no"]`)
+
+	// Priorities, and jobs held back by their reasons.
+	hold = s.submit(delay("3"))
+	s.waitFor(hold, "running")
+	late := s.submit(delay("0.01", fmt.Sprintf(`"depends":[[%d,[]]]`, hold)), delay("0.01"))
+	s.note("change the priority", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", late)))
+	s.note("change it to nonsense", s.call("ChangeJobPriority", fmt.Sprintf("[%d,7]", late)))
+	s.note("priority", s.call("QueryJobs", fmt.Sprintf(`[[%d],["priority","oppriority"]]`, late)))
+	s.note("of a running job", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", hold)))
+	s.wait(late)
+	s.note("priority when done", s.call("QueryJobs", fmt.Sprintf(`[[%d],["priority","oppriority"]]`, late)))
+	limited := `{"OP_ID":"OP_TEST_DELAY","duration":3,"on_master":false,"reason":[["me","rate-limit:1:x",1700000000000000000]]}`
+	one := s.submit(limited)
+	s.waitFor(one, "running")
+	other := s.submit(limited)
+	free := s.submit(delay("0.01"))
+	s.wait(free)
+	s.note("held back", s.call("QueryJobs", fmt.Sprintf(`[[%d,%d],["status"]]`, one, other)))
+	s.wait(other)
+	s.note("reasons", s.call("QueryJobs", fmt.Sprintf(`[[%d],["ops"]]`, other)))
+
+	// What a wait returns.
+	hold = s.submit(delay("4"))
+	s.waitFor(hold, "running")
+	s.note("nothing new", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status"],["running"],null,1]`, hold)))
+	s.note("something else", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status"],["queued"],null,1]`, hold)))
+	s.note("several fields", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status","opstatus"],["running",["running"]],0,1]`, hold)))
+	s.note("the end", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status"],["running"],-1,30]`, hold)))
 }
 
 // uuid finds the UUID of a named object.

@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -31,11 +32,50 @@ type side struct {
 	// What no LUXI call can do.
 	dead, alive func(node string)           // the node daemon
 	crash       func(node, instance string) // the instance's process
+	lose        func(instance string)       // the files of an instance
 }
 
 type observation struct{ what, value string }
 
-func (s *side) note(what, value string) { s.seen = append(s.seen, observation{what, s.normal(value)}) }
+func (s *side) note(what, value string) {
+	s.seen = append(s.seen, observation{s.normal(what), s.normal(canonical(value))})
+}
+
+// canonical renders JSON in one way; what is not JSON stays as it is.
+func canonical(text string) string {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil || d.More() {
+		return text
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(plainNumbers(v)) != nil {
+		return text
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// plainNumbers writes 1.0e-2 as 0.01.
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(v.String(), ".eE") {
+			return f
+		}
+	case []any:
+		for k := range v {
+			v[k] = plainNumbers(v[k])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = plainNumbers(v[k])
+		}
+	}
+	return v
+}
 
 func (s *side) fatalf(format string, args ...any) {
 	s.t.Helper()
@@ -180,12 +220,17 @@ func (s *side) learn() {
 // id turns a relative job id into a real one.
 func (s *side) id(relative int64) string { return strconv.FormatInt(s.base+relative, 10) }
 
+// unknownJob is the id of a job that there never is.
+const unknownJob = 999999
+
 var (
 	jobInText  = regexp.MustCompile(`\b([Jj]ob[ =-])(\d+)`)
 	rpcError   = regexp.MustCompile(`Error \d+: [^"\\]*`)
 	mebibytes  = regexp.MustCompile(`available -?\d+ MiB`)
 	timeInText = regexp.MustCompile(`\[1\d{9}, ?\d+\]|\b1\d{18}\b|\b1\d{9}\.\d+`)
 	pidInText  = regexp.MustCompile(`with pid \d+`)
+	dependency = regexp.MustCompile(`("depends":\[\[)(\d+)`)
+	quotedOps  = regexp.MustCompile(`(Cannot convert value|expecting string but got) '.*`)
 )
 
 // normal replaces what cannot be the same on both sides.
@@ -193,11 +238,18 @@ func (s *side) normal(text string) string {
 	for uuid, name := range s.names {
 		text = strings.ReplaceAll(text, uuid, name)
 	}
-	text = jobInText.ReplaceAllStringFunc(text, func(m string) string {
-		parts := jobInText.FindStringSubmatch(m)
-		n, _ := strconv.ParseInt(parts[2], 10, 64)
-		return parts[1] + "#" + strconv.FormatInt(n-s.base, 10)
-	})
+	for _, r := range []*regexp.Regexp{jobInText, dependency} {
+		r := r
+		text = r.ReplaceAllStringFunc(text, func(m string) string {
+			parts := r.FindStringSubmatch(m)
+			n, _ := strconv.ParseInt(parts[2], 10, 64)
+			if n == unknownJob {
+				return m
+			}
+			return parts[1] + "#" + strconv.FormatInt(n-s.base, 10)
+		})
+	}
+	text = quotedOps.ReplaceAllString(text, "$1 ...")
 	text = rpcError.ReplaceAllString(text, "RPC ERROR")
 	text = mebibytes.ReplaceAllString(text, "available N MiB")
 	text = pidInText.ReplaceAllString(text, "with pid P")
@@ -286,6 +338,9 @@ func (s *side) node(name, flags string) {
 	s.quietly(op("NODE_SET_PARAMS", `"node_name":"`+name+`","auto_promote":true`, flags))
 }
 
+// chatter are the log lines that the simulator does not imitate: the steps of an execution.
+var chatter = regexp.MustCompile(`^"\* |WARNING: Could not (close|shutdown block|shutdown instance)|Running instance OS`)
+
 // log notes the texts of the log of a job.
 func (s *side) log(id int64) {
 	s.t.Helper()
@@ -297,7 +352,9 @@ func (s *side) log(id int64) {
 	var lines []string
 	for _, op := range rows[0][0] {
 		for _, l := range op {
-			lines = append(lines, string(l[2])+" "+string(l[3]))
+			if !chatter.Match(l[3]) {
+				lines = append(lines, string(l[2])+" "+string(l[3]))
+			}
 		}
 	}
 	s.note("log of the job", strings.Join(lines, "\n    "))

@@ -115,6 +115,12 @@ func realSide(t *testing.T) *side {
 	s.alive = func(node string) {
 		do("start noded", func(ctx context.Context) error { return c.NodeAlive(ctx, node) })
 	}
+	s.lose = func(name string) {
+		do("lose files", func(ctx context.Context) error {
+			_, err := c.Run(ctx, "node1", "bash", "-c", "rm -r $GANETI_ROOTDIR/srv/ganeti/file-storage/"+name)
+			return err
+		})
+	}
 	s.crash = func(node, name string) {
 		do("crash instance", func(context.Context) error { return c.CrashInstance(node, name) })
 	}
@@ -123,7 +129,9 @@ func realSide(t *testing.T) *side {
 
 // simulatedSide starts the simulator with the same cluster.
 func simulatedSide(t *testing.T) *side {
-	m, err := luxitest.New(luxitest.MustParse(conformanceCluster), luxitest.Options{Clock: luxitest.VirtualClock(time.Now())})
+	cluster := luxitest.MustParse(conformanceCluster)
+	cluster.EnabledTemplates = []string{luxitest.Diskless, luxitest.File, luxitest.SharedFile}
+	m, err := luxitest.New(cluster, luxitest.Options{Clock: luxitest.VirtualClock(time.Now())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +162,9 @@ func simulatedSide(t *testing.T) *side {
 			}
 		})
 		delete(running, node)
+	}
+	s.lose = func(name string) {
+		m.Edit(func(c *luxitest.Cluster) { c.Instance(name).Data.On = nil })
 	}
 	s.crash = func(node, name string) {
 		m.Edit(func(c *luxitest.Cluster) { c.Instance(name).RunsOn = nil })

@@ -33,36 +33,21 @@ func TestRun(t *testing.T) {
 		t.Error("a missing program was run")
 	}
 	// A background process that keeps the output open is not waited for.
-	equal(t, "output", mustRun(ctx, t, c, "", "sh", "-c", "sleep infinity & echo $!")[:1] != "", true)
-	mustRun(ctx, t, c, "", "pkill", "-x", "sleep")
+	out = mustRun(ctx, t, c, "", "sh", "-c", "sleep 1000 & echo $!")
+	waitCommand(ctx, t, c, "sleep 1000", true)
+	mustRun(ctx, t, c, "", "kill", strings.TrimSpace(out))
 }
 
 // Ending a command ends what runs inside, not only the way in.
 func TestCommandsEnd(t *testing.T) {
 	ctx := testContext(t)
 	c := sharedCluster(ctx, t)
-	processes := func(name string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			_, err := c.Run(ctx, "", "pgrep", "-x", "-f", name)
-			return err
-		}
-	}
-	gone := func(name string) {
-		t.Helper()
-		must(t, until(ctx, "end of "+name, func(ctx context.Context) error {
-			if processes(name)(ctx) == nil {
-				return errors.New("still there")
-			}
-			return nil
-		}))
-	}
-
 	cmd := c.Command(ctx, "", "sleep", "1001")
 	must(t, cmd.Start())
-	must(t, until(ctx, "sleep", processes("sleep 1001")))
+	waitCommand(ctx, t, c, "sleep 1001", true)
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
-	gone("sleep 1001")
+	waitCommand(ctx, t, c, "sleep 1001", false)
 
 	short, cancel := context.WithCancel(ctx)
 	result := make(chan error)
@@ -70,12 +55,12 @@ func TestCommandsEnd(t *testing.T) {
 		_, err := c.Run(short, "", "sh", "-c", "sleep 1002; true")
 		result <- err
 	}()
-	must(t, until(ctx, "sleep", processes("sleep 1002")))
+	waitCommand(ctx, t, c, "sleep 1002", true)
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled command: %v", err)
 	}
-	gone("sleep 1002")
+	waitCommand(ctx, t, c, "sleep 1002", false)
 }
 
 func TestFiles(t *testing.T) {

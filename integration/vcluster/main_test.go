@@ -140,3 +140,46 @@ func waitEmpty(ctx context.Context, t *testing.T, ids map[string]bool) {
 		return nil
 	}))
 }
+
+// process is one of those inside a cluster.
+type process struct {
+	command string // with its arguments
+	state   string // "S", "R", "Z", ...
+}
+
+// processes returns all processes inside.
+func processes(t *testing.T, c *Cluster) []process {
+	t.Helper()
+	proc := c.HostPath("/proc")
+	entries, err := os.ReadDir(proc)
+	must(t, err)
+	var all []process
+	for _, e := range entries {
+		cmdline, err := os.ReadFile(proc + "/" + e.Name() + "/cmdline")
+		if _, notNumber := strconv.Atoi(e.Name()); notNumber != nil || err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(proc + "/" + e.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		all = append(all, process{strings.TrimSpace(strings.ReplaceAll(string(cmdline), "\x00", " ")), fields[0]})
+	}
+	return all
+}
+
+// waitCommand waits until a command runs inside, or until it does not.
+func waitCommand(ctx context.Context, t *testing.T, c *Cluster, command string, running bool) {
+	t.Helper()
+	must(t, until(ctx, command, func(context.Context) error {
+		found := false
+		for _, p := range processes(t, c) {
+			found = found || p.command == command
+		}
+		if found != running {
+			return fmt.Errorf("running is %v", found)
+		}
+		return nil
+	}))
+}

@@ -54,7 +54,7 @@ func (c *Cluster) NodeDead(ctx context.Context, node string) error {
 		return nil
 	}
 	// A process serves each request, in the daemon's process group.
-	const script = `pgid=$(ps -o pgid= -p "$1") && kill -KILL -- -$((pgid))`
+	const script = `read -r stat </proc/$1/stat && set -- ${stat##*) } && kill -KILL -- -$3`
 	if _, err := c.Run(ctx, node, "bash", "-c", script, "kill-group", strconv.Itoa(pid)); err != nil {
 		return fmt.Errorf("kill node daemon: %w", err)
 	}

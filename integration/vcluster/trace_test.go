@@ -98,10 +98,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		_, err := c.Run(ctx, "", "sleep", "infinity")
 		running <- err
 	}()
-	must(t, until(ctx, "sleep", func(ctx context.Context) error {
-		_, err := c.Run(ctx, "", "pgrep", "-x", "sleep")
-		return err
-	}))
+	waitCommand(ctx, t, c, "sleep infinity", true)
 
 	must(t, c.Close())
 	waitEmpty(ctx, t, ids)

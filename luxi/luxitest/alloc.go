@@ -23,11 +23,12 @@ func (m *Master) runAllocator(name string) *opError {
 	return nil
 }
 
-// candidate is a node with what the allocator thinks is free there: it sets aside memory for instances that are
-// stopped, too.
+// candidate is a node with what hail thinks is free there.
 type candidate struct {
-	node            *Node
-	memory, storage int
+	node    *Node
+	memory  int // free of what instances use that are up or running
+	reserve int // free of what all instances may use, stopped ones included (hs:HTools/Node.hs fMemForth)
+	storage int
 }
 
 func (m *Master) candidates(group string, except []string) []candidate {
@@ -36,48 +37,58 @@ func (m *Master) candidates(group string, except []string) []candidate {
 		if n.Offline || n.Drained || n.NotVMCapable || n.Group != group || contains(except, n.Name) {
 			continue
 		}
-		c := candidate{n, n.Memory, m.cluster.freeStorage(n)}
+		c := candidate{n, n.Memory, n.Memory, m.cluster.freeStorage(n)}
 		for _, i := range m.cluster.Instances {
-			if i.Primary == n.Name || contains(i.RunsOn, n.Name) {
+			here := i.Primary == n.Name
+			runs := contains(i.RunsOn, n.Name)
+			if runs || here && i.AdminState == AdminUp {
 				c.memory -= i.Memory
+			}
+			if runs || here {
+				c.reserve -= i.Memory
 			}
 		}
 		list = append(list, c)
 	}
 	sort.SliceStable(list, func(a, b int) bool {
-		if list[a].memory != list[b].memory {
-			return list[a].memory > list[b].memory
+		if list[a].reserve != list[b].reserve {
+			return list[a].reserve > list[b].reserve
 		}
 		return list[a].node.Name < list[b].node.Name
 	})
 	return list
 }
 
-// lacks names what the node has too little of for the instance, as hail does; "" if it fits.
-func (c candidate) lacks(i *Instance) string {
+// lacks names what the node has too little of for the instance, "" if it fits (hs:HTools/Node.hs addPriEx, addSecEx).
+// Something must remain free. Coming from a bad node (forced) the memory set aside for stopped instances, and for the
+// failover of drbd instances, does not count.
+func (c candidate) lacks(i *Instance, up, secondary, forced bool) string {
 	switch {
-	case c.memory < i.Memory && i.AdminState != AdminOffline:
+	case !secondary && up && c.memory <= i.Memory, !forced && c.reserve <= i.Memory:
 		return "FailMem"
-	case nodeBound(i.Template) && c.storage < i.DiskSize:
+	case nodeBound(i.Template) && c.storage <= i.DiskSize:
 		return "FailDisk"
 	}
 	return ""
 }
 
-// relocate chooses a node of the primary's group to replace the given ones (hail mode relocate).
-func (m *Master) relocate(_ *execution, i *Instance, allocator string, from []string) (string, *opError) {
+// relocate chooses a node of the primary's group to replace the given one (hail mode relocate): the primary for shared
+// storage, the secondary for drbd.
+func (m *Master) relocate(_ *execution, i *Instance, allocator, from string) (string, *opError) {
 	if err := m.runAllocator(allocator); err != nil {
 		return "", err
 	}
+	old := m.cluster.Node(from)
+	forced := old.Offline || old.Drained || old.NotVMCapable
 	reasons := ""
-	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, append(i.Nodes(), from...)) {
-		lack := c.lacks(i)
+	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, i.Nodes()) {
+		lack := c.lacks(i, i.AdminState == AdminUp, intMirrored(i.Template), forced)
 		if lack == "" {
 			return c.node.Name, nil
 		}
 		reasons += fmt.Sprintf(" Node %s failed: %s;", c.node.Name, lack)
 	}
-	return "", refused(allocator, "Can't find any good node:"+reasons)
+	return "", refused(allocator, "Can't find any good node: "+reasons)
 }
 
 // allocate chooses nodes for a new instance like the given one, in any group (hail mode allocate). The instance itself
@@ -97,7 +108,7 @@ func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string
 			fit, why := m.fitting(g.Name, i, need)
 			if fit == nil {
 				reasons = append(reasons, fmt.Sprintf("Group %s (%s): %s", g.Name, policy, why))
-			} else if best == nil || fit[0].memory > best[0].memory {
+			} else if best == nil || fit[0].reserve > best[0].reserve {
 				best = fit
 			}
 		}
@@ -119,7 +130,7 @@ func (m *Master) fitting(group string, i *Instance, need int) ([]candidate, stri
 	failures := make(map[string]int)
 	var fit []candidate
 	for _, c := range m.candidates(group, nil) {
-		if lack := c.lacks(i); lack != "" {
+		if lack := c.lacks(i, true, false, false); lack != "" {
 			failures[lack]++
 		} else if len(fit) < need {
 			fit = append(fit, c)

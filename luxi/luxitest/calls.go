@@ -1,6 +1,7 @@
 package luxitest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,11 +57,22 @@ func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, g
 	default:
 		return nil, false
 	}
-	reply, err = json.Marshal(response)
+	reply, err = marshal(response)
 	if err != nil {
 		panic("luxitest: cannot marshal the reply to " + call.Method + ": " + err.Error())
 	}
 	return reply, goesOn
+}
+
+// marshal is json.Marshal without the escapes meant for HTML.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // tuple decodes the args of a call with a fixed number of them.

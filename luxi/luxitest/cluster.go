@@ -91,6 +91,8 @@ type Instance struct {
 	Hypervisor  string
 	Forthcoming bool
 	Data        Data
+
+	disksLeft bool // disks_active although down: it was stopped while its node was offline
 }
 
 // Data is what became of the contents of an instance's disks: the truth that tests assert.

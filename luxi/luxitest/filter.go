@@ -2,7 +2,6 @@ package luxitest
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"regexp"
 	"strings"
@@ -160,14 +159,14 @@ func (f *filter) compare(value any, hostname bool) (bool, error) {
 	case "?":
 		b, ok := value.(bool)
 		if !ok {
-			return false, fail("ParameterError", fmt.Sprintf("Unexpected value '%v' in boolean context", value))
+			return false, fail("ParameterError", "Unexpected value '"+shown(value)+"' in boolean context")
 		}
 		return b, nil
 	case "=~":
 		s, ok := value.(string)
 		if !ok {
 			return false, fail("ParameterError",
-				fmt.Sprintf("Invalid field value used in regexp matching, expecting string but got '%v'", value))
+				"Invalid field value used in regexp matching, expecting string but got '"+shown(value)+"'")
 		}
 		return f.re.MatchString(s), nil
 	case "=[]":
@@ -183,7 +182,7 @@ func (f *filter) compare(value any, hostname bool) (bool, error) {
 	if r, ok := rational(value); ok && f.num != nil {
 		return ordered(f.op, r.Cmp(new(big.Rat).SetInt(f.num))), nil
 	}
-	return false, fail("ParameterError", fmt.Sprintf("Invalid types in comparison, trying to compare %v with '%s'", value, f.shown()))
+	return false, fail("ParameterError", "Invalid types in comparison, trying to compare "+shown(value)+" with '"+f.shown()+"'")
 }
 
 func (f *filter) shown() string {
@@ -191,6 +190,23 @@ func (f *filter) shown() string {
 		return "NumericValue " + f.num.String()
 	}
 	return "QuotedString \"" + f.text + "\""
+}
+
+// shown renders a field's value for an error, as Haskell's pp_value does but for the layout.
+func shown(value any) string {
+	raw, err := marshal(value)
+	if err != nil {
+		return "?"
+	}
+	return string(raw)
+}
+
+// wrongPart says what could not be read: the list, or its elements.
+func wrongPart(raw []byte, element string) string {
+	if raw[0] != '[' {
+		return "list"
+	}
+	return element
 }
 
 func ordered(op string, c int) bool {
@@ -229,13 +245,13 @@ func (f *filter) contained(value any) (bool, error) {
 	if f.num == nil {
 		var list []string
 		if json.Unmarshal(raw, &list) != nil || isNull(raw) {
-			return false, fail("GenericError", "Cannot parse a list of strings")
+			return false, fail("GenericError", "Cannot convert value '"+shown(value)+"', error: Unable to read "+wrongPart(raw, "String"))
 		}
 		return contains(list, f.text), nil
 	}
 	var list []json.Number
 	if json.Unmarshal(raw, &list) != nil || isNull(raw) {
-		return false, fail("GenericError", "Cannot parse a list of integers")
+		return false, fail("GenericError", "Cannot convert value '"+shown(value)+"', error: Unable to read "+wrongPart(raw, "Integer"))
 	}
 	for _, n := range list {
 		if r, ok := new(big.Rat).SetString(n.String()); ok && r.Cmp(new(big.Rat).SetInt(f.num)) == 0 {

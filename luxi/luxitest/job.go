@@ -158,7 +158,7 @@ func (j *job) view() Job {
 }
 
 func (op *queuedOp) view() Opcode {
-	result, _ := json.Marshal(op.result) // built from marshallable values only
+	result, _ := marshal(op.result) // built from marshallable values only
 	v := Opcode{
 		ID: op.id, Summary: op.summary(), Params: make(map[string]any, len(op.params)),
 		Reason: append([]Reason(nil), op.reason...), Status: op.status, Result: result,

@@ -7,6 +7,9 @@ import (
 
 // prepareRecreate is INSTANCE_RECREATE_DISKS (py:cmdlib/instance_storage.py LUInstanceRecreateDisks).
 func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
+	if twice := repeatedDisks(op); twice != "" {
+		return nil, prereq(codeInval, "Some disks have been specified more than once: %s", twice)
+	}
 	if op.text("iallocator") != "" || len(op.list("nodes")) > 0 {
 		if err := m.chooseAllocator(op, len(op.list("nodes")) > 0); err != nil {
 			return nil, err
@@ -39,6 +42,33 @@ func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
 		steps: []step{{after: m.duration(op) / 2, do: r.move, config: true}, {after: m.duration(op) / 2, do: r.create}},
 	}
 	return e, nil
+}
+
+// diskNumbers lists the indices in the parameter disks, which holds indices or pairs of an index and changes.
+func diskNumbers(op *queuedOp) []int64 {
+	var numbers []int64
+	disks, _ := op.params["disks"].([]any)
+	for _, d := range disks {
+		if pair, ok := d.([]any); ok {
+			d = pair[0]
+		}
+		numbers = append(numbers, d.(int64))
+	}
+	return numbers
+}
+
+// repeatedDisks lists what the parameter disks holds twice. Plain indices may be repeated.
+func repeatedDisks(op *queuedOp) string {
+	seen := make(map[int64]bool)
+	var twice []string
+	disks, _ := op.params["disks"].([]any)
+	for k, n := range diskNumbers(op) {
+		if _, pair := disks[k].([]any); pair && seen[n] {
+			twice = with(twice, itoa(n))
+		}
+		seen[n] = true
+	}
+	return strings.Join(twice, ", ")
 }
 
 type recreate struct {
@@ -77,14 +107,9 @@ func (r *recreate) check(e *execution) *opError {
 			return err
 		}
 	}
-	if disks, _ := r.op.params["disks"].([]any); len(disks) > 0 {
-		for _, d := range disks {
-			if pair, ok := d.([]any); ok {
-				d = pair[0]
-			}
-			if d.(int64) > 0 { // simulated instances have one disk
-				return prereq(codeInval, "Invalid disk index '%d'", d)
-			}
+	for _, d := range diskNumbers(r.op) {
+		if d > 0 { // simulated instances have one disk
+			return prereq(codeInval, "Invalid disk index '%d'", d)
 		}
 	}
 	if allocator != "" {
@@ -216,7 +241,7 @@ func (r *replace) check(e *execution) *opError {
 	r.old = i.Secondaries[0]
 	r.new = r.op.text("remote_node")
 	if allocator := r.op.text("iallocator"); allocator != "" {
-		if r.new, err = r.relocate(e, i, allocator, i.Secondaries); err != nil {
+		if r.new, err = r.relocate(e, i, allocator, r.old); err != nil {
 			return err
 		}
 		e.info("Selected new secondary for instance '%s': %s", i.UUID, r.new)

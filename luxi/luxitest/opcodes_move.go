@@ -95,7 +95,7 @@ func (mv *move) chooseTarget(e *execution, i *Instance) *opError {
 		}
 		mv.target = mv.op.text("target_node")
 		if !given {
-			target, err := mv.relocate(e, i, mv.op.text("iallocator"), []string{i.Primary})
+			target, err := mv.relocate(e, i, mv.op.text("iallocator"), i.Primary)
 			if err != nil {
 				return err
 			}

@@ -37,6 +37,7 @@ func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 		if err != nil {
 			return err
 		}
+		i.disksLeft = false
 		if !op.flag("no_remember") && i.AdminState != AdminUp {
 			i.AdminState = AdminUp
 			m.effect("instance %s: marked up", i.Name)
@@ -97,6 +98,7 @@ func (m *Master) prepareShutdown(op *queuedOp) (*execution, *opError) {
 		}
 		if !op.flag("no_remember") && i.AdminState == AdminUp {
 			i.AdminState = AdminDown
+			i.disksLeft = m.cluster.Node(i.Primary).Offline
 			m.effect("instance %s: marked down", i.Name)
 		}
 		return nil
@@ -138,10 +140,11 @@ func (m *Master) prepareInstanceParams(op *queuedOp) (*execution, *opError) {
 		if err != nil {
 			return err
 		}
+		msg := "can't change to online (down) without being offline first"
 		if offline {
-			return m.checkState(e, i, "can't change to offline", AdminDown, AdminOffline)
+			msg = "can't change to offline without being down first"
 		}
-		return m.checkState(e, i, "can't make instance online", AdminOffline)
+		return m.checkState(e, i, msg, AdminDown, AdminOffline)
 	}
 	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
 		i, err := m.locked(op)
@@ -294,8 +297,6 @@ func (m *Master) checkNodeParams(e *execution, op *queuedOp) *opError {
 	stays := op.params["offline"] == nil && !op.flag("drained") || op.flag("offline")
 	if n.Offline && !stays {
 		if n.Dead {
-			offline := *n
-			offline.Offline = false
 			return prereq(codeState, "Node %s is being de-offlined but fails to report its version: Error 7: Failed to connect", n.Name)
 		}
 		e.warn("Transitioning node from offline to online state without using re-add. Please make sure the node is healthy!")
@@ -330,6 +331,10 @@ func (m *Master) setNodeFlags(n *Node, op *queuedOp) any {
 		if v {
 			drained = false
 		}
+	}
+	candidate := !n.Offline && !n.Drained
+	if was, is := candidate, !offline && !drained; was != is {
+		result = append(result, []any{"master_candidate", map[bool]string{true: "True", false: "False"}[is]})
 	}
 	change("drained", &n.Drained, drained)
 	change("offline", &n.Offline, offline)

@@ -87,10 +87,18 @@ func (m *Master) prepareTags(op *queuedOp) (*execution, *opError) {
 		}
 		return nil
 	}
+	// A tag that is listed twice is gone at the second time: TaggableObject.RemoveTag.
+	twice := false
+	for k, t := range tags {
+		twice = twice || contains(tags[:k], t)
+	}
 	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
 		list := target.tags()
 		if list == nil {
 			return execError("%s is gone", target.what)
+		}
+		if twice && !adding {
+			return &opError{"TagError", []string{"Tag not found"}}
 		}
 		for _, t := range tags {
 			if !adding {

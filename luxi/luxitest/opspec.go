@@ -17,7 +17,6 @@ type opcode struct {
 	depends []depend
 	dryRun  bool
 	prio    int
-	started bool // its process has completed the parameters
 }
 
 // depend is one dependency of a job on another.
@@ -175,7 +174,7 @@ func (op *opcode) decodeCommon(fields map[string]json.RawMessage) error {
 	return nil
 }
 
-// input is the opcode as queries show it: before its process started absent parameters are left out, later they are null.
+// input is the opcode as queries show it: parameters without a value are left out, except depends and comment.
 func (op *opcode) input() map[string]any {
 	in := map[string]any{"OP_ID": op.id, "reason": op.reason, "priority": op.prio, "comment": op.params["comment"], "depends": nil}
 	if op.depends != nil {
@@ -186,7 +185,7 @@ func (op *opcode) input() map[string]any {
 		in["depends"] = deps
 	}
 	for k, v := range op.params {
-		if v != nil || op.started {
+		if v != nil {
 			in[k] = v
 		}
 	}

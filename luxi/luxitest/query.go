@@ -55,7 +55,7 @@ func (f fieldMap[T]) get(name string) fieldDef[T] {
 		return d
 	}
 	return fieldDef[T]{
-		name: name, title: "<<UNKNOWN>>", kind: "unknown", doc: "Unknown field '" + name + "'",
+		name: name, title: name, kind: "unknown", doc: "Unknown field '" + name + "'",
 		get: func(*Master, T) cell { return cell{rsUnknown, nil} },
 	}
 }
@@ -152,7 +152,7 @@ func (m *Master) query(what string, fields []string, f *filter) (*table, error) 
 		}
 		return runQuery(m, jobFields, rows, fields, f)
 	}
-	return nil, fail("GenericError", "Query '"+what+"' not supported")
+	return nil, fail("GenericError", "Query 'ItemTypeOpCode QR"+strings.ToUpper(what[:1])+what[1:]+"' not supported")
 }
 
 func (i *Instance) niceName() string { return i.Name }
@@ -160,17 +160,20 @@ func (i *Instance) niceName() string { return i.Name }
 // selectNamed returns all objects in order of their names or, for a filter that only asks for names, these objects;
 // then one unknown name fails the whole query.
 func selectNamed[T any](all []T, f *filter, name func(T) string, lookup func(string) (T, error)) ([]T, error) {
-	names, ok := f.requestedNames("name")
-	if !ok || len(names) == 0 {
+	values, _ := f.requestedNames("name")
+	var names []*filter
+	for _, v := range values {
+		if v.num == nil { // hs:Query/Query.hs getAllQuotedStrings
+			names = append(names, v)
+		}
+	}
+	if len(names) == 0 {
 		list := append([]T(nil), all...)
 		sort.SliceStable(list, func(a, b int) bool { return niceLess(name(list[a]), name(list[b])) })
 		return list, nil
 	}
 	var list []T
 	for _, n := range names {
-		if n.num != nil {
-			continue // getAllQuotedStrings
-		}
 		o, err := lookup(n.text)
 		if err != nil {
 			return nil, err
@@ -261,7 +264,7 @@ func (f *filter) jobID() (int64, error) {
 	}
 	id, err := strconv.ParseInt(f.text, 10, 64)
 	if err != nil || id < 0 {
-		return 0, fail("GenericError", "parsing job id: can't parse '"+f.text+"'")
+		return 0, fail("GenericError", "parsing job id: cannot parse string '"+f.text+"'")
 	}
 	return id, nil
 }

@@ -179,7 +179,7 @@ func (m *Master) proceed(j *job) {
 		return
 	}
 	if op.status == queued {
-		op.status, op.start, op.started = waiting, m.now, true
+		op.status, op.start = waiting, m.now
 		if j.start.IsZero() {
 			j.start = m.now
 		}
@@ -211,9 +211,6 @@ func (m *Master) proceed(j *job) {
 func (m *Master) complete(op *queuedOp) {
 	if op.params["debug_level"] == nil {
 		op.params["debug_level"] = int64(0)
-	}
-	if op.params["dry_run"] == nil {
-		op.params["dry_run"] = false
 	}
 }
 
@@ -295,7 +292,7 @@ func (m *Master) begin2(j *job, op *queuedOp, exec *execution, fault OpFault) {
 		}
 	}
 	if op.dryRun {
-		exec.log("dry-run mode requested, not actually executing the operation")
+		exec.info("dry-run mode requested, not actually executing the operation")
 		m.endOp(j, op, nil, nil)
 		return
 	}
@@ -337,7 +334,7 @@ func (m *Master) endOp(j *job, op *queuedOp, err *opError, result any) {
 		op.status, op.result = failed, err.encoded()
 		for _, o := range j.ops {
 			if !isFinal(o.status) {
-				o.status, o.end = failed, m.now
+				o.status = failed // without an end: MarkUnfinishedOps
 				o.result = (&opError{"OpExecError", []string{"Preceding opcode failed"}}).encoded()
 			}
 		}
@@ -348,9 +345,13 @@ func (m *Master) endOp(j *job, op *queuedOp, err *opError, result any) {
 }
 
 func (m *Master) finishCanceled(j *job) {
+	first := true
 	for _, o := range j.ops {
 		if !isFinal(o.status) {
-			o.status, o.end, o.result = canceled, m.now, "Job canceled by request"
+			o.status, o.result = canceled, "Job canceled by request"
+			if first {
+				o.end, first = m.now, false
+			}
 		}
 	}
 	m.locks.forget(j.id)

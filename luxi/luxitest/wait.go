@@ -41,7 +41,7 @@ func (m *Master) callWait(c *serverConn, args json.RawMessage) (any, error) {
 			return nil, fail("JobLost", "Can't load job file")
 		}
 		info, logs := m.jobUpdate(j, fields.([]string), serial)
-		now, err := json.Marshal(info)
+		now, err := marshal(info)
 		if err != nil {
 			return nil, errCrash
 		}
