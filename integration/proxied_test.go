@@ -98,6 +98,7 @@ func TestKilledAtTwentyPoints(t *testing.T) {
 		}
 		w.settle(5)
 		w.onceEach(p, start, to)
+		t.Logf("point %+v: repaired, with jobs up to %d", p, w.since())
 		w.must(w.Online(w.ctx, from))
 		from, to = to, from
 	}

@@ -137,6 +137,28 @@ func TestIdleConnectionDies(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionRefuses: an idle connection looks good, but luxid reads
+// from it no more. As not a byte can be written the call may go elsewhere.
+func TestIdleConnectionRefuses(t *testing.T) {
+	hold := make(chan struct{})
+	defer close(hold)
+	s, c := serve(t, luxi.Options{}, func(r *request) {
+		if err := r.conn.(*net.UnixConn).CloseRead(); err != nil {
+			t.Error(err)
+		}
+		r.ok("7")
+		<-hold // or else the server would close the connection altogether
+	})
+	for i := 0; i < 2; i++ {
+		if id, err := c.SubmitJob(context.Background(), []luxi.OpCode{&luxi.TestDelay{}}); err != nil || id != 7 {
+			t.Fatalf("call %d: %d, %v", i, id, err)
+		}
+	}
+	if got, conns := s.seen(); len(got) != 2 || conns != 2 {
+		t.Errorf("%d requests on %d connections, want 2 on 2", len(got), conns)
+	}
+}
+
 // TestIdleConnectionSpeaks: bytes that arrive between two calls must not be
 // taken for the answer to the second.
 func TestIdleConnectionSpeaks(t *testing.T) {
@@ -177,6 +199,7 @@ func TestIdleConnectionAges(t *testing.T) {
 			}
 			clk.advance(tt.idle)
 		}
+		s.awaitOpen(1) // what is not used again is closed
 		if _, conns := s.seen(); conns != tt.conns {
 			t.Errorf("idle for %v: %d connections, want %d", tt.idle, conns, tt.conns)
 		}
@@ -302,14 +325,19 @@ func TestCancelUnblocksWrite(t *testing.T) {
 
 func TestContextEndedBefore(t *testing.T) {
 	s, c := serve(t, luxi.Options{}, answerOK("1"))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	err := c.Call(ctx, "M", nil, nil)
-	if op := asOp(t, err); op.Sent || !errors.Is(err, context.Canceled) || luxi.OutcomeUnknown(err) {
-		t.Errorf("got %#v", op)
-	}
-	if got, conns := s.seen(); len(got) != 0 || conns != 0 {
-		t.Errorf("sent %q on %d connections", got, conns)
+	for idle := 0; idle < 2; idle++ { // without and with a connection at hand
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		err := c.Call(ctx, "M", nil, nil)
+		if op := asOp(t, err); op.Op != "M" || op.Sent || !errors.Is(err, context.Canceled) || luxi.OutcomeUnknown(err) {
+			t.Errorf("got %#v", op)
+		}
+		if got, conns := s.seen(); len(got) != idle || conns != idle {
+			t.Errorf("sent %q on %d connections", got, conns)
+		}
+		if err := c.Call(context.Background(), "M", nil, nil); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -574,11 +602,46 @@ func TestClose(t *testing.T) {
 	if op := asOp(t, err); !errors.Is(err, net.ErrClosed) || op.Sent {
 		t.Errorf("call afterwards: %#v", op)
 	}
+	if _, conns := s.seen(); conns != 2 {
+		t.Errorf("%d connections, want 2", conns)
+	}
 	if err := c.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
 	if c.Socket() != s.path {
 		t.Errorf("Socket is %q", c.Socket())
+	}
+}
+
+// TestCloseWhileDialing: a connection that is made only after Close is not
+// used.
+func TestCloseWhileDialing(t *testing.T) {
+	path, fd, waiting := busySocket(t)
+	c := luxi.New(path, luxi.Options{})
+	result := make(chan error, 1)
+	go func() { result <- c.Call(context.Background(), "M", nil, nil) }()
+	select {
+	case err := <-result:
+		t.Fatalf("the call did not wait: %v", err)
+	case <-time.After(30 * time.Millisecond):
+	}
+	c.Close()
+	for _, nc := range waiting {
+		nc.Close()
+	}
+	for i := 0; i < len(waiting)+1; i++ {
+		conn, _, err := syscall.Accept(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := syscall.Read(conn, make([]byte, 100)); n != 0 || err != nil {
+			t.Errorf("%d bytes were sent (%v)", n, err)
+		}
+		syscall.Close(conn)
+	}
+	err := <-result
+	if op := asOp(t, err); !errors.Is(err, net.ErrClosed) || op.Sent {
+		t.Errorf("got %#v", op)
 	}
 }
 
@@ -613,6 +676,7 @@ func TestCallIsStrict(t *testing.T) {
 			N int `json:"-"`
 		}), true},
 		{`{"N":null}`, new(struct{ embedded }), false},
+		{`"aGk="`, new([]byte), true},
 		{`1.5`, new(int), false},
 		{`"1"`, new(int), false},
 		{`300`, new(int8), false},

@@ -30,14 +30,22 @@ func dial(ctx context.Context, socket string) (*conn, error) {
 	var d net.Dialer
 	for busy := false; ; {
 		nc, err := d.DialContext(ctx, "unix", socket)
-		switch {
-		case err == nil:
+		if err == nil {
 			return &conn{nc: nc, r: bufio.NewReaderSize(nc, readBuffer)}, nil
-		case ctx.Err() != nil && busy:
-			return nil, &busyError{ctx.Err()}
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case !errors.Is(err, syscall.EAGAIN):
+		}
+		full := errors.Is(err, syscall.EAGAIN)
+		ended := ctx.Err()
+		var ne net.Error
+		if ended == nil && !full && errors.As(err, &ne) && ne.Timeout() {
+			// The Dialer may notice the context's deadline before the context.
+			ended = context.DeadlineExceeded
+		}
+		switch {
+		case ended != nil && busy:
+			return nil, &busyError{ended}
+		case ended != nil:
+			return nil, ended
+		case !full:
 			return nil, cause(err)
 		}
 		busy = true

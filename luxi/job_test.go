@@ -161,7 +161,7 @@ func TestWaitForJobChange(t *testing.T) {
 		want    string
 	}{
 		{"", 0, `[5,["status"],null,2147483647,0]`},
-		{"", -time.Second, `[5,["status"],null,2147483647,0]`},
+		{"", -time.Minute, `[5,["status"],null,2147483647,0]`},
 		{luxi.JobQueued, time.Millisecond, `[5,["status"],["queued"],2147483647,1]`},
 		{luxi.JobQueued, 30 * time.Second, `[5,["status"],["queued"],2147483647,30]`},
 		{luxi.JobQueued, time.Hour, `[5,["status"],["queued"],2147483647,89]`},

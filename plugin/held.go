@@ -95,42 +95,50 @@ func (p *Pass) release(ctx context.Context, h heldJob) error {
 // instead of later: gracefully, so that no failed job is left for people to
 // wonder about, and where that cannot be, by killing it.
 func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
-	// One that has not started yet is simply canceled.
-	if ok, _, err := p.Client.CancelJob(ctx, hold, false); err == nil && ok {
+	status, socket, err := p.lookAtHold(ctx, hold)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ending hold job %d: %w", hold, err)
+	case status.Final():
+		return nil
+	case socket != "" && interrupt(ctx, socket) == nil:
 		return nil
 	}
-	if socket, err := p.interruptSocket(ctx, hold); err == nil && interrupt(ctx, socket) == nil {
-		return nil
-	}
-	if _, _, err := p.Client.CancelJob(ctx, hold, true); err != nil {
+	// One that has not started yet is simply canceled. Canceling one that has,
+	// without killing it, would only wait for it in vain.
+	if _, _, err := p.Client.CancelJob(ctx, hold, status != luxi.JobQueued); err != nil {
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	}
 	return nil
 }
 
-// interruptSocket reads from the hold job's log where it listens for a word to
-// end (lib/cmdlib/test.py).
-func (p *Pass) interruptSocket(ctx context.Context, hold luxi.JobID) (string, error) {
-	// By job, field, opcode, log entry; an entry is serial, time, type, text.
-	var logs [][][][][]json.RawMessage
-	if err := p.Client.Call(ctx, "QueryJobs", []any{[]luxi.JobID{hold}, []string{"oplog"}}, &logs); err != nil {
-		return "", err
+// lookAtHold reads how a hold job stands and, from its log, where it listens for
+// a word to end (lib/cmdlib/test.py); that is empty if it has not said yet.
+func (p *Pass) lookAtHold(ctx context.Context, hold luxi.JobID) (luxi.JobStatus, string, error) {
+	var rows [][2]json.RawMessage
+	if err := p.Client.Call(ctx, "QueryJobs", []any{[]luxi.JobID{hold}, []string{"status", "oplog"}}, &rows); err != nil {
+		return "", "", err
 	}
-	for _, fields := range logs {
-		for _, opcodes := range fields {
-			for _, entries := range opcodes {
-				for _, entry := range entries {
-					var kind string
-					var path []string
-					if len(entry) == 4 && json.Unmarshal(entry[2], &kind) == nil && kind == "delay-test" &&
-						json.Unmarshal(entry[3], &path) == nil && len(path) == 1 {
-						return path[0], nil
-					}
-				}
+	var status luxi.JobStatus
+	if len(rows) != 1 || json.Unmarshal(rows[0][0], &status) != nil {
+		return "", "", fmt.Errorf("luxid does not say how it stands")
+	}
+	// By opcode and log entry; an entry is serial, time, type, text.
+	var log [][][]json.RawMessage
+	if json.Unmarshal(rows[0][1], &log) != nil {
+		return status, "", nil
+	}
+	for _, entries := range log {
+		for _, entry := range entries {
+			var kind string
+			var path []string
+			if len(entry) == 4 && json.Unmarshal(entry[2], &kind) == nil && kind == "delay-test" &&
+				json.Unmarshal(entry[3], &path) == nil && len(path) == 1 {
+				return status, path[0], nil
 			}
 		}
 	}
-	return "", fmt.Errorf("job %d has not said where it listens", hold)
+	return status, "", nil
 }
 
 // interrupt connects to the socket and closes it again, which is the word.

@@ -9,14 +9,24 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// leftoverWait bounds how long a pass waits for what a dead one left behind to
-// end. What has not ended by then is seen as unfinished and left alone.
-const leftoverWait = 10 * time.Second
+// leftoverWait bounds the time that a pass spends on ending what a dead one left
+// behind. What has not ended by then is seen as unfinished and left alone.
+const leftoverWait = 15 * time.Second
 
 // settleLeftovers ends what an earlier pass that died left in the queue. As no
 // other pass runs, all of it is ours to end: hold jobs, so that what they hold
 // expires at once, and tag jobs and dry runs that have not run yet (C2, C3).
 func (p *Pass) settleLeftovers(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, leftoverWait)
+	defer cancel()
+	err := p.endLeftovers(short)
+	if short.Err() == context.DeadlineExceeded && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+func (p *Pass) endLeftovers(ctx context.Context) error {
 	running, err := p.Client.ListJobs(ctx, luxi.UnfinishedJobs(), false)
 	if err != nil {
 		return fmt.Errorf("reading the job queue: %w", err)
@@ -49,16 +59,8 @@ func (p *Pass) settleLeftovers(ctx context.Context) error {
 			wait = append(wait, job.ID)
 		}
 	}
-	short, cancel := context.WithTimeout(ctx, leftoverWait)
-	defer cancel()
 	for _, id := range wait {
-		if _, err := p.Client.WaitForJob(short, id); err != nil {
-			if short.Err() != nil && ctx.Err() == nil {
-				return nil
-			}
-			if asLuxi(err, new(*luxi.Error)) {
-				continue
-			}
+		if _, err := p.Client.WaitForJob(ctx, id); err != nil && !asLuxi(err, new(*luxi.Error)) {
 			return fmt.Errorf("waiting for job %d of an earlier pass: %w", id, err)
 		}
 	}

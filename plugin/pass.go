@@ -37,6 +37,9 @@ type Report struct {
 	Problems []string
 	// Pending is the number of instances with open repairs after the pass.
 	Pending int
+	// OutOfTime says that the pass ended before all tags were written; what is
+	// left is done by the next one.
+	OutOfTime bool
 }
 
 // Released is a repair job that a pass let go.
@@ -88,7 +91,8 @@ type act struct {
 	*Pass
 	plan    *Plan
 	report  *Report
-	reserve time.Duration
+	reserve time.Duration // for cleaning up
+	cleanBy time.Time     // when cleaning up has to end; zero until it begins
 }
 
 // work is one change of tags, with the held job that the tags name, if any.
@@ -103,7 +107,7 @@ type work struct {
 
 func (a *act) run(ctx context.Context) error {
 	now, probes := a.split()
-	if err := a.carryOut(ctx, a.tagsAlone(), now); err != nil {
+	if err := a.carryOut(ctx, a.tagsAlone(), now); err != nil || a.report.OutOfTime {
 		return err
 	}
 	// Instances that found no room last time are tested after everything else
@@ -227,9 +231,13 @@ func (a *act) carryOut(ctx context.Context, list []*work, steps []*Planned) erro
 	return err
 }
 
-// cleaning is a context for what has to be done whatever happened before.
+// cleaning is a context for what has to be done whatever happened before. All
+// cleaning of a pass shares one bound.
 func (a *act) cleaning() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), a.reserve)
+	if a.cleanBy.IsZero() {
+		a.cleanBy = time.Now().Add(a.reserve)
+	}
+	return context.WithDeadline(context.Background(), a.cleanBy)
 }
 
 func (a *act) submit(ctx context.Context, hold time.Duration, steps []*Planned) (luxi.JobID, []*work, error) {
@@ -288,6 +296,12 @@ func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
 		done, err := batch.Next(ctx)
 		if err != nil {
 			a.abandon(batch, list)
+			if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
+				// Some tag job had to wait for too long, for a lock most likely;
+				// nothing that a person would have to look at.
+				a.report.OutOfTime = true
+				return nil
+			}
 			return err
 		}
 		more, err := a.written(ctx, list, done)

@@ -253,7 +253,9 @@ func TestSuspendedMidway(t *testing.T) {
 	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
 	r.m.Edit(broken("node2:offline"))
 	r.pass()
-	r.m.Edit(func(c *luxitest.Cluster) { c.Instance("i").Tags = append(c.Instance("i").Tags, withPrefix("suspend:1700003600")...) })
+	r.m.Edit(func(c *luxitest.Cluster) {
+		c.Instance("i").Tags = append(c.Instance("i").Tags, withPrefix("suspend:1700003600")...)
+	})
 	during := r.tags("i")
 	for n := 0; n < 3; n++ {
 		r.pass()

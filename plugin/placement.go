@@ -48,7 +48,7 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 	if len(uuids) == 0 {
 		return p, nil
 	}
-	t, err := c.Query(ctx, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
+	t, err := query(ctx, c, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
 	if err != nil {
 		return nil, fmt.Errorf("reading what instances take: %w", err)
 	}
@@ -74,7 +74,7 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		return p, nil
 	}
 	sort.Strings(nodes)
-	t, err = c.Query(ctx, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
+	t, err = query(ctx, c, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
 	if err != nil {
 		return nil, fmt.Errorf("reading what nodes have free: %w", err)
 	}

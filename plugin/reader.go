@@ -79,7 +79,7 @@ func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
 }
 
 func (r *Reader) readGroups(ctx context.Context, s *Snapshot) error {
-	t, err := r.Client.Query(ctx, luxi.ResGroup, []string{"uuid", "name", "tags"}, nil)
+	t, err := query(ctx, r.Client, luxi.ResGroup, []string{"uuid", "name", "tags"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading node groups: %w", err)
 	}
@@ -99,7 +99,7 @@ func (r *Reader) readGroups(ctx context.Context, s *Snapshot) error {
 }
 
 func (r *Reader) readNodes(ctx context.Context, s *Snapshot) error {
-	t, err := r.Client.Query(ctx, luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}, nil)
+	t, err := query(ctx, r.Client, luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading nodes: %w", err)
 	}
@@ -126,6 +126,23 @@ func (r *Reader) readNodes(ctx context.Context, s *Snapshot) error {
 	return nil
 }
 
+// query is Client.Query, except that a field luxid does not know ends the pass:
+// nothing may be concluded from its absence (C5).
+func query(ctx context.Context, c *luxi.Client, what luxi.Resource, fields []string, filter luxi.Filter) (*luxi.Table, error) {
+	t, err := c.Query(ctx, what, fields, filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range t.Rows {
+		for k, cell := range row {
+			if cell.Status == luxi.StatusUnknown {
+				return nil, fmt.Errorf("%w: luxid does not know the field %s", ErrImplausible, t.Fields[k].Name)
+			}
+		}
+	}
+	return t, nil
+}
+
 var placeFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
 
 func (r *Reader) readInstances(ctx context.Context, s *Snapshot, uuids []string) error {
@@ -146,7 +163,7 @@ func (r *Reader) readInstances(ctx context.Context, s *Snapshot, uuids []string)
 // readQuiet reads the instances of a cluster whose nodes are all fine: their
 // tags, and the place of those with open repairs.
 func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
-	t, err := r.Client.Query(ctx, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
+	t, err := query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading instances: %w", err)
 	}
@@ -185,7 +202,7 @@ func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*Instance, 
 	if uuids != nil {
 		filter = luxi.AnyOf("uuid", uuids...)
 	}
-	t, err := r.Client.Query(ctx, luxi.ResInstance, placeFields, filter)
+	t, err := query(ctx, r.Client, luxi.ResInstance, placeFields, filter)
 	if err != nil {
 		return nil, fmt.Errorf("reading instances: %w", err)
 	}
@@ -215,7 +232,7 @@ func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*Instance, 
 // checkEmpty asks the nodes whether a cluster that shows no instance really
 // has none.
 func (r *Reader) checkEmpty(ctx context.Context) error {
-	t, err := r.Client.Query(ctx, luxi.ResNode, []string{"name", "pinst_cnt"}, nil)
+	t, err := query(ctx, r.Client, luxi.ResNode, []string{"name", "pinst_cnt"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading nodes: %w", err)
 	}
@@ -274,7 +291,7 @@ func (r *Reader) readLive(ctx context.Context, s *Snapshot) error {
 	if len(uuids) == 0 {
 		return nil
 	}
-	t, err := r.Client.Query(ctx, luxi.ResInstance, []string{"uuid", "status"}, luxi.AnyOf("uuid", uuids...))
+	t, err := query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "status"}, luxi.AnyOf("uuid", uuids...))
 	if err != nil {
 		return fmt.Errorf("reading the live status of instances: %w", err)
 	}

@@ -102,10 +102,16 @@ func (r *rig) quiet() {
 // repaired does passes until nothing is pending.
 func (r *rig) repaired() {
 	r.t.Helper()
+	r.until(func(report *Report) bool { return report.Pending == 0 })
+}
+
+// until does passes, each followed by the ends of all jobs, until done says so.
+func (r *rig) until(done func(*Report) bool) {
+	r.t.Helper()
 	for n := 0; n < 12; n++ {
 		report := r.pass()
 		r.quiet()
-		if report.Pending == 0 {
+		if done(report) {
 			return
 		}
 	}

@@ -149,13 +149,22 @@ func (b *Batch) Next(ctx context.Context) ([]Written, error) {
 	if len(b.waiting) == 0 {
 		return nil, nil
 	}
-	// The oldest goes first in the queue, too; when it has ended others may
-	// have as well.
-	if _, err := b.w.Client.WaitForJob(ctx, b.oldest()); err != nil {
-		return nil, fmt.Errorf("waiting for tag job %d: %w", b.oldest(), err)
+	// The oldest goes first in the queue, too, so it is the one to wait for;
+	// but it may be stuck behind a lock while others end.
+	for id, status := b.oldest(), luxi.JobQueued; ; {
+		var err error
+		status, err = b.w.Client.WaitForJobChange(ctx, id, status, patience)
+		if err != nil && !errors.Is(err, luxi.ErrJobLost) {
+			return nil, fmt.Errorf("waiting for tag job %d: %w", id, err)
+		}
+		if done, err := b.collect(ctx); err != nil || len(done) > 0 {
+			return done, err
+		}
 	}
-	return b.collect(ctx)
 }
+
+// patience is how long one tag job is waited for before the others are looked at.
+const patience = 2 * time.Second
 
 func (b *Batch) oldest() luxi.JobID {
 	for _, id := range b.order {

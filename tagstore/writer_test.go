@@ -280,23 +280,29 @@ func TestSubmitNothing(t *testing.T) {
 	}
 }
 
-// Tag jobs that are archived while they are waited for have still ended.
+// Tag jobs that are archived while they are waited for have still ended; of one
+// that is purged nobody knows.
 func TestWriteArchived(t *testing.T) {
 	d := newDesk(t)
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "WaitForJobChange" {
 			d.m.RunUntilQuiet()
 			d.m.ArchiveJobs(0)
+			d.m.Purge(2)
 		}
 		return luxitest.Pass()
 	})
-	if got := d.write(onInstance("a", list("x"), nil)); got[0].Err != nil {
+	got := d.write(onInstance("a", list("x"), nil), onInstance("b", list("x"), nil))
+	if got[0].Err != nil {
 		t.Error(got[0].Err)
+	}
+	if got[1].Err == nil || !strings.Contains(got[1].Err.Error(), "no longer known") {
+		t.Errorf("%v", got[1].Err)
 	}
 }
 
-// stuck submits changes for both instances while a job holds the lock of a, and
-// waits until the change for b is made and the other one is known to wait.
+// stuck submits changes for both instances while a job holds the lock of a. The
+// one for b, though it comes second, is made (C5), the other one waits.
 func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64) {
 	d.t.Helper()
 	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
@@ -310,12 +316,12 @@ func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64)
 		d.t.Fatal(err)
 	}
 	d.m.Advance(time.Second)
-	batch, err = d.w.Submit(context.Background(), []tagstore.Change{b, a})
+	batch, err = d.w.Submit(context.Background(), []tagstore.Change{a, b})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	done, err := batch.Next(context.Background())
-	if err != nil || len(done) != 1 || done[0].Index != 0 || done[0].Err != nil || batch.Unfinished() != 1 {
+	if err != nil || len(done) != 1 || done[0].Index != 1 || done[0].Err != nil || batch.Unfinished() != 1 {
 		d.t.Fatalf("the change that can be made: %+v, %v", done, err)
 	}
 	// The virtual clock lets 89 s pass with each call, to no avail.
@@ -341,7 +347,7 @@ func TestAbandon(t *testing.T) {
 	d := newDesk(t)
 	batch, holder := d.stuck(onInstance("a", list("x"), list("old")), onInstance("b", list("x"), nil))
 	got := batch.Abandon(context.Background())
-	if len(got) != 1 || got[0].Index != 1 || !errors.Is(got[0].Err, tagstore.ErrGivenUp) {
+	if len(got) != 1 || got[0].Index != 0 || !errors.Is(got[0].Err, tagstore.ErrGivenUp) {
 		t.Fatalf("%+v", got)
 	}
 	if batch.Unfinished() != 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
@@ -141,6 +140,9 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0}); err != nil {
 		r.env.note("warning: %s", err)
 	}
+	if report.OutOfTime {
+		r.log.Warn("out of time, the next pass goes on")
+	}
 	r.reportBadTags(report.Plan)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
 		writeStatus(r.env.stdout, report.Plan, r.env.now())
@@ -160,7 +162,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 }
 
 func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
-	short, cancel := context.WithTimeout(ctx, 20*time.Second)
+	short, cancel := context.WithTimeout(ctx, r.set.PassTimeout/6)
 	defer cancel()
 	return plugin.Preflight(short, c, r.env.paths.hostname, r.env.now(), r.cmd.IgnorePause)
 }

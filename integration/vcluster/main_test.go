@@ -145,6 +145,8 @@ func waitEmpty(ctx context.Context, t *testing.T, ids map[string]bool) {
 type process struct {
 	command string // with its arguments
 	state   string // "S", "R", "Z", ...
+	parent  string
+	name    string // of the program, cut to 15 characters
 }
 
 // processes returns all processes inside.
@@ -163,8 +165,14 @@ func processes(t *testing.T, c *Cluster) []process {
 		if err != nil {
 			continue
 		}
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		all = append(all, process{strings.TrimSpace(strings.ReplaceAll(string(cmdline), "\x00", " ")), fields[0]})
+		open, end := strings.IndexByte(string(stat), '('), strings.LastIndexByte(string(stat), ')')
+		fields := strings.Fields(string(stat[end+1:]))
+		all = append(all, process{
+			command: strings.TrimSpace(strings.ReplaceAll(string(cmdline), "\x00", " ")),
+			state:   fields[0],
+			parent:  fields[1],
+			name:    string(stat[open+1 : end]),
+		})
 	}
 	return all
 }

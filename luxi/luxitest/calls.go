@@ -25,8 +25,12 @@ func (e *parseError) Error() string { return e.why }
 
 func unparsable(format string, args ...any) error { return &parseError{fmt.Sprintf(format, args...)} }
 
-// errCrash is a handler that dies: luxid closes the connection without a word.
+// errCrash is a handler that dies. luxid answers nothing; the connection is closed when its garbage collector finds it,
+// here at once.
 var errCrash = errors.New("handler died")
+
+// errSilent is a handler that dies while luxid is too idle to collect garbage: the client waits forever.
+var errSilent = errors.New("handler died unnoticed")
 
 // handle executes a call. The reply is nil if there is none; goesOn is false if luxid closes the connection.
 func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, goesOn bool) {
@@ -54,6 +58,9 @@ func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, g
 	case errors.As(err, &pe):
 		response["result"] = "Failed to parse request: " + pe.why
 		goesOn = false
+	case errors.Is(err, errSilent):
+		<-c.gone
+		return nil, false
 	default:
 		return nil, false
 	}
@@ -211,95 +218,6 @@ func notFound(kind, name string) error {
 	return fail("OpPrereqError", kind+" name "+name+" not found", codeNoEnt)
 }
 
-// decodeJob decodes the opcodes of one job.
-func decodeJob(raw json.RawMessage) ([]*opcode, error) {
-	var list []json.RawMessage
-	if err := strictly(raw, &list); err != nil {
-		return nil, unparsable("a job is a list of opcodes")
-	}
-	ops := []*opcode{}
-	for _, r := range list {
-		op, err := decodeOpcode(r)
-		if err != nil {
-			return nil, unparsable("%v", err)
-		}
-		ops = append(ops, op)
-	}
-	return ops, nil
-}
-
-// resolve makes relative dependencies absolute. Where that gives no job id luxid's handler dies.
-func resolve(ops []*opcode, id int64) error {
-	for _, op := range ops {
-		for k, d := range op.depends {
-			if d.job < 0 {
-				op.depends[k].job = id + d.job
-				if op.depends[k].job <= 0 {
-					return errCrash
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (m *Master) callSubmit(args json.RawMessage, ifOpen bool) (any, error) {
-	a, err := tuple(args, 1)
-	if err != nil {
-		return nil, err
-	}
-	ops, err := decodeJob(a[0])
-	if err != nil {
-		return nil, err
-	}
-	if ifOpen && m.cluster.QueueDrained {
-		return nil, fail("GenericError", "Queue drained")
-	}
-	m.serial++
-	id := m.serial
-	if err := resolve(ops, id); err != nil {
-		return nil, err
-	}
-	m.submit(id, ops)
-	return id, nil
-}
-
-func (m *Master) callSubmitMany(args json.RawMessage) (any, error) {
-	a, err := tuple(args, 1)
-	if err != nil {
-		return nil, err
-	}
-	var list []json.RawMessage
-	if err := strictly(a[0], &list); err != nil {
-		return nil, unparsable("expected a list of jobs")
-	}
-	var jobs [][]*opcode
-	for _, raw := range list {
-		ops, err := decodeJob(raw)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, ops)
-	}
-	if m.cluster.QueueDrained {
-		return nil, fail("GenericError", "Queue drained")
-	}
-	first := m.serial + 1
-	m.serial += int64(len(jobs))
-	for k, ops := range jobs {
-		if err := resolve(ops, first+int64(k)); err != nil {
-			return nil, err
-		}
-	}
-	answers := []any{}
-	for k, ops := range jobs {
-		id := first + int64(k)
-		m.submit(id, ops)
-		answers = append(answers, []any{true, id})
-	}
-	return answers, nil
-}
-
 func (m *Master) callCancel(args json.RawMessage) (any, error) {
 	kill := false
 	a, err := tuple(args, 1)
@@ -401,7 +319,7 @@ func (m *Master) callDrain(args json.RawMessage) (any, error) {
 		return nil, unparsable("%v", err)
 	}
 	if !drained.(bool) && !m.cluster.QueueDrained {
-		return nil, errCrash // luxid removes a file that is not there
+		return nil, errSilent // luxid removes a file that is not there
 	}
 	m.cluster.QueueDrained = drained.(bool)
 	m.note(LogQueue, "queue drained: %v", drained)

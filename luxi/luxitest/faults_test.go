@@ -97,6 +97,20 @@ func TestRequestsThatDoNotParseCloseTheConnection(t *testing.T) {
 	}
 }
 
+// A job that is not ASCII cannot be written; the others of the call can.
+func TestNonASCIIJobs(t *testing.T) {
+	m := begin(t, small)
+	w := dial(t, m)
+	bad := op("TEST_DELAY", `"duration":5,"comment":"ä"`)
+	wantPart(t, "one", w.call("SubmitJob", `[[`+bad+`]]`), `!["GenericError",["Failed to write `)
+	many := w.call("SubmitManyJobs", `[[[`+bad+`],[`+op("TEST_DELAY", `"duration":5`)+`]]]`)
+	wantPart(t, "many", many, `[[false,"Failed to write `)
+	wantPart(t, "many", many, `,[true,3]]`)
+	if n := len(m.Jobs()); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}
+
 func TestOpcodeFaults(t *testing.T) {
 	failover := op("INSTANCE_FAILOVER", instance("a"))
 	for name, c := range map[string]struct {

@@ -362,6 +362,11 @@ func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
 		}
 		e.info("Running instance OS create scripts...")
 		i.Data.Reinstalls++
+		if i.OS == FailingOS {
+			i.Data.replaced("reinstall failed")
+			return execError("Could not install OS for instance '%s' on node '%s': OS create script failed (exited with exit code 1),"+
+				" last lines in the log file:\n", i.Name, i.Primary)
+		}
 		i.Data.replaced("reinstalled")
 		m.effect("instance %s: reinstalled", i.Name)
 		return nil

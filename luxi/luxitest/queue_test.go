@@ -252,3 +252,45 @@ func TestDrainedQueue(t *testing.T) {
 	want(t, "undrain", w.call("SetDrainFlag", `[false]`), "true")
 	w.submit(op("TEST_DELAY", `"duration":5`))
 }
+
+func TestOptions(t *testing.T) {
+	m := begin(t, small, func(o *Options) {
+		o.FirstJob, o.CallTime, o.ProcessStart = 4711, time.Second, 2*time.Second
+		o.Durations = map[string]time.Duration{"INSTANCE_STARTUP": time.Minute}
+	})
+	w := dial(t, m)
+	if id := w.submit(op("INSTANCE_STARTUP", instance("b"))); id != 4711 {
+		t.Errorf("the first job is %d", id)
+	}
+	want(t, "a call takes a second", w.rows("job", `["status"]`, "null"), `"queued"`)
+	want(t, "and another", w.rows("job", `["status"]`, "null"), `"running"`)
+	m.RunUntilQuiet()
+	if d := m.Job(4711).End.Sub(epoch); d != 63*time.Second {
+		t.Errorf("the job ended after %v", d)
+	}
+}
+
+// Everything a test did and a client could see is in the log, in order.
+func TestLog(t *testing.T) {
+	m := begin(t, small)
+	w := dial(t, m)
+	m.Edit(func(c *Cluster) { c.Node("node2").Offline = true })
+	m.Note("repair")
+	w.submit(op("INSTANCE_FAILOVER", instance("a"), `"target_node":"node1"`), op("TAGS_DEL", `"kind":"cluster","tags":["x"]`))
+	m.RunUntilQuiet()
+	m.ArchiveJobs(0)
+	want(t, "log", m.LogText(), `    0.000 test   edit: - node node2 group=default mem=4096 disk=10240
+    0.000 test   edit: + node node2 group=default mem=4096 disk=10240 offline
+    0.000 test   repair
+    0.000 call   SubmitJob
+    0.000 submit job 1: INSTANCE_FAILOVER(a), TAGS_DEL
+    0.200 start  job 1: INSTANCE_FAILOVER(a)
+    5.200 effect instance a: primary node2 -> node1
+   10.200 effect instance a: started on node1
+   10.200 start  job 1: TAGS_DEL
+   10.200 end    job 1: error in opcode 1: [OpPrereqError [Tag(s) 'x' not found unknown_entity]]
+   10.200 queue  job 1 archived
+`)
+	a := m.Snapshot().Instance("a")
+	want(t, "the old node was alive: it runs twice", strings.Join(a.RunsOn, " "), "node2 node1")
+}

@@ -62,6 +62,7 @@ func (m *Master) waitUntil(c *serverConn, deadline time.Time) bool {
 			at = deadline
 		}
 		m.runUntil(at)
+		m.closeIdle()
 		select {
 		case <-c.gone:
 			return false

@@ -62,8 +62,8 @@ type memory float64
 
 const (
 	little memory = 0.01
-	half   memory = 0.50
-	most   memory = 0.60
+	much   memory = 0.60
+	most   memory = 0.70
 )
 
 // of returns the memory in MiB on nodes with that much of it.

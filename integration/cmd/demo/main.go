@@ -28,7 +28,7 @@ const (
 func main() {
 	program := flag.String("program", "build/ganeti-autorepair", "the `file` of the program")
 	hook := flag.String("hook", "hooks/watcher/ganeti-autorepair", "the `file` of the watcher's hook")
-	real := flag.Bool("real", false, "use a virtual cluster of the real Ganeti; needs root")
+	genuine := flag.Bool("real", false, "use a virtual cluster of the real Ganeti; needs root")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "demo: error: it takes no arguments; see -help")
@@ -36,7 +36,7 @@ func main() {
 	}
 	// SIGPIPE comes when nobody reads on.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	err := run(ctx, *program, *hook, *real)
+	err := run(ctx, *program, *hook, *genuine)
 	stop()
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -49,14 +49,14 @@ func main() {
 }
 
 // run tells the story on a cluster made for it.
-func run(ctx context.Context, program, hook string, real bool) (err error) {
+func run(ctx context.Context, program, hook string, genuine bool) (err error) {
 	if program, err = filepath.Abs(program); err != nil {
 		return err
 	}
 	if _, err := os.Stat(program); err != nil {
 		return fmt.Errorf("%w; make builds it", err)
 	}
-	c, err := newCluster(ctx, program, hook, real)
+	c, err := newCluster(ctx, program, hook, genuine)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -77,8 +77,8 @@ func run(ctx context.Context, program, hook string, real bool) (err error) {
 	return s.err
 }
 
-func newCluster(ctx context.Context, program, hook string, real bool) (cluster, error) {
-	if !real {
+func newCluster(ctx context.Context, program, hook string, genuine bool) (cluster, error) {
+	if !genuine {
 		return newSimulated(program)
 	}
 	script, err := os.ReadFile(hook)

@@ -33,7 +33,7 @@ var players = []struct {
 	{instance{name: "vol1", nodes: []string{"node3"}}, []string{"rbd"}, ""},
 	{instance{name: "web1", nodes: []string{"node2"}}, []string{"sharedfile"}, ""},
 	{instance{name: "web2", nodes: []string{"node3"}}, []string{"sharedfile"}, ""},
-	{instance{name: "big1", nodes: []string{"node6"}, memory: half}, []string{"sharedfile"}, "takes half of a node's memory"},
+	{instance{name: "big1", nodes: []string{"node6"}, memory: much}, []string{"sharedfile"}, "takes much of a node's memory"},
 	{instance{name: "mail1", nodes: []string{"node6"}}, []string{"sharedfile"}, ""},
 }
 
@@ -162,7 +162,7 @@ func (s *stage) askedOnce() {
 func (s *stage) noRoom() {
 	s.act("There is no room, and then there is",
 		"Now the whole cluster is permitted to fail over, and so big1 may migrate.",
-		"But half of a node's memory is free nowhere else in its group.", "")
+		"But nowhere else in its group is so much memory free.", "")
 	s.admin("gnt-cluster", "add-tags", permitFailover)
 	s.pass()
 	s.say("", "From now on each pass looks for room by a dry run, which enters no tag.")

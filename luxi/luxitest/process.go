@@ -1,0 +1,272 @@
+package luxitest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// proceed is py:jqueue/__init__.py _JobProcessor: it turns to the job's next opcode.
+func (m *Master) proceed(j *job) {
+	var op *queuedOp
+	for _, o := range j.ops {
+		if !isFinal(o.status) {
+			op = o
+			break
+		}
+	}
+	if op == nil {
+		m.finish(j)
+		return
+	}
+	if op.status == canceling {
+		m.finishCanceled(j)
+		return
+	}
+	if op.status == queued {
+		op.status, op.start = waiting, m.now
+		if j.start.IsZero() {
+			j.start = m.now
+		}
+		m.complete(op)
+		m.wake()
+	}
+	for _, d := range op.depends {
+		switch verdict, why := m.dependencyState(j, d); verdict {
+		case depWait:
+			m.parked = append(m.parked, j)
+			return
+		case depCancel:
+			m.finishCanceled(j)
+			return
+		case depFail:
+			m.endOp(j, op, &opError{"OpExecError", []string{why}}, nil)
+			return
+		}
+	}
+	exec, err := m.prepare(op)
+	if err != nil {
+		m.endOp(j, op, err, nil)
+		return
+	}
+	m.lockLevel(j, op, exec, levelInstance)
+}
+
+// complete fills in what the job's process adds to an opcode when it starts.
+func (m *Master) complete(op *queuedOp) {
+	if op.params["debug_level"] == nil {
+		op.params["debug_level"] = int64(0)
+	}
+}
+
+// dependency verdicts: py:jqueue/__init__.py _JobDependencyManager.CheckAndRegister.
+const (
+	depGo = iota
+	depWait
+	depCancel
+	depFail
+)
+
+func (m *Master) dependencyState(j *job, d depend) (int, string) {
+	if d.job == j.id {
+		return depFail, "Job can't depend on itself"
+	}
+	other := m.jobs[d.job]
+	if other == nil || other.purged {
+		return depFail, fmt.Sprintf("Dependency error: Job %d not found", d.job)
+	}
+	status := other.status()
+	switch {
+	case !isFinal(status):
+		return depWait, ""
+	case status == canceled && !contains(d.on, canceled):
+		return depCancel, ""
+	case len(d.on) == 0 || contains(d.on, status):
+		return depGo, ""
+	}
+	return depFail, fmt.Sprintf("Dependency job %d finished with status '%s', not one of '%s' as required",
+		d.job, status, strings.Join(d.on, ", "))
+}
+
+// lockLevel takes the opcode's locks, level by level, and then begins.
+func (m *Master) lockLevel(j *job, op *queuedOp, exec *execution, level int) {
+	if level == levels {
+		m.begin(j, op, exec)
+		return
+	}
+	var want lockSet
+	if exec.locks != nil {
+		want = exec.locks(level)
+	}
+	if level == levelInstance {
+		if want == nil {
+			want = lockSet{}
+		}
+		want["cluster/BGL"] = false
+	}
+	if len(want) == 0 {
+		m.lockLevel(j, op, exec, level+1)
+		return
+	}
+	m.acquire(j, want, func() { m.lockLevel(j, op, exec, level+1) })
+}
+
+// begin is py:mcpu.py _ExecLU: the locks are held, now the opcode checks its prerequisites and runs.
+func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
+	op.status, op.exec = running, m.now
+	m.note(LogStart, "job %d: %s", j.id, op.summary())
+	m.wake()
+	fault := m.opFault(j, op)
+	if fault.kind == opFail && !fault.late {
+		m.endOp(j, op, &opError{fault.class, fault.args}, nil)
+		return
+	}
+	if !fault.late && m.interrupted(j, fault, func() { m.begin2(j, op, exec, OpFault{}) }) {
+		return
+	}
+	m.begin2(j, op, exec, fault)
+}
+
+func (m *Master) begin2(j *job, op *queuedOp, exec *execution, fault OpFault) {
+	exec.log = func(format string, args ...any) { m.opLog(j, op, format, args...) }
+	exec.release = func(keep func(string) bool) { m.release(j, keep) }
+	if exec.check != nil {
+		if err := exec.check(exec); err != nil {
+			m.endOp(j, op, err, nil)
+			return
+		}
+	}
+	if op.dryRun {
+		exec.info("dry-run mode requested, not actually executing the operation")
+		m.endOp(j, op, nil, nil)
+		return
+	}
+	m.run(j, op, exec, 0, fault)
+}
+
+// run executes the opcode's steps from the given one on.
+func (m *Master) run(j *job, op *queuedOp, exec *execution, index int, fault OpFault) {
+	if index == len(exec.steps) {
+		m.endOp(j, op, nil, exec.result)
+		return
+	}
+	s := exec.steps[index]
+	m.later(j, s.after, func() {
+		if err := s.do(exec); err != nil {
+			m.endOp(j, op, err, nil)
+			return
+		}
+		m.wake()
+		if s.config && fault.kind != opPass {
+			if fault.kind == opFail {
+				m.endOp(j, op, &opError{fault.class, fault.args}, nil)
+				return
+			}
+			if m.interrupted(j, fault, func() { m.run(j, op, exec, index+1, OpFault{}) }) {
+				return
+			}
+		}
+		m.run(j, op, exec, index+1, fault)
+	})
+}
+
+// endOp records the opcode's end and turns to the next one.
+func (m *Master) endOp(j *job, op *queuedOp, err *opError, result any) {
+	op.end = m.now
+	if err == nil {
+		op.status, op.result = success, result
+	} else {
+		op.status, op.result = failed, err.encoded()
+		for _, o := range j.ops {
+			if !isFinal(o.status) {
+				o.status = failed // without an end: MarkUnfinishedOps
+				o.result = (&opError{"OpExecError", []string{"Preceding opcode failed"}}).encoded()
+			}
+		}
+	}
+	m.release(j, keepNone)
+	m.wake()
+	m.proceed(j)
+}
+
+func (m *Master) finishCanceled(j *job) {
+	first := true
+	for _, o := range j.ops {
+		if !isFinal(o.status) {
+			o.status, o.result = canceled, "Job canceled by request"
+			if first {
+				o.end, first = m.now, false
+			}
+		}
+	}
+	m.locks.forget(j.id)
+	m.release(j, keepNone)
+	m.finish(j)
+}
+
+// finish ends the job's process.
+func (m *Master) finish(j *job) {
+	j.alive = false
+	j.end = m.now
+	m.note(LogEnd, "job %d: %s%s", j.id, j.status(), j.failure())
+	m.wake()
+	if j.inherited {
+		m.after(m.opts.RestartNotice, func() { m.noticed(j) })
+	} else {
+		m.noticed(j)
+	}
+	parked := m.parked
+	m.parked = nil
+	for _, p := range parked {
+		if p.alive {
+			m.proceed(p)
+		}
+	}
+}
+
+// noticed frees the job's slot: luxid knows that it has ended.
+func (m *Master) noticed(j *job) {
+	j.slot = false
+	m.schedule()
+}
+
+// failure describes the first failed opcode for the log.
+func (j *job) failure() string {
+	for k, op := range j.ops {
+		if op.status == failed {
+			return fmt.Sprintf(" in opcode %d: %v", k, op.result)
+		}
+	}
+	return ""
+}
+
+func (m *Master) opLog(j *job, op *queuedOp, format string, args ...any) {
+	j.logSerial++
+	op.log = append(op.log, logLine{j.logSerial, m.now, fmt.Sprintf(format, args...)})
+	m.wake()
+}
+
+// die kills the job's process. Its locks stay until luxid notices.
+func (m *Master) die(j *job, notice time.Duration) {
+	j.alive = false
+	j.run++
+	m.locks.forget(j.id)
+	m.after(notice, func() { m.noticeDeath(j) })
+}
+
+// noticeDeath is hs:JQScheduler.hs checkForDeath: every opcode of the job becomes an error, even one that succeeded.
+func (m *Master) noticeDeath(j *job) {
+	if m.down {
+		m.after(time.Second, func() { m.noticeDeath(j) })
+		return
+	}
+	text := fmt.Sprintf("detected death of job %d", j.id)
+	if !j.final() {
+		for _, op := range j.ops {
+			op.status, op.end, op.result = failed, m.now, text
+			op.reason = append(op.reason, Reason{"gnt:daemon:luxid:deathdetection", text, m.now.UnixNano()})
+		}
+	}
+	m.release(j, keepNone)
+	m.finish(j)
+}

@@ -1,0 +1,261 @@
+package plugin
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// killAt makes the program die at the n-th call of a method: no call of it gets
+// through from then on, as after kill -9, until revive.
+func (r *rig) killAt(method string, n int, last luxitest.Fault) {
+	count, dead := 0, false
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if dead {
+			return luxitest.DieBefore()
+		}
+		if c.Method == method {
+			if count++; count == n {
+				dead = true
+				return last
+			}
+		}
+		return luxitest.Pass()
+	})
+}
+
+// killed does a pass that dies.
+func (r *rig) killed() {
+	r.t.Helper()
+	if _, err := r.tryPass(); err == nil {
+		r.t.Error("the pass did not die")
+	}
+	r.m.OnCall(nil)
+}
+
+// status lists the statuses of the jobs of a kind.
+func (r *rig) status(kind string) string {
+	var list []string
+	for _, j := range r.m.Jobs() {
+		if k, _ := trailOf(j); k == kind {
+			list = append(list, j.Status)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// C2: a pass that died between submitting the held jobs and writing the tags.
+// The next one ends the hold job, so that what it holds expires at once, and
+// then does the repair.
+func TestLeftoverHold(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Second, 30 * time.Second, 5 * time.Minute} {
+		later := later
+		t.Run("after "+later.String(), func(t *testing.T) {
+			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
+			r.m.Edit(broken("node2:offline"))
+			r.killAt("SubmitManyJobs", 1, luxitest.DieAfter())
+			r.killed()
+			r.wantTags("i", "")
+			r.m.Advance(later)
+			began := r.m.Now()
+			report := r.pass()
+			if took := r.m.Now().Sub(began); took > 10*time.Second {
+				t.Errorf("what was held is waited for, %v", took)
+			}
+			if len(report.Released) != 1 {
+				t.Errorf("the second pass released %+v", report.Released)
+			}
+			if s := r.status(markRepair); !strings.HasPrefix(s, "error ") {
+				t.Errorf("repair jobs: %s, want the first one expired", s)
+			}
+			r.quiet()
+			r.repaired()
+			r.wantRepairs("FAILOVER(i) success")
+			r.wantResult("i", "failover", "success", 1)
+		})
+	}
+}
+
+// C2, C3: a pass that died while its tag jobs wait for a lock: they are
+// canceled and do not strike later.
+func TestLeftoverTagJob(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+tags("pending:migrate:x:5:"))
+	r.m.Edit(broken("node2:offline"))
+	submits, hanging := 0, int64(0)
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch c.Method {
+		case "SubmitManyJobs":
+			submits++
+			if submits == 2 {
+				hanging = r.hang("h")
+			}
+		case "WaitForJobChange", "CancelJob":
+			return luxitest.DieBefore()
+		}
+		return luxitest.Pass()
+	})
+	r.killed()
+	r.m.Advance(2 * time.Minute) // the tags of i are written, those of h are stuck; all that is held has expired
+	if s := r.status(markTags); s != "success waiting" {
+		t.Fatalf("tag jobs: %s", s)
+	}
+	r.pass()
+	if s := r.status(markTags); !strings.HasPrefix(s, "success canceled") {
+		t.Errorf("tag jobs: %s, want the second one canceled", s)
+	}
+	r.wantTags("h", "pending:migrate:x:5:")
+	r.m.OnOpcode(nil)
+	r.m.Continue(hanging)
+	r.quiet()
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success")
+	r.wantResult("i", "failover", "success", 1)
+	if got := r.tags("h"); !strings.HasPrefix(got, "result:migrate:x:") {
+		t.Errorf("h: %s", got)
+	}
+}
+
+// C2: a pass that died over a dry run.
+func TestLeftoverProbe(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i mem=256 nodes=node2 template=rbd")
+	r.m.Edit(broken("node2:offline"))
+	r.m.Edit(crowd(true))
+	r.pass()
+	r.quiet()
+	r.killAt("SubmitManyJobs", 1, luxitest.DieAfter())
+	r.killed()
+	if s := r.status(markProbe); s != "queued" {
+		t.Fatalf("dry runs: %s", s)
+	}
+	r.pass()
+	if s := r.status(markProbe); !strings.HasPrefix(s, "canceled ") {
+		t.Errorf("dry runs: %s, want the first one canceled", s)
+	}
+	r.m.Edit(crowd(false))
+	r.quiet()
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) success")
+}
+
+// C2: the answer to a release is lost. The job runs, and no second one does.
+func TestReleaseWithoutAnswer(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
+	r.m.Edit(broken("node2:offline"))
+	r.faultAt("CancelJob", 1, luxitest.DieAfter)
+	if _, err := r.tryPass(); !luxi.OutcomeUnknown(err) {
+		t.Errorf("the pass ended with %v", err)
+	}
+	r.m.OnCall(nil)
+	r.pass()
+	r.quiet()
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success")
+	r.wantResult("i", "failover", "success", 1)
+}
+
+// C2: luxid is stopped, crashes or the master fails over in the middle of a
+// pass; afterwards the repair is done once.
+func TestLuxidGoesAway(t *testing.T) {
+	for name, away := range map[string]func(*luxitest.Master) error{
+		"restarted":   (*luxitest.Master).RestartLuxid,
+		"crashed":     func(m *luxitest.Master) error { m.CrashLuxid(); return m.StartLuxid() },
+		"other node ": func(m *luxitest.Master) error { return m.MasterFailover("node3") },
+	} {
+		for _, call := range []string{"Query", "SubmitManyJobs", "WaitForJobChange", "CancelJob"} {
+			away, call := away, call
+			t.Run(name+" at "+call, func(t *testing.T) {
+				r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
+				r.m.Edit(broken("node2:offline"))
+				done := false
+				r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+					if c.Method == call && !done {
+						done = true
+						if err := away(r.m); err != nil {
+							t.Error(err)
+						}
+						return luxitest.DieBefore()
+					}
+					return luxitest.Pass()
+				})
+				_, _ = r.tryPass() // whether it notices depends on the moment
+				r.m.OnCall(nil)
+				r.m.Advance(2 * time.Minute) // luxid is slow to notice the ends of jobs it did not start
+				for n := 0; n < 8; n++ {
+					r.pass()
+					r.quiet()
+				}
+				r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+				r.wantResult("i", "failover", "success", 2)
+			})
+		}
+	}
+}
+
+// C2: jobs of a repair that were archived since are still known.
+func TestArchivedJobs(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
+	r.m.Edit(broken("node2:offline"))
+	for n := 0; n < 5; n++ {
+		r.pass()
+		r.quiet()
+		r.m.ArchiveJobs(0)
+	}
+	r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+	r.wantResult("i", "failover", "success", 2)
+}
+
+// S7: a job that was purged counts as ended with unknown outcome.
+func TestPurgedJob(t *testing.T) {
+	for name, row := range map[string]struct{ nodes, want string }{
+		"healthy":       {"node2:", "result:failover:r1:success"},
+		"still in need": {"node2:offline", "result:failover:r1:failure"},
+	} {
+		row := row
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
+			r.m.Edit(broken("node2:offline"))
+			r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+				if op.ID == "OP_INSTANCE_FAILOVER" {
+					return luxitest.OpFails("OpExecError", "it broke")
+				}
+				return luxitest.OpPass()
+			})
+			report := r.pass()
+			r.quiet()
+			if !r.m.Purge(int64(report.Released[0].Job)) {
+				t.Fatal("the job cannot be purged")
+			}
+			r.m.Edit(broken(row.nodes))
+			r.pass()
+			if got := short(r.tags("i")); got != row.want {
+				t.Errorf("tags %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// Jobs of other people are left alone, whatever they wait for.
+func TestOthersJobsLeftAlone(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1")
+	c := r.newPass().Client
+	reason := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:client:gnt-instance", Text: "hold", Time: present}}}
+	id, err := c.SubmitJob(background, []luxi.OpCode{&luxi.TestDelay{Common: reason, Duration: 600}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:user", Text: "tags ganeti-autorepair", Time: present}}, Depends: []luxi.Depend{{Job: id}}}
+	if _, err := c.SubmitJob(background, []luxi.OpCode{&luxi.TagsSet{Common: second, Kind: luxi.TagInstance, Name: "other", Tags: []string{"x"}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.m.Edit(broken("node2:offline"))
+	r.pass()
+	r.quiet()
+	for _, j := range r.m.Jobs()[:2] {
+		if j.Status != "success" {
+			t.Errorf("job %d, %s, ended as %s", j.ID, j.Ops[0].Summary, j.Status)
+		}
+	}
+}
