@@ -19,8 +19,10 @@ type ClusterInfo struct {
 	Tags            []string `json:"tags"`             // Tags are the cluster's own tags.
 	SoftwareVersion string   `json:"software_version"` // SoftwareVersion is Ganeti's, for example 3.0.2.
 
+	// EnabledDiskTemplates are the disk templates instances may have.
 	EnabledDiskTemplates []string `json:"enabled_disk_templates"`
-	EnabledHypervisors   []string `json:"enabled_hypervisors"`
+	// EnabledHypervisors are the hypervisors in use, the default one first.
+	EnabledHypervisors []string `json:"enabled_hypervisors"`
 
 	// DefaultIAllocator is the allocator that "." stands for, empty if there
 	// is none.
@@ -95,7 +97,7 @@ func parseClusterInfo(raw json.RawMessage) (*ClusterInfo, error) {
 
 // ConfigValues are the answers of QueryConfigValues.
 type ConfigValues struct {
-	ClusterName string
+	ClusterName string // ClusterName is the cluster's name.
 	MasterNode  string // MasterNode is the name of the master node.
 	Drained     bool   // Drained tells whether the job queue refuses submissions.
 	// WatcherPause is until when the watcher is paused (gnt-cluster watcher
@@ -155,11 +157,11 @@ type TagKind string
 
 // The kinds of objects that have tags.
 const (
-	TagCluster  TagKind = "cluster"
-	TagNode     TagKind = "node"
-	TagGroup    TagKind = "nodegroup"
-	TagInstance TagKind = "instance"
-	TagNetwork  TagKind = "network"
+	TagCluster  TagKind = "cluster"   // TagCluster: the cluster itself
+	TagNode     TagKind = "node"      // TagNode: a node
+	TagGroup    TagKind = "nodegroup" // TagGroup: a node group
+	TagInstance TagKind = "instance"  // TagInstance: an instance
+	TagNetwork  TagKind = "network"   // TagNetwork: a network
 )
 
 // QueryTags returns the tags of one object, in no particular order. The name

@@ -13,11 +13,6 @@ import (
 // from its zero value.
 var errNull = errors.New("null where a value is due")
 
-var (
-	rawMessageType  = reflect.TypeOf(json.RawMessage(nil))
-	unmarshalerType = reflect.TypeOf((*json.Unmarshaler)(nil)).Elem()
-)
-
 // decode is json.Unmarshal into the pointer dst, made strict where that is
 // lenient: null is accepted only for what can hold it (pointers, interfaces,
 // json.RawMessage) at any depth, and an array must have exactly the length of
@@ -44,7 +39,7 @@ func decode(raw json.RawMessage, dst any) error {
 // would let pass into a value of type t. raw is known to be valid JSON that
 // json.Unmarshal accepts for t.
 func checkShape(raw json.RawMessage, t reflect.Type) error {
-	if t == rawMessageType || t.Kind() == reflect.Interface {
+	if t == reflect.TypeOf(json.RawMessage(nil)) || t.Kind() == reflect.Interface {
 		return nil
 	}
 	null := string(bytes.TrimSpace(raw)) == "null"
@@ -59,7 +54,7 @@ func checkShape(raw json.RawMessage, t reflect.Type) error {
 		// method does nothing for null.
 		return errNull
 	}
-	if reflect.PointerTo(t).Implements(unmarshalerType) {
+	if reflect.PointerTo(t).Implements(reflect.TypeOf((*json.Unmarshaler)(nil)).Elem()) {
 		return nil
 	}
 	switch t.Kind() {

@@ -54,6 +54,21 @@
 // looked up with QueryJobs and ListJobs. Methods without a function here can
 // be called through Client.Call.
 //
+// # Opcodes on instances
+//
+// The parameters that recur in these opcodes:
+//
+//   - InstanceName is required.
+//   - InstanceUUID, if given, makes the job fail with ECodeNotUnique before it
+//     does anything when the name has passed to another instance meanwhile.
+//   - TargetNode and Nodes name the nodes to use.
+//   - IAllocator names the program that chooses them instead; "." is the
+//     cluster's default. Giving both is refused with ECodeInval.
+//   - Timeouts are in seconds; 0 means Ganeti's default of 120.
+//
+// The parameters allow_failover and ignore_consistency are not offered: they
+// turn a safe operation into one that may lose data.
+//
 // The package was written against Ganeti 3.0; 2.16 and 3.1 speak the same
 // protocol.
 package luxi

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -199,6 +200,7 @@ func FuzzReply(f *testing.F) {
 	f.Add([]byte(`{"success":false,"result":"Failed to parse request: x"}` + "\x03"))
 	f.Add([]byte(`{"success":false,"result":["OpPrereqError",["x","unknown_entity"]]}` + "\x03"))
 	f.Add([]byte(`{"success":true,"result":tr`))
+	success(strings.Repeat("[", 12000) + strings.Repeat("]", 12000))
 	success(`5`)
 	success(`true`)
 	success(`["a","b"]`)

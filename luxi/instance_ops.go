@@ -2,17 +2,7 @@ package luxi
 
 import "encoding/json"
 
-// The opcodes of this file act on one instance. In each of them
-//
-//   - InstanceName is required;
-//   - InstanceUUID, if given, makes the job fail with ECodeNotUnique before it
-//     does anything when the name has passed to another instance meanwhile;
-//   - IAllocator names a program that chooses nodes; "." is the cluster's
-//     default. It excludes naming nodes oneself;
-//   - timeouts are in seconds, 0 meaning Ganeti's default of 120.
-//
-// The parameters allow_failover and ignore_consistency are not offered: they
-// turn a safe operation into one that may lose data.
+// What the parameters that recur in these opcodes mean is said once, in doc.go.
 
 // InstanceFailover stops an instance, if it runs, and starts it on another
 // node (LUInstanceFailover in lib/cmdlib/instance_migration.py). A DRBD
@@ -136,9 +126,9 @@ func (*InstanceShutdown) OpID() string { return "OP_INSTANCE_SHUTDOWN" }
 // ignored for the cluster.
 type TagsSet struct {
 	Common
-	Kind TagKind  `json:"kind"`
-	Name string   `json:"name"`
-	Tags []string `json:"tags"`
+	Kind TagKind  `json:"kind"` // Kind is the kind of the object.
+	Name string   `json:"name"` // Name is the object's name.
+	Tags []string `json:"tags"` // Tags are the tags concerned.
 }
 
 // OpID returns OP_TAGS_SET.
@@ -151,9 +141,9 @@ func (op *TagsSet) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.
 // removed.
 type TagsDel struct {
 	Common
-	Kind TagKind  `json:"kind"`
-	Name string   `json:"name"`
-	Tags []string `json:"tags"`
+	Kind TagKind  `json:"kind"` // Kind is the kind of the object.
+	Name string   `json:"name"` // Name is the object's name.
+	Tags []string `json:"tags"` // Tags are the tags concerned.
 }
 
 // OpID returns OP_TAGS_DEL.
@@ -176,8 +166,8 @@ func fixTags(kind TagKind, tags []string, params map[string]json.RawMessage) {
 // default, it holds the lock of the master node all the time.
 type TestDelay struct {
 	Common
-	Duration float64 `json:"duration"` // Duration is in seconds; the job fails unless it is positive.
-	OnMaster bool    `json:"on_master"`
+	Duration float64 `json:"duration"`  // Duration is in seconds; the job fails unless it is positive.
+	OnMaster bool    `json:"on_master"` // OnMaster makes the master node wait, not only the job.
 	// Interruptible makes the job listen on a unix socket on the master, whose
 	// path is in its log; a connection that is closed there ends the delay at
 	// once, with success (_InterruptibleDelay in lib/cmdlib/test.py).

@@ -9,17 +9,17 @@ import (
 
 // JobInfo is what the job queue holds about one job.
 type JobInfo struct {
-	ID JobID
+	ID JobID // ID is the job's number.
 	// Known is false if the queue holds no file for this id: it was never
 	// given to a job, or the job was purged (ganeti-cleaner deletes archived
 	// jobs after 21 days). All other fields are then empty.
 	Known    bool
-	Status   JobStatus
-	Archived bool
+	Status   JobStatus // Status is that of the whole job.
+	Archived bool      // Archived tells that the job is in the archive.
 	// Summary has one line for each opcode, for example
 	// INSTANCE_FAILOVER(instance1).
 	Summary []string
-	Ops     []JobOp
+	Ops     []JobOp // Ops are the opcodes, in the order they run in.
 	// Received, Started and Ended are in UTC with microseconds, and zero for
 	// what has not happened yet.
 	Received, Started, Ended time.Time
@@ -34,8 +34,8 @@ type JobOp struct {
 	Params map[string]json.RawMessage
 	// Reason is the trail, including the entry luxid adds.
 	Reason []ReasonEntry
-	Status JobStatus
-	Result OpResult
+	Status JobStatus // Status is that of this opcode alone.
+	Result OpResult  // Result is what it returned or how it failed.
 }
 
 // Param returns the parameter of that name if it is a string, and the empty
@@ -60,11 +60,13 @@ type OpResult struct {
 	Err *Error
 }
 
-// jobFields are the fields decodeJob needs, in its order. The last one is left
-// out where archived jobs are not wanted, as asking for it is what makes luxid
-// list them (wantArchived in src/Ganeti/Query/Job.hs).
-var jobFields = [...]string{"id", "status", "summary", "ops", "opstatus", "opresult",
-	"received_ts", "start_ts", "end_ts", "archived"}
+// jobFields returns the fields decodeJob needs, in its order. The last one is
+// left out where archived jobs are not wanted, as asking for it is what makes
+// luxid list them (wantArchived in src/Ganeti/Query/Job.hs).
+func jobFields() []string {
+	return []string{"id", "status", "summary", "ops", "opstatus", "opresult",
+		"received_ts", "start_ts", "end_ts", "archived"}
+}
 
 // QueryJobs looks jobs up by number, in the live queue and in the archive. The
 // result has every number asked for exactly once, in the order of first
@@ -86,10 +88,9 @@ func (c *Client) QueryJobs(ctx context.Context, ids []JobID) ([]JobInfo, error) 
 		}
 	}
 	jobs := make([]JobInfo, len(eqs))
-	fields := jobFields[:]
 	// Only "|" and "=" on id make luxid look into the archive, and answer for
 	// jobs that do not exist.
-	err := c.query(ctx, ResJob, fields, Or(eqs...), func(t *Table) error {
+	err := c.query(ctx, ResJob, jobFields(), Or(eqs...), func(t *Table) error {
 		if len(t.Rows) != len(jobs) {
 			return &ProtocolError{Method: "Query", Problem: fmt.Sprintf("%d rows for %d jobs", len(t.Rows), len(jobs))}
 		}
@@ -120,9 +121,9 @@ func (c *Client) QueryJobs(ctx context.Context, ids []JobID) ([]JobInfo, error) 
 // A job that is archived while luxid walks through the queue may come with
 // Known false.
 func (c *Client) ListJobs(ctx context.Context, filter Filter, archived bool) ([]JobInfo, error) {
-	fields := jobFields[:]
+	fields := jobFields()
 	if !archived && !namesJobs(filter) {
-		fields = jobFields[:len(jobFields)-1]
+		fields = fields[:len(fields)-1]
 	}
 	var jobs []JobInfo
 	err := c.query(ctx, ResJob, fields, filter, func(t *Table) error {
@@ -179,6 +180,7 @@ func UnfinishedJobs() Filter {
 // decodeJob decodes a row of a query for jobFields, with or without the last.
 func decodeJob(row []Cell) (JobInfo, error) {
 	var job JobInfo
+	fields := jobFields()
 	if row[0].Status != StatusNormal {
 		return job, fmt.Errorf("job without an id: %s", row[0].Status)
 	}
@@ -193,7 +195,7 @@ func decodeJob(row []Cell) (JobInfo, error) {
 		// else (maybeJob in src/Ganeti/Query/Job.hs).
 		for i, cell := range row[1:] {
 			if cell.Status != StatusUnavailable {
-				return bad(jobFields[1+i], fmt.Errorf("a value for a job without status"))
+				return bad(fields[1+i], fmt.Errorf("a value for a job without status"))
 			}
 		}
 		return job, nil
@@ -203,17 +205,17 @@ func decodeJob(row []Cell) (JobInfo, error) {
 	var statuses []JobStatus
 	for i, dst := range []any{&job.Status, &job.Summary, &ops, &statuses, &results} {
 		if err := scanCell(row[1+i], dst); err != nil {
-			return bad(jobFields[1+i], err)
+			return bad(fields[1+i], err)
 		}
 	}
 	for i, dst := range []*time.Time{&job.Received, &job.Started, &job.Ended} {
 		if err := decodeTime(row[6+i], dst); err != nil {
-			return bad(jobFields[6+i], err)
+			return bad(fields[6+i], err)
 		}
 	}
-	if len(row) == len(jobFields) {
+	if len(row) == len(fields) {
 		if err := scanCell(row[9], &job.Archived); err != nil {
-			return bad(jobFields[9], err)
+			return bad(fields[9], err)
 		}
 	}
 	if !job.Status.known() {

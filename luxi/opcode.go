@@ -54,9 +54,9 @@ func (c *Common) Header() *Common { return c }
 // The priorities a job may be submitted with (OP_PRIO_SUBMIT_VALID in
 // lib/constants.py).
 const (
-	PriorityLow    = 10
-	PriorityNormal = 0
-	PriorityHigh   = -10
+	PriorityLow    = 10  // PriorityLow: after all others
+	PriorityNormal = 0   // PriorityNormal: the default
+	PriorityHigh   = -10 // PriorityHigh: before all others
 )
 
 // Depend makes a job wait for another one. The waiting job stays queued and

@@ -14,14 +14,14 @@ type Resource string
 
 // The resources of Query. For the cluster see QueryClusterInfo.
 const (
-	ResInstance Resource = "instance"
-	ResNode     Resource = "node"
-	ResGroup    Resource = "group"
-	ResNetwork  Resource = "network"
-	ResJob      Resource = "job"
-	ResLock     Resource = "lock"
-	ResExport   Resource = "export"
-	ResFilter   Resource = "filter"
+	ResInstance Resource = "instance" // ResInstance: instances
+	ResNode     Resource = "node"     // ResNode: nodes
+	ResGroup    Resource = "group"    // ResGroup: node groups
+	ResNetwork  Resource = "network"  // ResNetwork: networks
+	ResJob      Resource = "job"      // ResJob: jobs; see also QueryJobs and ListJobs
+	ResLock     Resource = "lock"     // ResLock: locks that are held or waited for
+	ResExport   Resource = "export"   // ResExport: exports, a row for each node
+	ResFilter   Resource = "filter"   // ResFilter: the job queue's filter rules
 )
 
 // FieldStatus tells whether a cell has a value, and if not why (RS_* in
@@ -65,7 +65,7 @@ type Field struct {
 
 // Cell is one field of one row, as luxid sent it.
 type Cell struct {
-	Status FieldStatus
+	Status FieldStatus // Status tells whether there is a value.
 	// Value is the JSON value if Status is StatusNormal, and nil otherwise.
 	Value json.RawMessage
 }
@@ -103,8 +103,8 @@ func (c *Cell) UnmarshalJSON(b []byte) error {
 // Value is a destination for Table.Scan that takes a cell whatever its status.
 // V is the zero value unless Status is StatusNormal.
 type Value[T any] struct {
-	Status FieldStatus
-	V      T
+	Status FieldStatus // Status is the cell's.
+	V      T           // V is the value.
 }
 
 // Get returns the value and whether there is one.
@@ -130,11 +130,11 @@ var errNoValue = errors.New("no value")
 // FieldError is a cell that does not fit where it was to be stored: it has no
 // value, or one of another type.
 type FieldError struct {
-	Resource Resource
-	Field    string
-	Status   FieldStatus
-	Row      int // Row is the number of the row, from 0.
-	Err      error
+	Resource Resource    // Resource is what was queried.
+	Field    string      // Field is the name of the field.
+	Status   FieldStatus // Status is the cell's; StatusNormal if the value is at fault.
+	Row      int         // Row is the number of the row, from 0.
+	Err      error       // Err is what is wrong; never nil.
 }
 
 // Error returns row, field and what is wrong.
@@ -151,9 +151,9 @@ func (e *FieldError) Unwrap() error { return e.Err }
 
 // Table is the result of a Query. Every row has one cell for each field.
 type Table struct {
-	Resource Resource
-	Fields   []Field
-	Rows     [][]Cell
+	Resource Resource // Resource is what was queried.
+	Fields   []Field  // Fields are the columns, as asked for.
+	Rows     [][]Cell // Rows are the objects.
 }
 
 // Query lists objects of one kind. The result has exactly the fields asked

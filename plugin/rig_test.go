@@ -77,7 +77,9 @@ func (r *rig) tryPass() (*Report, error) {
 	r.t.Helper()
 	p := r.newPass()
 	defer p.Client.Close()
-	return p.Run(context.Background())
+	report, err := p.Run(background)
+	r.m.Now() // takes the master's lock: what hooks wrote is seen from here on
+	return report, err
 }
 
 // pass does a pass that must not fail.
