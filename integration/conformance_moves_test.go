@@ -2,7 +2,11 @@
 
 package integration_test
 
-import "regexp"
+import (
+	"regexp"
+	"sort"
+	"strings"
+)
 
 // The instances: d1 s1 f1 run on node2, d2 s2 f2 are stopped on node3; d are diskless, s have shared files, f files.
 // d3 is diskless, stopped, and too big for any node. Where an allocator is used all nodes but one are drained, so
@@ -27,6 +31,7 @@ func scriptHealthyMoves(s *side) {
 	s.log(s.run(op("INSTANCE_MIGRATE", on("d2"), `"target_node":"node3","allow_failover":true`)))
 	s.run(op("INSTANCE_FAILOVER", on("d3"), `"target_node":"node2"`))
 	s.run(op("INSTANCE_FAILOVER", on("d3"), `"target_node":"node3"`))
+	s.note("no node is big enough", s.refusal(op("INSTANCE_FAILOVER", on("d3"))))
 	s.run(op("INSTANCE_STARTUP", on("d3")))
 	s.run(op("INSTANCE_MIGRATE", on("d3"), `"target_node":"node2"`))
 	s.run(op("INSTANCE_FAILOVER", on("s1"), `"target_node":"node3"`))
@@ -94,15 +99,20 @@ func scriptState(s *side) {
 	s.instances()
 }
 
-// refusal runs a job and tells how its error begins.
+// refusal runs a job that an allocator refuses, and tells its outcome without the order of nodes and the counts.
 func (s *side) refusal(ops ...string) string {
 	id := s.submit(ops...)
 	s.wait(id)
-	return refused.FindString(s.outcome(id))
+	text := s.outcome(id)
+	nodes := nodeReasons.FindAllString(text, -1)
+	sort.Strings(nodes)
+	return failCounts.ReplaceAllString(nodeReasons.ReplaceAllString(text, "NODE"), "$1: N") + strings.Join(nodes, "")
 }
 
-// refused matches an allocator's refusal as far as it is the same for all reasons.
-var refused = regexp.MustCompile(`\["OpPrereqError",\["Can't compute nodes using iallocator 'hail': Request failed: [A-Za-z' ]*:`)
+var (
+	nodeReasons = regexp.MustCompile(` Node \w+ failed: \w+;`)
+	failCounts  = regexp.MustCompile(`(Fail\w+): \d+`)
+)
 
 // class waits for a job and tells the class and code of each result without its text.
 func (s *side) class(id int64) string {
@@ -125,11 +135,15 @@ func scriptDrained(s *side) {
 	s.instances()
 	s.note("nowhere but node1", "")
 	s.log(s.run(op("INSTANCE_FAILOVER", on("d2"))))
-	s.note("refusal", s.refusal(op("INSTANCE_FAILOVER", on("d1"), `"iallocator":"hail","target_node":null,"dry_run":true`)))
 	s.note("no room", s.class(s.submit(op("INSTANCE_FAILOVER", on("d2"), `"iallocator":"hail"`))))
 	s.note("too big", s.class(s.submit(op("INSTANCE_FAILOVER", on("d3")))))
 	s.run(op("INSTANCE_RECREATE_DISKS", on("f1"), `"iallocator":"hail"`))
-	s.note("recreate", s.class(s.submit(op("INSTANCE_RECREATE_DISKS", on("f2"), `"iallocator":".","dry_run":true`))))
+	s.note("recreate", s.refusal(op("INSTANCE_RECREATE_DISKS", on("f2"), `"iallocator":".","dry_run":true`)))
+	s.node("node3", `"drained":false`)
+	s.node("node3", `"offline":true`)
+	s.note("nowhere at all", s.refusal(op("INSTANCE_RECREATE_DISKS", on("f2"), `"iallocator":"hail"`)))
+	s.node("node3", `"offline":false`)
+	s.node("node3", `"drained":true`)
 	s.run(op("INSTANCE_SHUTDOWN", on("f1")))
 	s.run(op("INSTANCE_STARTUP", on("f1")))
 	s.node("node2", `"drained":false`)

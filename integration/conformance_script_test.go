@@ -5,6 +5,7 @@ package integration_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -251,7 +252,10 @@ func scriptQueue(s *side) {
 	id = s.submit(delay("0.01"), delay("0.01", fmt.Sprintf(`"depends":[[%d,["success"]]]`, bad)))
 	s.wait(id)
 	s.note("dependency in the second opcode", s.outcome(id))
-	s.note("depends on what cannot be", s.call("SubmitJob", `[[`+delay("0.01", `"depends":[[-99999999,[]]]`)+`]]`))
+	impossible := delay("0.01", `"depends":[[-99999999,[]]]`)
+	s.note("depends on what cannot be", firstWords(s.call("SubmitJob", `[[`+impossible+`]]`)))
+	s.note("many", s.call("SubmitManyJobs", `[[[`+delay("0.01")+`],[`+impossible+`]]]`))
+	s.note("ids used", s.next())
 	s.next()
 
 	// Canceling.
@@ -261,7 +265,7 @@ func scriptQueue(s *side) {
 	s.note("archive a running job", s.call("ArchiveJob", fmt.Sprintf("[%d]", hold)))
 	s.wait(hold)
 	s.note("it ran on", s.outcome(hold))
-	holder := s.submit(op("TEST_DELAY", `"duration":4,"on_nodes":["node3"],"on_master":false`))
+	holder := s.submit(op("TEST_DELAY", `"duration":90,"on_nodes":["node3"],"on_master":false`))
 	s.waitFor(holder, "running")
 	waiter := s.submit(op("TEST_DELAY", `"duration":4,"on_nodes":["node3"],"on_master":false`), delay("1"))
 	s.waitFor(waiter, "waiting")
@@ -273,6 +277,18 @@ func scriptQueue(s *side) {
 	s.note("killed", s.outcome(holder))
 	s.note("kill it again", s.call("CancelJob", fmt.Sprintf("[%d,true]", holder)))
 	s.note("priority of a final job", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", holder)))
+	holder = s.submit(op("TEST_DELAY", `"duration":3,"on_nodes":["node2"],"on_master":false`))
+	s.waitFor(holder, "running")
+	waiter = s.submit(op("TEST_DELAY", `"duration":1,"on_nodes":["node2"],"on_master":false`))
+	s.waitFor(waiter, "waiting")
+	s.note("cancel a job that gets its locks in time", s.call("CancelJob", fmt.Sprintf("[%d,false]", waiter)))
+	s.wait(waiter)
+	s.note("it ran", s.outcome(waiter))
+	informed := s.submit(delay("4"), delay("4"))
+	s.waitForOp(informed, 0, "running")
+	s.note("cancel a job with more to do", s.call("CancelJob", fmt.Sprintf("[%d,false]", informed)))
+	s.wait(informed)
+	s.note("it stopped", s.call("QueryJobs", fmt.Sprintf(`[[%d],["status","opstatus","opresult","opend"]]`, informed)))
 	two := s.submit(delay("0.01"), delay("9"))
 	s.waitForOp(two, 1, "running")
 	s.call("CancelJob", fmt.Sprintf("[%d,true]", two))
@@ -343,6 +359,24 @@ func (s *side) waitForOp(id int64, index int, status string) {
 	s.fatalf("opcode %d of job %d does not become %s", index, id, status)
 }
 
+// firstWords cuts a text where numbers begin.
+func firstWords(text string) string { return strings.SplitN(text, " -", 2)[0] }
+
+// words replaces whole words.
+type words []*regexp.Regexp
+
+func newWords(first, second string) words {
+	return words{regexp.MustCompile(`\b` + first + `\b`), regexp.MustCompile(`\b` + second + `\b`)}
+}
+
+// Replace replaces the k-th word by #k.
+func (w words) Replace(text string) string {
+	for k, r := range w {
+		text = r.ReplaceAllString(text, fmt.Sprintf("#%d", k+1))
+	}
+	return text
+}
+
 // scriptHeld is the primitive of jobs that wait for a word.
 func scriptHeld(s *side) {
 	held := func(hold string) {
@@ -376,7 +410,7 @@ func scriptJobQueries(s *side) {
 	s.quietly(delay("0.01"))
 	s.run(op("INSTANCE_FAILOVER", on("nobody")), delay("0.01"))
 	first, second := s.id(1), s.id(2)
-	known := strings.NewReplacer(first, "#1", second, "#2")
+	known := newWords(first, second)
 	show := func(what, fields, filter string) {
 		_, rows, problem := s.query(what, fields, filter)
 		s.note(what+" "+fields+" "+known.Replace(filter), known.Replace(problem+fmt.Sprintf("%s", rows)))

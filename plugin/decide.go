@@ -362,7 +362,8 @@ func (x *decider) fresh() {
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
 	default:
-		x.conclude(StatePending, ReasonReady, "next step: "+string(need.Steps[0]))
+		// Not pending until the tag that says so is written.
+		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.Steps[0]))
 		d.Start = &Start{
 			Step:   need.Steps[0],
 			Repair: tagstore.Pending{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix()},

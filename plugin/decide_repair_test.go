@@ -210,7 +210,7 @@ func TestDecideRepair(t *testing.T) {
 		{name: "S9 brought on as far as possible", nodes: "m a:drained b", i: "drbd a b", tags: "pending:fix-storage:r1:100:5", jobs: jobs(done(5, StepReplaceDisks)),
 			want: "needs-repair no-permission | add result:fix-storage:r1:NOW:enoperm:5 | remove pending:fix-storage:r1:100:5"},
 		{name: "S9 then afresh by policy", nodes: "m a:offline b:offline", i: "drbd a b", tags: f1 + "5", jobs: jobs(done(5, StepFailover)), cluster: "reinstall",
-			want: "pending ready | start reinstall pending:reinstall:new1:NOW: new | add result:failover:r1:NOW:enoperm:5 | remove " + f1 + "5"},
+			want: "needs-repair ready | start reinstall pending:reinstall:new1:NOW: new | add result:failover:r1:NOW:enoperm:5 | remove " + f1 + "5"},
 		{name: "S9 then by the next pending tag", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: pending:failover:r2:200:",
 			want: "pending ready (r2+0) | start failover pending:failover:r2:200: for pending:failover:r2:200: | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100:"},
 		{name: "S9 none of them does", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: pending:fix-storage:r2:200:",
@@ -218,7 +218,7 @@ func TestDecideRepair(t *testing.T) {
 		{name: "S9 and the policy is too weak as well", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100:", cluster: "migrate",
 			want: "needs-repair too-weak | add result:migrate:r1:NOW:enoperm: | add result:failover:new1:NOW:enoperm: | remove pending:migrate:r1:100:"},
 		{name: "S9 T9 the old results go", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: result:migrate:o:1:success:", cluster: "failover",
-			want: "pending ready | start failover pending:failover:new1:NOW: new | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100: result:migrate:o:1:success:"},
+			want: "needs-repair ready | start failover pending:failover:new1:NOW: new | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100: result:migrate:o:1:success:"},
 
 		{name: "S12 P9 a repair already pending stays so", nodes: "m a:offline b:drained", i: "drbd a b", tags: f1,
 			want: "pending no-repair (r1+0)"},
@@ -250,7 +250,7 @@ func TestDecideRecords(t *testing.T) {
 		{name: "T6 a leftover beside its success", nodes: "m a b", i: "rbd a", tags: "result:failover:r0:50:success:1 pending:failover:r0:10:1",
 			want: "healthy healthy | remove pending:failover:r0:10:1"},
 		{name: "T6 a leftover beside its enoperm, and the policy acts", nodes: "m a:offline b", i: "rbd a", tags: "result:migrate:r0:50:enoperm: pending:migrate:r0:10:", cluster: "failover",
-			want: "pending ready | start failover pending:failover:new1:NOW: new | remove pending:migrate:r0:10:"},
+			want: "needs-repair ready | start failover pending:failover:new1:NOW: new | remove pending:migrate:r0:10:"},
 		{name: "T6 a leftover and another repair", nodes: "m a:offline b", i: "rbd a", tags: "result:failover:r0:50:success:1 pending:failover:r0:10:1 pending:failover:r1:100:",
 			want: "pending ready (r1+0) | start failover pending:failover:r1:100: for pending:failover:r1:100: | remove pending:failover:r0:10:1"},
 		{name: "T6 two copies on a healthy instance", nodes: "m a b", i: "rbd a", tags: "pending:failover:r1:100: pending:failover:r1:100:5", jobs: jobs(done(5, StepFailover)),
@@ -265,9 +265,9 @@ func TestDecideRecords(t *testing.T) {
 		{name: "T10 on a healthy instance", nodes: "m a b", i: "rbd a", tags: "pending:", want: "healthy unreadable-tag"},
 		{name: "T10 beside a failure", nodes: "m a b", i: "rbd a", tags: "pending: " + failure, want: "failed unreadable-tag"},
 		{name: "T10 an unreadable type stops nothing", nodes: "m a:offline b", i: "rbd a", tags: "failovr", cluster: "failover",
-			want: "pending ready | start failover pending:failover:new1:NOW: new"},
+			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
 		{name: "T10 records on the cluster mean nothing", nodes: "m a:offline b", i: "rbd a", cluster: "failover pending:failover:x:1: result:failover:y:1:failure:",
-			want: "pending ready | start failover pending:failover:new1:NOW: new"},
+			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
 	})
 }
 

@@ -338,6 +338,9 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 			a.problem(w.change.Name, e.Err)
 		} else {
 			a.report.Written++
+			if w.d != nil && w.d.Start != nil {
+				w.d.State = StatePending // its tag is there now
+			}
 			a.logWritten(w)
 		}
 		if w.step != nil {

@@ -113,7 +113,7 @@ func (m *Master) execute(c *serverConn, method string, args json.RawMessage) (an
 	case "WaitForJobChange":
 		return m.callWait(c, args)
 	case "CancelJob":
-		return m.callCancel(args)
+		return m.callCancel(c, args)
 	case "ArchiveJob":
 		return m.callArchive(args)
 	case "AutoArchiveJobs":
@@ -218,7 +218,10 @@ func notFound(kind, name string) error {
 	return fail("OpPrereqError", kind+" name "+name+" not found", codeNoEnt)
 }
 
-func (m *Master) callCancel(args json.RawMessage) (any, error) {
+// maxCancel is constants.LUXI_CANCEL_JOB_TIMEOUT.
+const maxCancel = 44 * time.Second
+
+func (m *Master) callCancel(c *serverConn, args json.RawMessage) (any, error) {
 	kill := false
 	a, err := tuple(args, 1)
 	if err != nil {
@@ -235,7 +238,16 @@ func (m *Master) callCancel(args json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ok, why, _ := m.cancel(id, kill)
+	ok, why, wait := m.cancel(id, kill)
+	if wait {
+		j := m.jobs[id]
+		for deadline := m.now.Add(maxCancel); !j.final() && m.now.Before(deadline); {
+			if !m.waitUntil(c, deadline) {
+				return nil, errCrash
+			}
+		}
+		ok, why = j.canceled()
+	}
 	return []any{ok, why}, nil
 }
 

@@ -27,12 +27,16 @@ type event struct {
 	at  time.Time
 	seq int // events of one moment happen in the order of their creation
 	do  func()
+	// A retry is the end of an attempt to get locks. As long as there are only retries nothing new will happen,
+	// save that one of them may give way to another.
+	retry bool
 }
 
 // agenda is the heap of all events to come.
 type agenda struct {
 	events []*event
 	seq    int
+	work   int // events that are not retries
 }
 
 func (a *agenda) Len() int { return len(a.events) }
@@ -53,9 +57,12 @@ func (a *agenda) Pop() any {
 	return e
 }
 
-func (a *agenda) add(at time.Time, do func()) {
+func (a *agenda) add(at time.Time, do func(), retry bool) {
 	a.seq++
-	heap.Push(a, &event{at: at, seq: a.seq, do: do})
+	heap.Push(a, &event{at: at, seq: a.seq, do: do, retry: retry})
+	if !retry {
+		a.work++
+	}
 }
 
 // next returns the time of the earliest event.
@@ -66,7 +73,13 @@ func (a *agenda) next() (time.Time, bool) {
 	return a.events[0].at, true
 }
 
-func (a *agenda) take() *event { return heap.Pop(a).(*event) }
+func (a *agenda) take() *event {
+	e := heap.Pop(a).(*event)
+	if !e.retry {
+		a.work--
+	}
+	return e
+}
 
 // timeline is the simulator's present and its future. It is guarded by the Master's mutex.
 type timeline struct {
@@ -91,7 +104,10 @@ func newTimeline(c Clock) timeline {
 }
 
 // after arranges for do to be called, with the Master's mutex held, once d has passed.
-func (t *timeline) after(d time.Duration, do func()) { t.future.add(t.now.Add(d), do) }
+func (t *timeline) after(d time.Duration, do func()) { t.future.add(t.now.Add(d), do, false) }
+
+// retry is after for the end of an attempt to get locks.
+func (t *timeline) retry(d time.Duration, do func()) { t.future.add(t.now.Add(d), do, true) }
 
 // runUntil lets everything happen that is due at or before the moment end.
 func (t *timeline) runUntil(end time.Time) {

@@ -1,6 +1,9 @@
 package luxitest
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // What a test can do to the job queue.
 
@@ -72,12 +75,14 @@ func (m *Master) KillJobProcess(id int64) bool {
 	return true
 }
 
-// cancel is luxid's CancelJob (hs:Query/Server.hs, hs:JQueue.hs cancelJob).
-func (m *Master) cancel(id int64, kill bool) (bool, string, *opError) {
+// cancel is luxid's CancelJob (hs:Query/Server.hs, hs:JQueue.hs cancelJob). It reports whether the call now waits for the
+// job to end. A process that was told to cancel its job does so between two attempts to get locks, or after an opcode:
+// what gets its locks before that runs.
+func (m *Master) cancel(id int64, kill bool) (ok bool, why string, wait bool) {
 	j := m.jobs[id]
 	switch {
 	case j == nil || j.archived || !j.slot && !j.enqueued():
-		return false, "Job " + itoa(id) + " not found in queue", nil
+		return false, "Job " + itoa(id) + " not found in queue", false
 	case j.enqueued():
 		// The opcodes keep their null results: hs:JQueue.hs cancelQueuedJob.
 		for _, op := range j.ops {
@@ -87,21 +92,39 @@ func (m *Master) cancel(id int64, kill bool) (bool, string, *opError) {
 		m.note(LogQueue, "job %d dequeued", id)
 		m.wake()
 		m.schedule()
-		return true, "Dequeued job " + itoa(id), nil
+		return true, "Dequeued job " + itoa(id), false
 	case !j.alive:
-		return true, "Job " + itoa(id) + " has been already dead", nil
+		return true, "Job " + itoa(id) + " has been already dead", false
 	case kill:
 		m.note(LogQueue, "job %d: process killed", id)
 		m.die(j, 100*time.Millisecond) // constants.LUXID_JOB_DEATH_DELAY
-		return true, "SIGKILL send to the process", nil
+		return true, "SIGKILL send to the process", false
 	}
-	if s := j.status(); s != queued && s != waiting {
-		return false, "Job no longer waiting, can't cancel (informed it anyway)", nil
+	m.note(LogQueue, "job %d: told to cancel", id)
+	j.cancel = true
+	for k, p := range m.parked {
+		if p == j {
+			m.parked = append(m.parked[:k:k], m.parked[k+1:]...)
+			m.finishCanceled(j)
+			break
+		}
 	}
-	m.note(LogQueue, "job %d canceled", id)
-	j.run++
-	m.finishCanceled(j)
-	return true, "Job successfully cancelled", nil
+	if s := j.status(); s != queued && s != waiting && !isFinal(s) {
+		return false, "Job no longer waiting, can't cancel (informed it anyway)", false
+	}
+	return false, "", true
+}
+
+// canceled is what CancelJob answers once the job has ended, or at the end of its patience.
+func (j *job) canceled() (bool, string) {
+	s := j.status()
+	switch {
+	case s == canceled:
+		return true, "Job successfully cancelled"
+	case isFinal(s):
+		return false, "Job exited before it could have been canceled, status JOB_STATUS_" + strings.ToUpper(s)
+	}
+	return false, "Job could not be canceled, status JOB_STATUS_" + strings.ToUpper(s)
 }
 
 // RestartLuxid stops luxid and starts it again at once. Connections drop and the socket vanishes for a moment; jobs

@@ -80,6 +80,8 @@ type job struct {
 	slot                 bool // handed over for execution: takes one of max_running_jobs
 	alive                bool // its process exists
 	inherited            bool // started by a luxid before the present one
+	cancel               bool // its process was told to cancel the job, and has not come to it
+	attempt              int  // number of the present attempt to get locks
 	run                  int  // number of the present process's doings; what belongs to another number is void
 	logSerial            int
 	hang                 func() // continues a hanging opcode

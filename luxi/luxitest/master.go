@@ -140,9 +140,12 @@ func (m *Master) advance(d time.Duration) {
 func (m *Master) RunUntilQuiet() bool {
 	m.lock()
 	defer m.unlock()
-	for m.unfinished() > 0 {
+	for stuck := 0; m.unfinished() > 0; {
 		at, ok := m.future.next()
-		if !ok {
+		if stuck++; m.future.work > 0 {
+			stuck = 0
+		}
+		if !ok || stuck > 2*m.unfinished() {
 			return false
 		}
 		if m.clock.virtual {

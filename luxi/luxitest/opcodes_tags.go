@@ -164,6 +164,11 @@ func (m *Master) prepareDelay(op *queuedOp) (*execution, *opError) {
 	if op.flag("on_master") {
 		nodes = with(nodes, m.cluster.Master)
 	}
+	uuids := []string{}
+	for _, name := range nodes {
+		uuids = append(uuids, m.cluster.Node(name).UUID)
+	}
+	op.params["on_node_uuids"] = uuids
 	repeat := op.params["repeat"].(int64)
 	if repeat == 0 {
 		repeat = 1

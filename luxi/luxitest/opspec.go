@@ -3,6 +3,7 @@ package luxitest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -221,7 +222,7 @@ func (op *opcode) summary() string {
 
 // haskellDouble is Haskell's show for a Double: 0.1 and 1.0, but 1.0e-2.
 func haskellDouble(f float64) string {
-	if f == 0 || f >= 0.1 && f < 1e7 {
+	if abs := math.Abs(f); abs == 0 || abs >= 0.1 && abs < 1e7 {
 		s := strconv.FormatFloat(f, 'f', -1, 64)
 		if !strings.Contains(s, ".") {
 			s += ".0"

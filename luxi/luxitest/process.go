@@ -44,12 +44,43 @@ func (m *Master) proceed(j *job) {
 			return
 		}
 	}
+	m.attempt(j, op, 0)
+}
+
+// lockAttempts is how long a job waits for locks before it gives up those it has, sees whether it was canceled, and
+// begins anew: py:mcpu.py LockAttemptTimeoutStrategy, without its random part. The last repeats.
+var lockAttempts = []time.Duration{
+	5 * time.Second, 7946 * time.Millisecond, 14182 * time.Millisecond, 29252 * time.Millisecond, 72307 * time.Millisecond, 75 * time.Second,
+}
+
+// attempt makes the opcode ready and begins to take its locks.
+func (m *Master) attempt(j *job, op *queuedOp, n int) {
 	exec, err := m.prepare(op)
 	if err != nil {
 		m.endOp(j, op, err, nil)
 		return
 	}
+	j.attempt++
+	this := j.attempt
 	m.lockLevel(j, op, exec, levelInstance)
+	if j.attempt != this {
+		return // it has them
+	}
+	if n == len(lockAttempts) {
+		n--
+	}
+	m.retry(lockAttempts[n], func() {
+		if j.attempt != this || !j.alive {
+			return
+		}
+		m.locks.forget(j.id)
+		m.release(j, keepNone)
+		if j.cancel {
+			m.finishCanceled(j)
+			return
+		}
+		m.attempt(j, op, n+1)
+	})
 }
 
 // complete fills in what the job's process adds to an opcode when it starts.
@@ -113,6 +144,7 @@ func (m *Master) lockLevel(j *job, op *queuedOp, exec *execution, level int) {
 
 // begin is py:mcpu.py _ExecLU: the locks are held, now the opcode checks its prerequisites and runs.
 func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
+	j.attempt++
 	op.status, op.exec = running, m.now
 	m.note(LogStart, "job %d: %s", j.id, op.summary())
 	m.wake()
@@ -186,6 +218,13 @@ func (m *Master) endOp(j *job, op *queuedOp, err *opError, result any) {
 	}
 	m.release(j, keepNone)
 	m.wake()
+	if j.cancel && err == nil { // it was informed while an opcode ran: the rest is canceled
+		for _, o := range j.ops {
+			if !isFinal(o.status) {
+				o.status, o.result = canceled, "Job canceled by request"
+			}
+		}
+	}
 	m.proceed(j)
 }
 
@@ -199,6 +238,7 @@ func (m *Master) finishCanceled(j *job) {
 			}
 		}
 	}
+	j.attempt++
 	m.locks.forget(j.id)
 	m.release(j, keepNone)
 	m.finish(j)

@@ -114,12 +114,15 @@ func TestDependencies(t *testing.T) {
 	want(t, "either", m.Job(either).Status, success)
 	want(t, "unknown", string(m.Job(unknown).Ops[0].Result), `["OpExecError",["Dependency error: Job 77 not found"]]`)
 	_ = self
-	if _, err := w.try(`{"method":"SubmitJob","args":[[` + op("TEST_DELAY", `"duration":1`, `"depends":[[-9,[]]]`) + `]]}`); err == nil {
+	want(t, "before the first", w.call("SubmitJob", `[[`+op("TEST_DELAY", `"duration":1,"depends":[[-9,[]]]`)+`]]`),
+		`!["GenericError",["Invalid value for job ID ' -3'"]]`)
+	many := `{"method":"SubmitManyJobs","args":[[[` + op("TEST_DELAY", `"duration":1,"depends":[[-9,[]]]`) + `]]]}`
+	if _, err := w.try(many); err == nil {
 		t.Error("a dependency on a job before the first is answered")
 	}
 	next := dial(t, m).submit()
-	if next != 7 {
-		t.Errorf("the id of the lost job was not consumed: next is %d", next)
+	if next != 8 {
+		t.Errorf("the ids of the lost jobs were not consumed: next is %d", next)
 	}
 	want(t, "empty job", m.Job(next).Status, success)
 }
@@ -176,6 +179,59 @@ func TestLockWaitersTakeSlots(t *testing.T) {
 	want(t, "result", string(m.Job(2).Ops[0].Result), `"Job canceled by request"`)
 	m.Advance(time.Second)
 	want(t, "statuses", w.rows("job", `["status"]`, "null"), `"running"; "canceled"; "running"`)
+}
+
+// A process that was told to cancel its job does so when an attempt to get locks ends, or an opcode. What gets its locks
+// before that runs.
+func TestCancelTakesEffectBetweenAttempts(t *testing.T) {
+	m := begin(t, small)
+	w := dial(t, m)
+	w.submit(op("TEST_DELAY", `"duration":3`))
+	w.submit(op("TEST_DELAY", `"duration":3`), op("TEST_DELAY", `"duration":3`))
+	w.submit(op("TEST_DELAY", `"duration":100`))
+	m.Advance(time.Second)
+	want(t, "the locks come first", w.call("CancelJob", `[2,false]`), `[true,"Job successfully cancelled"]`)
+	j := m.Job(2)
+	want(t, "statuses", j.Ops[0].Status+" "+j.Ops[1].Status, "success canceled")
+	want(t, "too late", w.call("CancelJob", `[3,false]`), `[false,"Job no longer waiting, can't cancel (informed it anyway)"]`)
+	m.RunUntilQuiet()
+	want(t, "it ran", m.Job(3).Status, success)
+	w.submit(op("TEST_DELAY", `"duration":100`))
+	w.submit(op("TEST_DELAY", `"duration":1`))
+	m.Advance(time.Second)
+	before := m.Now()
+	want(t, "the attempt ends first", w.call("CancelJob", `[5,false]`), `[true,"Job successfully cancelled"]`)
+	if d := m.Now().Sub(before); d != 4200*time.Millisecond {
+		t.Errorf("canceling took %v", d)
+	}
+}
+
+// A chain that is told to cancel while an opcode runs ends after that opcode.
+func TestCancelOfARunningChain(t *testing.T) {
+	m := begin(t, small)
+	w := dial(t, m)
+	w.submit(op("INSTANCE_SHUTDOWN", instance("a")), op("INSTANCE_STARTUP", instance("a")))
+	m.Advance(time.Second)
+	w.call("CancelJob", `[1,false]`)
+	m.RunUntilQuiet()
+	j := m.Job(1)
+	want(t, "statuses", j.Status+" "+j.Ops[0].Status+" "+j.Ops[1].Status, "canceled success canceled")
+	want(t, "instance", m.Snapshot().Instance("a").AdminState, AdminDown)
+}
+
+// A job that waits for node locks holds its instance, but gives it up for a moment when an attempt ends.
+func TestWaitingJobsGiveWay(t *testing.T) {
+	m := begin(t, small)
+	w := dial(t, m)
+	w.submit(op("TEST_DELAY", `"duration":100,"on_nodes":["node3"],"on_master":false`))
+	m.Advance(time.Second)
+	w.submit(op("INSTANCE_FAILOVER", instance("a")))
+	m.Advance(time.Second)
+	w.submit(op("TAGS_SET", `"kind":"instance","name":"a","tags":["x"]`))
+	m.Advance(time.Second)
+	want(t, "the tag job waits", w.rows("job", `["status"]`, "null"), `"running"; "waiting"; "waiting"`)
+	m.Advance(4 * time.Second)
+	want(t, "it gets in", w.rows("job", `["status"]`, "null"), `"running"; "waiting"; "success"`)
 }
 
 // A tag job waits for the opcode that holds the instance, and gets in between two opcodes.

@@ -22,14 +22,14 @@ func decodeJob(raw json.RawMessage) ([]*opcode, error) {
 	return ops, nil
 }
 
-// resolve makes relative dependencies absolute. Where that gives no job id luxid's handler dies.
+// resolve makes relative dependencies absolute.
 func resolve(ops []*opcode, id int64) error {
 	for _, op := range ops {
 		for k, d := range op.depends {
 			if d.job < 0 {
 				op.depends[k].job = id + d.job
-				if op.depends[k].job <= 0 {
-					return errCrash
+				if id+d.job < 0 {
+					return fail("GenericError", "Invalid value for job ID ' "+itoa(id+d.job)+"'")
 				}
 			}
 		}
@@ -102,8 +102,8 @@ func (m *Master) callSubmitMany(args json.RawMessage) (any, error) {
 	first := m.serial + 1
 	m.serial += int64(len(jobs))
 	for k, ops := range jobs {
-		if err := resolve(ops, first+int64(k)); err != nil {
-			return nil, err
+		if resolve(ops, first+int64(k)) != nil {
+			return nil, errCrash // the error escapes from luxid's handler
 		}
 	}
 	answers := []any{}
