@@ -38,7 +38,9 @@ func risk(typ string) int {
 }
 
 // covers says that a permission of one type covers another (T1).
-func covers(permission, typ string) bool { return risk(permission) > 0 && risk(permission) >= risk(typ) }
+func covers(permission, typ string) bool {
+	return risk(permission) > 0 && risk(permission) >= risk(typ)
+}
 
 // nearestOpinion: the nearest object with an opinion wins; within an object a
 // suspension that has not passed beats types, and of types the least destructive
@@ -88,11 +90,13 @@ func (n need) first() string {
 	return n.steps[0]
 }
 
-func badCondition(c string) bool  { return isOffline(c) || c == "drained" }
-func isOffline(c string) bool     { return c == "offline" || c == "both" }
-func fitForMove(sec string) bool  { return sec != "incapable" && sec != "far" }
-func stoppedFor(live string) bool { return live == "ADMIN_down" || live == "ADMIN_offline" || live == "ERROR_down" }
-func runsFor(live string) bool    { return live == "running" || live == "ERROR_up" }
+func badCondition(c string) bool { return isOffline(c) || c == "drained" }
+func isOffline(c string) bool    { return c == "offline" || c == "both" }
+func fitForMove(sec string) bool { return sec != "incapable" && sec != "far" }
+func stoppedFor(live string) bool {
+	return live == "ADMIN_down" || live == "ADMIN_offline" || live == "ERROR_down"
+}
+func runsFor(live string) bool { return live == "running" || live == "ERROR_up" }
 
 // needOf restates P1 to P10 and the first half of P11.
 func needOf(r *situation) need {

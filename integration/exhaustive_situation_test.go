@@ -155,6 +155,10 @@ func (r *situation) settings() plugin.Settings {
 // decide asks the code under test.
 func (r *situation) decide() *plugin.Decision {
 	s, i := r.snapshot()
+	return r.decideOn(s, i)
+}
+
+func (r *situation) decideOn(s *plugin.Snapshot, i *plugin.Instance) *plugin.Decision {
 	n := 0
 	return plugin.Decide(s, i, r.settings(), func() string {
 		n++

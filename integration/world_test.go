@@ -238,25 +238,25 @@ func (w *world) jobsEnd() {
 	w.must(w.WaitJobsDone(w.ctx))
 }
 
-// settle does passes until no repair is open, or fails after the given number.
+// settle does passes until nothing is left to do: no repair is open, none is
+// about to begin, and no job is in the way of one. It fails after the given
+// number.
 func (w *world) settle(passes int) {
 	w.t.Helper()
 	for n := 0; n < passes; n++ {
 		w.pass()
 		w.jobsEnd()
-		if !w.anyPending() {
+		if !w.anythingToDo() {
 			return
 		}
 	}
 	w.t.Fatalf("repairs are still open after %d passes:\n%s", passes, w.run(w.Master(), program, "status").stdout)
 }
 
-func (w *world) anyPending() bool {
+func (w *world) anythingToDo() bool {
 	w.t.Helper()
-	names, err := w.Instances(w.ctx)
-	w.must(err)
-	for _, name := range names {
-		if len(w.tags(name).Pendings) > 0 {
+	for _, i := range w.status().Instances {
+		if i.State == "pending" || i.Reason == "ready" || i.Reason == "busy" || i.Reason == "unsettled" {
 			return true
 		}
 	}

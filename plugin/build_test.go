@@ -182,3 +182,8 @@ func canceled(id luxi.JobID, step Step) luxi.JobInfo {
 
 // purged is a job the queue no longer knows.
 func purged(id luxi.JobID) luxi.JobInfo { return luxi.JobInfo{ID: id} }
+
+// params are the parameters of an opcode, of which one is given as JSON.
+func params(name, raw string) map[string]json.RawMessage {
+	return map[string]json.RawMessage{name: json.RawMessage(raw)}
+}

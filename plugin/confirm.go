@@ -87,6 +87,8 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 		return now, "its pending tag does not name the job"
 	case !gateWaits:
 		return now, "it has expired"
+	case now.Start == nil && now.State == StateHealthy:
+		return now, "the instance is healthy"
 	case now.Start == nil:
 		return now, now.explain()
 	case now.Start.Repair.ID != start.Repair.ID:
@@ -139,6 +141,9 @@ func (a *act) unreleased(ctx context.Context, w *work, now *Decision) ([]*work, 
 		return a.strays(ctx, w)
 	}
 	w.d.State, w.d.Reason, w.d.Detail = now.State, now.Reason, now.Detail
+	if now.Reason == ReasonUnsettled {
+		w.d.Reason, w.d.Detail = ReasonHealthy, "" // settled below
+	}
 	if w.d.Start.New && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type) {
 		// The repair never began and is no longer wanted.
 		var tags []string

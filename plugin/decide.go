@@ -282,21 +282,16 @@ func (x *decider) beyondRetry(last *JobFact) string {
 	return ""
 }
 
-// triesOf counts the failed jobs at the end of the list that took the step.
-// Jobs that found no room or never began are no tries (S8, C2).
+// triesOf counts the failed jobs since the last success that took the step.
+// Jobs that found no room or never began are no tries (S8, C2); failures of
+// another step in between do not start the count anew, or two steps that fail
+// in turn would do so for ever.
 func triesOf(jobs []*JobFact, step Step) int {
 	n := 0
-	for k := len(jobs) - 1; k >= 0; k-- {
-		switch jobs[k].Outcome {
-		case OutcomeExpired, OutcomeNoRoom:
-			continue
-		case OutcomeFailed:
-			if jobs[k].Step == step {
-				n++
-				continue
-			}
+	for k := len(jobs) - 1; k >= 0 && jobs[k].Outcome != OutcomeSuccess; k-- {
+		if jobs[k].Outcome == OutcomeFailed && jobs[k].Step == step {
+			n++
 		}
-		break
 	}
 	return n
 }
@@ -343,6 +338,10 @@ func (x *decider) fresh() {
 	d := x.d
 	need := d.Need
 	switch {
+	case need.Healthy() && len(d.Settled) > 0:
+		x.conclude(StateHealthy, ReasonUnsettled, "repair "+d.Settled[0].Result.ID+" has ended, its result is yet to be written")
+	case need.Healthy() && len(d.Remove) > 0:
+		x.conclude(StateHealthy, ReasonUnsettled, "a tag of an ended repair is yet to be removed")
 	case need.Healthy():
 		x.conclude(StateHealthy, ReasonHealthy, "")
 	case len(need.Steps) == 0:

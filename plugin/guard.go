@@ -42,6 +42,10 @@ func Guard(s *Snapshot, decisions []*Decision, set Settings) []*Decision {
 // tag of it either.
 func (d *Decision) hold(reason Reason, why string) {
 	d.Start = nil
+	if len(d.Settled) == 0 {
+		// Old results go only when something newer is written (T9).
+		d.Remove = d.Instance.Tags.Records().Finished
+	}
 	d.State, d.Reason, d.Detail = StateNeedsRepair, reason, why
 }
 

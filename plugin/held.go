@@ -104,9 +104,10 @@ func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
 	case socket != "" && interrupt(ctx, socket) == nil:
 		return nil
 	}
-	// One that has not started yet is simply canceled. Canceling one that has,
-	// without killing it, would only wait for it in vain.
-	if _, _, err := p.Client.CancelJob(ctx, hold, status != luxi.JobQueued); err != nil {
+	// One that has not started yet is simply taken out of the queue. Canceling one
+	// that has, or whose process is just starting, without killing it, would only
+	// wait for it in vain.
+	if _, _, err := p.Client.CancelJob(ctx, hold, true); err != nil {
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	}
 	return nil

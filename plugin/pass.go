@@ -338,8 +338,12 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 			a.problem(w.change.Name, e.Err)
 		} else {
 			a.report.Written++
-			if w.d != nil && w.d.Start != nil {
+			switch {
+			case w.d == nil:
+			case w.d.Start != nil:
 				w.d.State = StatePending // its tag is there now
+			case w.d.Reason == ReasonUnsettled:
+				w.d.Reason, w.d.Detail = ReasonHealthy, ""
 			}
 			a.logWritten(w)
 		}

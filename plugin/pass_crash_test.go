@@ -74,7 +74,7 @@ func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (out
 			continue
 		}
 		r.quiet()
-		idle = report != nil && report.Pending == 0 && report.Written == 0
+		idle = err == nil && report.Pending == 0 && report.Written == 0
 	}
 	if n > 0 && !hit {
 		t.Fatalf("there were only %d calls", len(calls))

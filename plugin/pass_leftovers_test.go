@@ -118,22 +118,36 @@ func TestLeftoverTagJob(t *testing.T) {
 	}
 }
 
-// C2: a pass that died over a dry run.
+// C2: a pass that died over a dry run that waits for a lock.
 func TestLeftoverProbe(t *testing.T) {
 	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i mem=256 nodes=node2 template=rbd")
 	r.m.Edit(broken("node2:offline"))
 	r.m.Edit(crowd(true))
 	r.pass()
 	r.quiet()
-	r.killAt("SubmitManyJobs", 1, luxitest.DieAfter())
+	var hanging int64
+	dead := false
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch {
+		case dead:
+			return luxitest.DieBefore()
+		case c.Method == "SubmitManyJobs":
+			hanging, dead = r.hang("i"), true
+			return luxitest.DieAfter()
+		}
+		return luxitest.Pass()
+	})
 	r.killed()
-	if s := r.status(markProbe); s != "queued" {
+	r.m.Advance(time.Second)
+	if s := r.status(markProbe); s != "waiting" {
 		t.Fatalf("dry runs: %s", s)
 	}
 	r.pass()
-	if s := r.status(markProbe); !strings.HasPrefix(s, "canceled ") {
-		t.Errorf("dry runs: %s, want the first one canceled", s)
+	if s := r.status(markProbe); s != "canceled" {
+		t.Errorf("dry runs: %s", s)
 	}
+	r.m.OnOpcode(nil)
+	r.m.Continue(hanging)
 	r.m.Edit(crowd(false))
 	r.quiet()
 	r.repaired()
@@ -169,18 +183,20 @@ func TestLuxidGoesAway(t *testing.T) {
 			t.Run(name+" at "+call, func(t *testing.T) {
 				r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
 				r.m.Edit(broken("node2:offline"))
-				done := false
+				done, back := false, make(chan struct{})
 				r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 					if c.Method == call && !done {
 						done = true
 						if err := away(r.m); err != nil {
 							t.Error(err)
 						}
+						close(back)
 						return luxitest.DieBefore()
 					}
 					return luxitest.Pass()
 				})
 				_, _ = r.tryPass() // whether it notices depends on the moment
+				<-back
 				r.m.OnCall(nil)
 				r.m.Advance(2 * time.Minute) // luxid is slow to notice the ends of jobs it did not start
 				for n := 0; n < 8; n++ {

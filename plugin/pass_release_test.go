@@ -53,7 +53,7 @@ func TestNotReleased(t *testing.T) {
 			tags: "", finally: "", finished: "result:failover:r2:enoperm"},
 		{name: "permission weakened on the instance", meanwhile: tagInstance("fix-storage"), why: "the permission was withdrawn",
 			tags: "fix-storage", finally: "", finished: "fix-storage result:failover:r2:enoperm"},
-		{name: "node came back", meanwhile: broken("node2:"), why: "healthy",
+		{name: "node came back", meanwhile: broken("node2:"), why: "the instance is healthy",
 			tags: "result:failover:r1:success", finally: "", finished: "result:failover:r1:success"},
 		{name: "node came back drained", meanwhile: func(c *luxitest.Cluster) {
 			broken("node2:drained")(c)
@@ -62,7 +62,7 @@ func TestNotReleased(t *testing.T) {
 			tags: began + "-", finally: "MIGRATE(i) success", finished: "result:failover:r1:success"},
 		{name: "repaired by hand", meanwhile: func(c *luxitest.Cluster) {
 			c.Instance("i").Primary, c.Instance("i").RunsOn = "node3", []string{"node3"}
-		}, why: "healthy",
+		}, why: "the instance is healthy",
 			tags: "result:failover:r1:success", finally: "", finished: "result:failover:r1:success"},
 		{name: "pending tag removed", meanwhile: func(c *luxitest.Cluster) { c.Instance("i").Tags = nil; c.Tags = nil }, why: "its pending tag does not name the job",
 			tags: "", finally: "", finished: ""},

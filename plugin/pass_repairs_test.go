@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
 
@@ -350,13 +351,28 @@ func TestChainFails(t *testing.T) {
 
 // S7: what a person cancels stays canceled.
 func TestCanceledByAPerson(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1 template=rbd")
 	r.m.Edit(broken("node2:offline"))
-	report := r.pass()
+	// Somebody's job has the locks of all nodes, so that the failover waits.
+	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.Text("instance_name") == "other" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
 	c := r.newPass().Client
+	hanging, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceMigrate{InstanceName: "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.m.Advance(time.Second)
+	report := r.pass()
+	r.m.Advance(time.Second)
 	if ok, why, err := c.CancelJob(background, report.Released[0].Job, false); !ok || err != nil {
 		t.Fatal(ok, why, err)
 	}
+	r.m.OnOpcode(nil)
+	r.m.Continue(int64(hanging))
 	r.quiet()
 	r.pass()
 	if got := r.tags("i"); !strings.Contains(got, ":failure:") {

@@ -141,7 +141,7 @@ func badTags(o tagstore.Object) []BadTag {
 
 // Intention is what a pass would do for one instance, opcodes included (V6).
 type Intention struct {
-	Instance string            `json:"instance"`
+	Instance string            `json:"instance"` // or "cluster" or "group NAME", whose suspensions end, too
 	Add      []string          `json:"add_tags,omitempty"`
 	Remove   []string          `json:"remove_tags,omitempty"`
 	Probe    bool              `json:"dry_run_first,omitempty"` // room is tested for with a dry run
@@ -157,6 +157,15 @@ func (p *Plan) Intentions(pass *Pass) ([]Intention, error) {
 		steps[st.Decision] = st
 	}
 	var list []Intention
+	ended := func(o tagstore.Object) {
+		if tags := o.Tags.ExpiredSuspends(p.Snapshot.Time.Unix()); len(tags) > 0 {
+			list = append(list, Intention{Instance: o.String(), Remove: tags, Why: "suspension has ended"})
+		}
+	}
+	ended(tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags})
+	for _, g := range sortedGroups(p.Snapshot) {
+		ended(tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
 	for _, d := range p.Decisions {
 		n := Intention{Instance: d.Instance.Name, Remove: append(append([]string(nil), d.Remove...), d.Instance.Tags.ExpiredSuspends(p.Snapshot.Time.Unix())...), Why: d.explain()}
 		for _, st := range d.Settled {
@@ -208,7 +217,7 @@ func Age(since int64, now time.Time) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-// Short is the policy in a few words: "failover (group rack1)".
+// Short is the policy in a few words: "failover (group)".
 func (v PolicyView) Short() string {
 	word := v.Type
 	if v.Suspended {
@@ -220,5 +229,5 @@ func (v PolicyView) Short() string {
 	if v.Origin == "" {
 		return word
 	}
-	return word + " (" + strings.TrimPrefix(v.Origin, "instance ") + ")"
+	return word + " (" + strings.Fields(v.Origin)[0] + ")"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -225,12 +226,7 @@ func jobError(info luxi.JobInfo) error {
 func (b *Batch) Abandon(ctx context.Context) []Written {
 	done := b.done
 	b.done = nil
-	canceled := make(map[luxi.JobID]bool)
-	for id := range b.waiting {
-		if ok, _, err := b.w.Client.CancelJob(ctx, id, false); err == nil && ok {
-			canceled[id] = true
-		}
-	}
+	canceled := b.cancel(ctx)
 	if ended, err := b.collect(ctx); err == nil {
 		for _, e := range ended {
 			if e.Err != nil && canceled[e.Job] {
@@ -248,4 +244,30 @@ func (b *Batch) Abandon(ctx context.Context) []Written {
 	}
 	b.waiting = make(map[luxi.JobID]int)
 	return done
+}
+
+// cancel asks for the cancellation of all that waits, side by side, because
+// luxid can take most of a minute to answer for a job that waits for a lock. It
+// returns those for which it said yes.
+func (b *Batch) cancel(ctx context.Context) map[luxi.JobID]bool {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	canceled := make(map[luxi.JobID]bool)
+	slots := make(chan struct{}, 20) // connections at a time
+	for id := range b.waiting {
+		id := id
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if ok, _, err := b.w.Client.CancelJob(ctx, id, false); err == nil && ok {
+				mu.Lock()
+				canceled[id] = true
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	return canceled
 }

@@ -94,7 +94,7 @@ func writeTable(w io.Writer, plan *plugin.Plan, now time.Time, all bool) {
 		fmt.Fprintf(w, "unreadable tag on %s: %s: %s\n", b.Object, b.Tag, b.Why)
 	}
 	for _, v := range plan.Views() {
-		if (all || !v.Plain()) && v.Detail != "" {
+		if (all || !v.Plain()) && v.Detail != "" && v.Reason != plugin.ReasonReady {
 			fmt.Fprintf(w, "%s: %s\n", v.Instance, v.Detail)
 		}
 		for _, f := range v.Failures {
@@ -127,7 +127,7 @@ func repairShort(v plugin.View, now time.Time) string {
 		return word
 	}
 	if v.Need != nil {
-		return "needs " + v.Need.Type + ": " + strings.Join(v.Need.Steps, ", ")
+		return strings.Join(v.Need.Steps, ", ")
 	}
 	return "-"
 }

@@ -80,15 +80,16 @@ func (m *Master) relocate(_ *execution, i *Instance, allocator, from string) (st
 	}
 	old := m.cluster.Node(from)
 	forced := old.Offline || old.Drained || old.NotVMCapable
-	reasons := ""
+	var reasons []string
 	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, i.Nodes()) {
 		lack := c.lacks(i, i.AdminState == AdminUp, intMirrored(i.Template), forced)
 		if lack == "" {
 			return c.node.Name, nil
 		}
-		reasons += fmt.Sprintf(" Node %s failed: %s;", c.node.Name, lack)
+		reasons = append(reasons, fmt.Sprintf(" Node %s failed: %s;", c.node.Name, lack))
 	}
-	return "", refused(allocator, "Can't find any good node: "+reasons)
+	sort.Strings(reasons)
+	return "", refused(allocator, "Can't find any good node: "+strings.Join(reasons, ""))
 }
 
 // allocate chooses nodes for a new instance like the given one, in any group (hail mode allocate). The instance itself
@@ -105,9 +106,9 @@ func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string
 			if g.AllocPolicy != policy {
 				continue
 			}
-			fit, why := m.fitting(g.Name, i, need)
+			fit, why := m.fitting(g, i, need)
 			if fit == nil {
-				reasons = append(reasons, fmt.Sprintf("Group %s (%s): %s", g.Name, policy, why))
+				reasons = append(reasons, "Group "+g.Name+why)
 			} else if best == nil || fit[0].reserve > best[0].reserve {
 				best = fit
 			}
@@ -126,17 +127,18 @@ func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string
 	return names, nil
 }
 
-func (m *Master) fitting(group string, i *Instance, need int) ([]candidate, string) {
+// fitting chooses nodes of one group, or tells why there are none, as it follows the group's name in hail's answer.
+func (m *Master) fitting(group *Group, i *Instance, need int) ([]candidate, string) {
 	failures := make(map[string]int)
 	var fit []candidate
-	for _, c := range m.candidates(group, nil) {
+	for _, c := range m.candidates(group.Name, nil) {
 		if lack := c.lacks(i, true, false, false); lack != "" {
 			failures[lack]++
 		} else if len(fit) < need {
 			fit = append(fit, c)
 		}
 	}
-	if len(fit) == need && m.opts.FailN1 && !m.cluster.NoCapacityChecks && nodeBound(i.Template) && !m.redundant(group) {
+	if len(fit) == need && m.opts.FailN1 && !m.cluster.NoCapacityChecks && nodeBound(i.Template) && !m.redundant(group.Name) {
 		fit, failures = nil, map[string]int{"FailN1": 1}
 	}
 	if len(fit) == need {
@@ -147,10 +149,13 @@ func (m *Master) fitting(group string, i *Instance, need int) ([]candidate, stri
 		list = append(list, fmt.Sprintf("%s: %d", what, n))
 	}
 	sort.Strings(list)
-	if len(list) == 0 {
-		return nil, "Not enough online nodes"
+	switch {
+	case len(list) > 0:
+		return nil, fmt.Sprintf(" (%s): No valid allocation solutions, failure reasons: %s", group.AllocPolicy, strings.Join(list, ", "))
+	case need > 1:
+		return nil, ": error Not enough online nodes"
 	}
-	return nil, "No valid allocation solutions, failure reasons: " + strings.Join(list, ", ")
+	return nil, ": error No online nodes"
 }
 
 // redundant reports whether hail takes the group for N+1 redundant: no drbd instance has lost its secondary alone, or

@@ -25,6 +25,10 @@
 // injects faults between any client and any master, a real one included.
 //
 // What is not simulated: networks, exports, hooks, instance policies, job filters, several disks per instance, the
-// slow rise of the priority of jobs that wait for locks, and opcodes beyond the repair opcodes and a few that
-// administrators use meanwhile. An opcode that is not simulated is refused like one that does not exist.
+// slow rise of the priority of jobs that wait for locks, the moment in which luxid still shows the configuration before
+// a change, the time that a submission and a write of the configuration take, and opcodes beyond the repair opcodes and
+// a few that administrators use meanwhile. An opcode that is not simulated is refused like one that does not exist.
+// The allocator looks at free memory where hail computes a score: which of several possible nodes it takes may differ.
+//
+// integration/conformance_test.go compares the simulator with a real master.
 package luxitest

@@ -126,6 +126,9 @@ func TestSingleOpcodes(t *testing.T) {
 		{"recreate without room", "a mem=100,b offline dead,c disk=100,d drained", "template=plain nodes=b", recreateOp, `"iallocator":"hail"`,
 			`["OpPrereqError",["Can't compute nodes using iallocator 'hail': Request failed: Group default (preferred):` +
 				` No valid allocation solutions, failure reasons: FailDisk: 1, FailMem: 1","insufficient_resources"]]`, "b up"},
+		{"recreate on nothing", "a drained,b offline dead", "template=plain nodes=b", recreateOp, `"iallocator":"hail"`,
+			`["OpPrereqError",["Can't compute nodes using iallocator 'hail': Request failed: Group default: error No online nodes",` +
+				`"insufficient_resources"]]`, "b up"},
 		{"recreate on a full node", "a disk=100,b offline dead,c,d", "template=plain nodes=b", recreateOp, `"nodes":["a"]`,
 			`["OpExecError",["Can't create block device <plain(i, size=1024m)> on node a for instance i: not enough free space"]]`, "a up"},
 		{"recreate too few nodes", "a,b offline dead,c,d", "template=drbd nodes=b,c", recreateOp, `"nodes":["a"]`,

@@ -118,6 +118,11 @@ func (m *Master) StartLuxid() error {
 	if m.quit == nil {
 		return errors.New("luxitest: not started")
 	}
+	select {
+	case <-m.quit:
+		return errors.New("luxitest: closed")
+	default:
+	}
 	if m.listener != nil {
 		return nil
 	}

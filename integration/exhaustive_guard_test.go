@@ -1,0 +1,210 @@
+package integration_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
+)
+
+// dice are numbers that look random and are the same in every run.
+type dice uint64
+
+func (d *dice) below(n int) int {
+	*d = *d*6364136223846793005 + 1442695040888963407
+	return int(uint64(*d)>>33) % n
+}
+
+func (d *dice) oneOf(words ...string) string { return words[d.below(len(words))] }
+
+// diceCluster makes a cluster of three groups with nodes in all conditions and
+// instances of all kinds, some with repairs that have begun.
+func diceCluster(d *dice) *plugin.Snapshot {
+	s := &plugin.Snapshot{
+		Time:    time.Unix(nowSeconds, 0).UTC(),
+		Cluster: plugin.Cluster{Name: "cluster", Tags: tagstore.Parse(luxi.TagCluster, []string{tagPrefix + "reinstall"})},
+		Groups:  map[string]*plugin.Group{},
+		Nodes:   map[string]*plugin.Node{},
+		Jobs:    map[luxi.JobID]*plugin.JobFact{},
+	}
+	const perGroup = 4
+	for g := 0; g < 3; g++ {
+		group := fmt.Sprintf("group%d", g)
+		s.Groups[group] = &plugin.Group{UUID: group, Name: group}
+		for n := 0; n < perGroup; n++ {
+			name := fmt.Sprintf("node%d%d", g, n)
+			condition := d.oneOf("ok", "ok", "ok", "drained", "offline")
+			s.Nodes[name] = &plugin.Node{Name: name, Group: group, VMCapable: true, Offline: condition == "offline", Drained: condition == "drained"}
+		}
+	}
+	for k := 0; k < 16; k++ {
+		g, n := d.below(3), d.below(perGroup)
+		i := &plugin.Instance{
+			Name: fmt.Sprintf("web%02d", k), UUID: fmt.Sprintf("uuid%02d", k), PlaceKnown: true,
+			Template: d.oneOf("drbd", "drbd", "drbd", "rbd", "sharedfile", "plain"), Primary: fmt.Sprintf("node%d%d", g, n),
+			AdminState: "up", Live: &plugin.Live{Status: "running"},
+		}
+		if i.Template == "drbd" {
+			i.Secondaries = []string{fmt.Sprintf("node%d%d", g, (n+1+d.below(perGroup-1))%perGroup)}
+		}
+		if d.below(3) == 0 {
+			i.AdminState, i.Live = "down", &plugin.Live{Status: "ADMIN_down"}
+		}
+		tag := d.oneOf("", "", "", "fix-storage", "suspend", "pending:reinstall:begun:100:", "pending:migrate:begun:100:", "result:failover:x:5:failure:")
+		if tag != "" {
+			i.Tags = tagstore.Parse(luxi.TagInstance, []string{tagPrefix + tag})
+		}
+		s.Instances = append(s.Instances, i)
+	}
+	return s
+}
+
+func decideAll(s *plugin.Snapshot, set plugin.Settings) []*plugin.Decision {
+	var list []*plugin.Decision
+	for _, i := range s.Instances {
+		name := i.Name
+		list = append(list, plugin.Decide(s, i, set, func() string { return "new-" + name }))
+	}
+	return list
+}
+
+// tooManyBad says whether a group has more bad nodes than the percentage (V2).
+func tooManyBad(s *plugin.Snapshot, i *plugin.Instance, percent int) bool {
+	bad, all := 0, 0
+	for _, n := range s.Nodes {
+		if n.Group == s.Nodes[i.Primary].Group {
+			all++
+			if n.Offline || n.Drained {
+				bad++
+			}
+		}
+	}
+	return bad*100 > all*percent
+}
+
+// rank restates V4: what has lost its redundancy first, then what is down, then
+// the rest.
+func rank(s *plugin.Snapshot, i *plugin.Instance) int {
+	lost := s.Nodes[i.Primary].Offline
+	for _, name := range i.Secondaries {
+		lost = lost || s.Nodes[name].Offline
+	}
+	switch {
+	case i.Template == "drbd" && lost:
+		return 0
+	case s.Nodes[i.Primary].Offline && i.AdminState == "up":
+		return 1
+	}
+	return 2
+}
+
+// checkGuard holds what Guard made of decisions against V2, V3 and V4. before
+// are the same decisions, untouched.
+func checkGuard(s *plugin.Snapshot, set plugin.Settings, before, after, pass []*plugin.Decision) string {
+	place := make(map[*plugin.Decision]int)
+	for k, d := range pass {
+		place[d] = k + 1
+	}
+	begun, wanted := 0, 0 // new repairs that begin, and that V2 lets begin
+	for k, d := range after {
+		was, crowded := before[k], tooManyBad(s, d.Instance, set.MaxUnhealthy)
+		if was.Start == nil {
+			if show(d) != show(was) || place[d] != 0 {
+				return d.Instance.Name + ": a decision that starts nothing is changed"
+			}
+			continue
+		}
+		if was.Start.New && !crowded {
+			wanted++
+		}
+		if place[d] != 0 {
+			switch {
+			case show(d) != show(was):
+				return d.Instance.Name + ": the step is changed"
+			case was.Start.New && crowded:
+				return d.Instance.Name + ": begins in a group with too many bad nodes (V2)"
+			case was.Start.New:
+				begun++
+			}
+			continue
+		}
+		held := !crowded && d.Reason == plugin.ReasonMaxNew || crowded && d.Reason == plugin.ReasonMaxUnhealthy
+		if d.Start != nil || !was.Start.New || !held || d.State != plugin.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
+			return d.Instance.Name + ": is held wrongly"
+		}
+		for _, p := range pass {
+			if d.Reason == plugin.ReasonMaxNew && p.Start.New && rank(s, p.Instance) > rank(s, d.Instance) {
+				return d.Instance.Name + ": is held while the less urgent " + p.Instance.Name + " begins (V4)"
+			}
+		}
+	}
+	for k := 1; k < len(pass); k++ {
+		if rank(s, pass[k-1].Instance) > rank(s, pass[k].Instance) {
+			return pass[k].Instance.Name + ": comes behind the less urgent " + pass[k-1].Instance.Name + " (V4)"
+		}
+	}
+	most := wanted
+	if set.MaxNew > 0 && set.MaxNew < most {
+		most = set.MaxNew
+	}
+	if begun != most {
+		return fmt.Sprintf("%d repairs begin, not %d (V3)", begun, most)
+	}
+	return ""
+}
+
+func names(list []*plugin.Decision) string {
+	var words []string
+	for _, d := range list {
+		words = append(words, d.Instance.Name)
+	}
+	return strings.Join(words, " ")
+}
+
+// The valves only ever take steps back, never add or change one; they hold new
+// repairs only, exactly those they should; and the order of what is left does
+// not depend on the order in which the decisions come (V2, V3, V4).
+func TestGuardOnlyHolds(t *testing.T) {
+	d := dice(1)
+	steps, held, failures := 0, 0, 0
+	for round := 0; round < 1500 && failures < mostFailures; round++ {
+		s := diceCluster(&d)
+		set := plugin.DefaultSettings()
+		set.MaxNew = d.below(6)
+		set.MaxUnhealthy = []int{0, 25, 49, 50, 75, 100}[d.below(6)]
+		before, after := decideAll(s, set), decideAll(s, set)
+		pass := plugin.Guard(s, after, set)
+		why := checkGuard(s, set, before, after, pass)
+		shuffled := decideAll(s, set)
+		for k := range shuffled {
+			o := k + d.below(len(shuffled)-k)
+			shuffled[k], shuffled[o] = shuffled[o], shuffled[k]
+		}
+		if again := names(plugin.Guard(s, shuffled, set)); why == "" && again != names(pass) {
+			why = "in another order: " + again
+		}
+		if why != "" {
+			failures++
+			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %d: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(pass))
+			for k := range after {
+				t.Logf("   %s %s on %s %v: %s\n      before: %s", after[k].Instance.Name, after[k].Instance.Template, after[k].Instance.Primary,
+					after[k].Instance.Secondaries, show(after[k]), show(before[k]))
+			}
+		}
+		for k := range after {
+			if before[k].Start != nil {
+				steps++
+				if after[k].Start == nil {
+					held++
+				}
+			}
+		}
+	}
+	if held < 500 || steps-held < 500 {
+		t.Errorf("%d steps, %d of them held: too few to show anything", steps, held)
+	}
+}

@@ -1,0 +1,214 @@
+package plugin
+
+import (
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// placing reads what there is to place the named instances by.
+func (r *rig) placing(names ...string) (*Snapshot, *Placer) {
+	r.t.Helper()
+	p := r.newPass()
+	s, err := (&Reader{Client: p.Client, Now: r.m.Now, Full: true}).Read(background)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var list []*Instance
+	for _, name := range names {
+		list = append(list, byName(s, name))
+	}
+	placer, err := ReadPlacer(background, p.Client, s, list)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s, placer
+}
+
+func byName(s *Snapshot, name string) *Instance {
+	for _, i := range s.Instances {
+		if i.Name == name {
+			return i
+		}
+	}
+	return nil
+}
+
+const roomy = `
+cluster c
+group g
+group h
+node m group=g mem=1000 disk=5000 master
+node a group=g mem=3000 disk=5000
+node b group=g mem=2000 disk=5000
+node small group=g mem=9000 disk=100
+node off group=g mem=9000 disk=9000 offline
+node dr group=g mem=9000 disk=9000 drained
+node dead group=g mem=9000 disk=9000 dead
+node inc group=g mem=9000 disk=9000 not-vm-capable
+node far group=h mem=9000 disk=9000
+instance i nodes=off template=plain mem=500 disk=1000
+instance j nodes=off template=plain mem=500 disk=1000
+instance d nodes=off,a template=drbd mem=500 disk=1000
+instance big nodes=off template=plain mem=4000 disk=1000
+instance wide nodes=off template=plain mem=500 disk=6000
+instance none nodes=off template=diskless mem=500
+`
+
+// P10, P11: nodes of the primary's group that are online, not drained, able to
+// run instances and answer, with enough of memory and disk, most free memory
+// first; never one that the instance is on.
+func TestPlace(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		count int
+		disk  bool
+		want  string
+	}{
+		{"i", 1, true, "a"},
+		{"i", 2, true, "a b"},
+		{"i", 3, true, "a b m"},
+		{"i", 4, true, "! group g has 3 of 4 nodes with 500 MiB of memory and 1000 MiB of disk free"},
+		{"i", 1, false, "small"},
+		{"d", 1, true, "b"},
+		{"d", 2, true, "b m"},
+		{"d", 3, true, "! group g has 2 of 3 nodes with 500 MiB of memory and 1128 MiB of disk free"},
+		{"big", 1, true, "! group g has 0 of 1 nodes with 4000 MiB of memory and 1000 MiB of disk free"},
+		{"big", 1, false, "small"},
+		{"wide", 1, true, "! group g has 0 of 1 nodes with 500 MiB of memory and 6000 MiB of disk free"},
+		{"none", 1, false, "small"},
+		{"none", 1, true, "small"},
+	} {
+		r := newRig(t, roomy)
+		s, p := r.placing(row.name)
+		nodes, why := p.Place(s, byName(s, row.name), row.count, row.disk)
+		got := strings.Join(nodes, " ")
+		if why != "" {
+			got += "! " + why
+		}
+		if got != row.want {
+			t.Errorf("%s on %d nodes, disk %v: %q, want %q", row.name, row.count, row.disk, got, row.want)
+		}
+	}
+}
+
+// What one instance is given the next one does not count on.
+func TestPlaceTakesRoom(t *testing.T) {
+	r := newRig(t, `
+cluster c
+node m mem=50 master
+node a mem=1000 disk=2500
+node b mem=900 disk=2500
+node off offline
+instance i nodes=off template=plain mem=400 disk=1000
+instance j nodes=off template=plain mem=400 disk=1000
+instance k nodes=off template=plain mem=400 disk=1000
+instance l nodes=off template=plain mem=400 disk=1000
+instance n nodes=off template=plain mem=100 disk=1000
+`)
+	s, p := r.placing("i", "j", "k", "l", "n")
+	var got []string
+	for _, name := range []string{"i", "j", "k", "l", "n"} {
+		nodes, why := p.Place(s, byName(s, name), 1, true)
+		if why != "" {
+			nodes = []string{"-"}
+		}
+		got = append(got, nodes...)
+	}
+	// The memory goes first, then the disks of a and b hold no fifth.
+	if want := "a b a b -"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// Of a drbd instance only the primary takes memory, both nodes take disk.
+func TestPlaceDRBD(t *testing.T) {
+	r := newRig(t, `
+cluster c
+node m mem=100 disk=100 master
+node a mem=1000 disk=2500
+node b mem=900 disk=2500
+node off offline
+node off2 offline
+instance d nodes=off,off2 template=drbd mem=600 disk=1000
+instance e nodes=off,off2 template=drbd mem=600 disk=1000
+instance f nodes=off,off2 template=drbd mem=100 disk=1000
+`)
+	s, p := r.placing("d", "e", "f")
+	for _, row := range []struct{ name, want string }{
+		{"d", "a b"}, // a has 400 left
+		{"e", ""},    // b alone has room
+		{"f", "b a"},
+	} {
+		if nodes, _ := p.Place(s, byName(s, row.name), 2, true); strings.Join(nodes, " ") != row.want {
+			t.Errorf("%s: %v, want %q", row.name, nodes, row.want)
+		}
+	}
+}
+
+// What an instance takes, or where it belongs, may have become unknown.
+func TestPlaceUnknown(t *testing.T) {
+	r := newRig(t, roomy)
+	s, p := r.placing("i")
+	if nodes, why := p.Place(s, byName(s, "j"), 1, true); nodes != nil || why != "what it takes is not known" {
+		t.Errorf("%v, %q", nodes, why)
+	}
+	lost := *byName(s, "i")
+	lost.Primary = "gone"
+	if nodes, why := p.Place(s, &lost, 1, true); nodes != nil || why != "its node group is not known" {
+		t.Errorf("%v, %q", nodes, why)
+	}
+}
+
+// C5: an empty list never means "all": nobody is asked where there is nothing
+// to place, nor where no node could take it.
+func TestReadPlacerAsksNobody(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		instances []string
+		queries   int
+	}{{"no instances", nil, 0}, {"no usable node", []string{"i"}, 1}} {
+		r := newRig(t, "cluster c\ngroup g\ngroup h\nnode m group=h master\nnode off group=g offline\ninstance i nodes=off template=plain")
+		s, _ := r.placing()
+		queries := 0
+		r.m.OnCall(func(luxitest.Call) luxitest.Fault { queries++; return luxitest.Pass() })
+		var list []*Instance
+		for _, name := range row.instances {
+			list = append(list, byName(s, name))
+		}
+		p, err := ReadPlacer(background, r.newPass().Client, s, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.m.OnCall(nil)
+		if queries != row.queries {
+			t.Errorf("%s: %d queries, want %d", row.name, queries, row.queries)
+		}
+		if nodes, why := p.Place(s, byName(s, "i"), 1, true); nodes != nil || why == "" {
+			t.Errorf("%s: placed on %v", row.name, nodes)
+		}
+	}
+}
+
+// Without an allocator every step is given its node here, and goes well.
+func TestWithoutAllocator(t *testing.T) {
+	for _, row := range []struct{ name, instance, nodes, jobs, where string }{
+		{"P1", "nodes=node2,node3 template=drbd", "node3:offline", "REPLACE_DISKS(i) success", "node2 node4"},
+		{"P4", "nodes=node2,node3 template=drbd", "node2:offline", "FAILOVER(i) success, REPLACE_DISKS(i) success", "node3 node4"},
+		{"P6", "nodes=node2 template=rbd", "node2:drained", "MIGRATE(i) success", "node4"},
+		{"P7", "nodes=node2 template=rbd", "node2:offline", "FAILOVER(i) success", "node4"},
+		{"P8", "nodes=node2 template=plain", "node2:offline", "RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success", "node4"},
+	} {
+		row := row
+		t.Run(row.name, func(t *testing.T) {
+			r := newRig(t, "cluster c iallocator= "+tags("reinstall")+fourNodes+"instance i "+row.instance)
+			r.m.Edit(broken(row.nodes))
+			r.repaired()
+			r.wantRepairs(row.jobs)
+			if got := strings.Join(r.instance("i").Nodes(), " "); got != row.where {
+				t.Errorf("it is on %s, want %s", got, row.where)
+			}
+		})
+	}
+}

@@ -1,0 +1,91 @@
+package plugin
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// W1: a pass acts on the master only, not while the watcher is paused, and not
+// while the queue takes no jobs.
+func TestPreflight(t *testing.T) {
+	paused := func(d time.Duration) func(*luxitest.Cluster) {
+		return func(c *luxitest.Cluster) { c.WatcherPause = present.Add(d) }
+	}
+	drained := func(c *luxitest.Cluster) { c.QueueDrained = true }
+	isPause := func(err error) bool { var p *PausedError; return errors.As(err, &p) }
+	isDrained := func(err error) bool { return errors.Is(err, ErrQueueDrained) }
+	notMaster := func(err error) bool { return errors.Is(err, ErrNotMaster) }
+	fine := func(err error) bool { return err == nil }
+	for _, row := range []struct {
+		name   string
+		edit   func(*luxitest.Cluster)
+		host   string
+		ignore bool
+		want   func(error) bool
+		says   string
+	}{
+		{"master", nil, "node1.example.com", false, fine, ""},
+		{"master by its short name", nil, "node1", false, fine, ""},
+		{"another node", nil, "node2.example.com", false, notMaster, "the master is node1.example.com, this is node2.example.com"},
+		{"no name", nil, "", false, notMaster, "not the master"},
+		{"paused", paused(time.Hour), "node1", false, isPause, "gnt-cluster watcher continue"},
+		{"paused until now", paused(0), "node1", false, fine, ""},
+		{"was paused", paused(-time.Hour), "node1", false, fine, ""},
+		{"paused, which is to be ignored", paused(time.Hour), "node1", true, fine, ""},
+		{"drained", drained, "node1", false, isDrained, "gnt-cluster queue undrain"},
+		{"drained, pauses ignored", drained, "node1", true, isDrained, "drained"},
+		{"another node, and paused", paused(time.Hour), "node2.example.com", false, notMaster, "not the master"},
+	} {
+		r := newRig(t, "cluster c\nnode node1.example.com master\nnode node2.example.com")
+		if row.edit != nil {
+			r.m.Edit(row.edit)
+		}
+		err := Preflight(background, r.newPass().Client, row.host, r.m.Now(), row.ignore)
+		if !row.want(err) || err != nil && !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		if n := len(r.m.Log()); n > 3 {
+			t.Errorf("%s: it takes %d entries in the log", row.name, n)
+		}
+	}
+}
+
+// Without luxid nothing is known, least of all that this is the master.
+func TestPreflightWithoutLuxid(t *testing.T) {
+	r := newRig(t, "cluster c\nnode node1 master")
+	r.m.StopLuxid()
+	err := Preflight(background, r.newPass().Client, "node1", r.m.Now(), false)
+	if err == nil || errors.Is(err, ErrNotMaster) || !strings.Contains(err.Error(), "asking for the master") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSameNode(t *testing.T) {
+	for _, row := range []struct {
+		host, node string
+		want       bool
+	}{
+		{"node1.example.com", "node1.example.com", true},
+		{"NODE1.Example.com", "node1.example.COM", true},
+		{"node1", "node1.example.com", true},
+		{"Node1", "node1.example.com", true},
+		{"node1", "node1", true},
+		{"node1.example.com", "node1", false},
+		{"node1.example.com", "node1.example.org", false},
+		{"node1.example", "node1.example.com", false},
+		{"node", "node1.example.com", false},
+		{"node11", "node1.example.com", false},
+		{"", "node1", false},
+		{"node1", "", false},
+		{"", "", false},
+		{"", ".example.com", false},
+	} {
+		if got := SameNode(row.host, row.node); got != row.want {
+			t.Errorf("SameNode(%q, %q) = %v", row.host, row.node, got)
+		}
+	}
+}

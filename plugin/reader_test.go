@@ -1,0 +1,160 @@
+package plugin
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// queries reads a snapshot and lists the queries for instances that it took,
+// as their fields.
+func (r *rig) queries(full bool) (*Snapshot, []string) {
+	r.t.Helper()
+	var list []string
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if what, fields := asked(c); what == "instance" {
+			list = append(list, strings.Join(fields, " "))
+		}
+		return luxitest.Pass()
+	})
+	s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now, Full: full}).Read(background)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.m.OnCall(nil)
+	return s, list
+}
+
+// What a pass asks for grows with what is broken: nothing but tags where all is
+// fine, and the nodes themselves only where their answer matters.
+func TestReaderAsksForLittle(t *testing.T) {
+	const tagsOnly, places, status = "uuid name tags", "uuid name tags pnode snodes disk_template admin_state forthcoming", "uuid status"
+	for _, row := range []struct {
+		name, nodes, instances string
+		full                   bool
+		want                   []string
+	}{
+		{"all fine", "", "instance i nodes=node2", false, []string{tagsOnly}},
+		{"all fine, with records", "", "instance i nodes=node2 " + tags("result:failover:x:5:success: suspend failover"), false, []string{tagsOnly}},
+		{"all fine, a repair is open", "", "instance i nodes=node2 " + tags("pending:failover:x:5:"), false, []string{tagsOnly, places}},
+		{"all fine, all is to be seen", "", "instance i nodes=node2", true, []string{places}},
+		{"offline", "node2:offline", "instance i nodes=node2", false, []string{places}},
+		{"drained", "node2:drained", "instance i nodes=node2", false, []string{places, status}},
+		{"drained, nothing to move", "node2:drained", "instance i nodes=node2 template=plain", false, []string{places}},
+		{"all drained from it", "node2:drained", "instance i nodes=node3", false, []string{places}},
+		{"no instances", "node2:offline", "", false, []string{places}},
+	} {
+		row := row
+		t.Run(row.name, func(t *testing.T) {
+			r := newRig(t, "cluster c"+fourNodes+row.instances)
+			r.m.Edit(broken(row.nodes))
+			if _, got := r.queries(row.full); strings.Join(got, "; ") != strings.Join(row.want, "; ") {
+				t.Errorf("asked for %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// The live status is asked of a healthy instance, too, if a job of its repair
+// ended badly (S6), and of no other.
+func TestReaderAsksToSettle(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3 template=rbd "+tags("pending:failover:x:5:"))
+	r.m.Edit(broken("node2:offline"))
+	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_FAILOVER" {
+			return luxitest.OpFails("OpExecError", "it broke")
+		}
+		return luxitest.OpPass()
+	})
+	r.pass()
+	r.quiet()
+	r.m.Edit(func(c *luxitest.Cluster) {
+		broken("node2:")(c)
+		c.Instance("i").RunsOn = []string{"node2"}
+	})
+	s, asked := r.queries(false)
+	if len(asked) != 3 || asked[2] != "uuid status" {
+		t.Errorf("asked for %q", asked)
+	}
+	if i := byName(s, "i"); i.Live == nil || i.Live.Status != "running" {
+		t.Errorf("i: %+v", i.Live)
+	}
+	if j := byName(s, "j"); j.Live != nil {
+		t.Errorf("j was asked for: %+v", j.Live)
+	}
+}
+
+// What was read is what is there.
+func TestReaderReads(t *testing.T) {
+	r := newRig(t, "cluster c iallocator=hail "+tags("migrate")+"\ngroup g "+tags("failover")+"\ngroup h\nnode m group=g master\nnode a group=g offline\nnode b group=h drained\nnode n group=h not-vm-capable"+
+		"\ninstance i nodes=m,a template=drbd state=down "+tags("pending:failover:x:5:77")+"\ninstance f nodes=m template=plain forthcoming")
+	s, _ := r.queries(false)
+	if s.Cluster.Name != "c" || s.Cluster.Master != "m" || s.Cluster.IAllocator != "hail" || len(s.Cluster.Tags.Enables) != 1 || !s.Time.Equal(present) {
+		t.Errorf("cluster %+v at %v", s.Cluster, s.Time)
+	}
+	for name, want := range map[string]Node{"m": {VMCapable: true}, "a": {Offline: true, VMCapable: true}, "b": {Drained: true, VMCapable: true}, "n": {}} {
+		n := s.Nodes[name]
+		if n == nil || n.Offline != want.Offline || n.Drained != want.Drained || n.VMCapable != want.VMCapable || n.Usable() != (name == "m") {
+			t.Errorf("%s: %+v", name, n)
+		}
+	}
+	i := byName(s, "i")
+	if i.Primary != "m" || len(i.Secondaries) != 1 || i.Secondaries[0] != "a" || i.Template != "drbd" || i.AdminState != "down" || len(i.Tags.Pendings) != 1 {
+		t.Errorf("%+v", i)
+	}
+	if g := s.group(i); g == nil || g.Name != "g" || len(g.Tags.Enables) != 1 {
+		t.Errorf("group %+v", g)
+	}
+	if f := byName(s, "f"); !f.Forthcoming {
+		t.Errorf("%+v", f)
+	}
+	if job := s.Jobs[77]; job == nil || job.Outcome != OutcomeUnknown {
+		t.Errorf("job 77: %+v", job)
+	}
+}
+
+// The fresh look reads the named instances and no others, and never "all"
+// because there are none to name.
+func TestReadOnly(t *testing.T) {
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
+	reader := &Reader{Client: r.newPass().Client, Now: r.m.Now}
+	for _, none := range [][]string{nil, {}} {
+		if _, err := reader.ReadOnly(background, none); !errors.Is(err, ErrImplausible) {
+			t.Errorf("%v", err)
+		}
+	}
+	s, err := reader.ReadOnly(background, []string{r.instance("j").UUID, "no-such-uuid"})
+	if err != nil || len(s.Instances) != 1 || s.Instances[0].Name != "j" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if s.instance(r.instance("j").UUID) == nil || s.instance("no-such-uuid") != nil {
+		t.Error("instances are not found by their UUID")
+	}
+}
+
+// Other people's jobs are seen before the configuration is read.
+func TestReaderSeesTheQueue(t *testing.T) {
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
+	c := r.newPass().Client
+	id, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: "i"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := r.queries(false)
+	if job, busy := s.busyJob(byName(s, "i"), nil); !busy || job.ID != id {
+		t.Errorf("%+v, %v", job, busy)
+	}
+	if _, busy := s.busyJob(byName(s, "i"), map[luxi.JobID]bool{id: true}); busy {
+		t.Error("the excepted job counts")
+	}
+	if _, busy := s.busyJob(byName(s, "j"), nil); busy {
+		t.Error("j is busy")
+	}
+	r.quiet()
+	if s, _ := r.queries(false); len(s.Running) != 0 {
+		t.Errorf("finished jobs are listed: %+v", s.Running)
+	}
+}
