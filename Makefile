@@ -130,4 +130,5 @@ check-demo: program build/demo
 
 check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
-	go test -tags cluster -count=1 -timeout 20m ./...
+	# More at a time than there are processors: these tests mostly wait.
+	go test -tags cluster -count=1 -timeout 20m -parallel 3 ./integration/...

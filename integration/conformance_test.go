@@ -38,8 +38,9 @@ instance s2 template=sharedfile nodes=node3 mem=16 disk=16 state=down
 `
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	if err := vcluster.Available(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	real, simulated := realSide(t), simulatedSide(t)
 	for _, s := range []*side{real, simulated} {
