@@ -26,7 +26,7 @@ func guarded(s *Snapshot, adjust func(*Settings)) string {
 	}
 	for _, d := range decisions {
 		switch d.Reason {
-		case ReasonMaxNew, ReasonMaxUnhealthy, ReasonMaxRunning:
+		case ReasonMaxNew, ReasonMaxUnhealthy:
 			if d.Start != nil || d.State != StateNeedsRepair || d.Detail == "" {
 				words = append(words, fmt.Sprintf("%s is held but %s, %q", d.Instance.Name, d.State, d.Detail))
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,8 +50,11 @@ var disturbances = []disturbance{
 func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (outcome string, calls []string) {
 	r := newRig(t, "cluster c "+tags(sc.policy)+fourNodes+sc.instances)
 	r.m.Edit(broken(sc.nodes))
+	var mu sync.Mutex
 	hit, dead := false, false
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		if dead {
 			return luxitest.DieBefore()
 		}
@@ -66,8 +70,11 @@ func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (out
 		}
 		disturbed := hit
 		report, err := r.tryPass()
+		mu.Lock()
 		dead = false
-		if disturbed = hit && !disturbed; err != nil && !disturbed {
+		disturbed = hit && !disturbed
+		mu.Unlock()
+		if err != nil && !disturbed {
 			t.Fatalf("pass %d, which nothing disturbed, ended with %v", passes, err)
 		}
 		if disturbed && soon {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,8 +13,11 @@ import (
 // killAt makes the program die at the n-th call of a method: no call of it gets
 // through from then on, as after kill -9, until revive.
 func (r *rig) killAt(method string, n int, last luxitest.Fault) {
+	var mu sync.Mutex
 	count, dead := 0, false
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		if dead {
 			return luxitest.DieBefore()
 		}

@@ -35,7 +35,6 @@ const (
 	ReasonReady         Reason = "ready"          // the next step can be submitted (S4, S10)
 	ReasonRetry         Reason = "retry"          // the last step is to be tried again (S7)
 	ReasonUnsettled     Reason = "unsettled"      // healthy, but a repair record is yet to be settled
-	ReasonMaxRunning    Reason = "max-running"    // valve V1
 	ReasonMaxUnhealthy  Reason = "max-unhealthy"  // valve V2
 	ReasonMaxNew        Reason = "max-new"        // valve V3
 )

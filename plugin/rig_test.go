@@ -303,16 +303,24 @@ func (r *rig) at(method string, n int, do func()) {
 }
 
 func (r *rig) faultAt(method string, n int, fault func() luxitest.Fault) {
-	count := 0 // calls of one pass come one after the other
+	var mu sync.Mutex // what is given up is canceled side by side
+	count := 0
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if c.Method == method {
-			if count++; count == n {
-				return fault()
-			}
+		if c.Method != method {
+			return luxitest.Pass()
+		}
+		mu.Lock()
+		count++
+		now := count == n
+		mu.Unlock()
+		if now {
+			return fault()
 		}
 		return luxitest.Pass()
 	})
 	r.t.Cleanup(func() {
+		mu.Lock()
+		defer mu.Unlock()
 		if count < n {
 			r.t.Errorf("there were %d calls of %s, the test is about the one of number %d", count, method, n)
 		}
