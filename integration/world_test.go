@@ -20,8 +20,8 @@ import (
 )
 
 // clusters is a pool: a test takes a cluster for itself, resets it, and gives
-// it back. Two run side by side.
-var clusters = make(chan *vcluster.Cluster, 2)
+// it back. Three run side by side.
+var clusters = make(chan *vcluster.Cluster, 3)
 
 // program is the built program, hook the script that runs it.
 var program string

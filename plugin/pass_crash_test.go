@@ -12,18 +12,20 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// crashScenario is a repair that is disturbed at every single LUXI call.
+// crashScenario is a repair that is disturbed at every single LUXI call, or
+// only at those that change something or let time pass.
 type crashScenario struct {
 	name, policy, instances, nodes string
+	every                          bool
 }
 
 var crashScenarios = []crashScenario{
-	{"one step", "failover", "instance i nodes=node2 template=rbd", "node2:offline"},
-	{"drbd in two steps", "failover", "instance i nodes=node2,node3 template=drbd", "node2:offline"},
-	{"reinstall chain", "reinstall", "instance i nodes=node2 template=plain", "node2:offline"},
+	{"one step", "failover", "instance i nodes=node2 template=rbd", "node2:offline", true},
+	{"drbd in two steps", "failover", "instance i nodes=node2,node3 template=drbd", "node2:offline", true},
+	{"reinstall chain", "reinstall", "instance i nodes=node2 template=plain", "node2:offline", true},
 	{"asked for by hand, beside others", "migrate", "instance i nodes=node2 template=rbd tags=" + tagstore.Prefix + "pending:failover:byhand:1600000000:" +
 		"\ninstance weak nodes=node2 template=ext\ninstance told nodes=node1 template=ext tags=" + tagstore.Prefix + "pending:migrate:told:1600000000:" +
-		"\ninstance live nodes=node3 template=sharedfile", "node2:offline node3:drained"},
+		"\ninstance live nodes=node3 template=sharedfile", "node2:offline node3:drained", false},
 }
 
 // disturbance says what becomes of a call; the first one has the number 1.
@@ -145,15 +147,14 @@ func (r *rig) meaning(i *luxitest.Instance) string {
 // something that one at the call before it cannot. For a program that is killed
 // only what the master did counts, so a query is no new place to die at; and an
 // answer that told only what is can be lost in any way, by turns.
-func (d disturbance) worthwhile(method string, n int) bool {
-	changes := method == "SubmitManyJobs" || method == "CancelJob"
+func (sc crashScenario) worthwhile(d disturbance, method string, n int) bool {
 	switch {
-	case d.kill:
-		return n == 1 || changes || method == "WaitForJobChange"
-	case changes:
+	case method == "SubmitManyJobs" || method == "CancelJob":
 		return true
+	case d.kill:
+		return n == 1 || method == "WaitForJobChange"
 	}
-	return d.name == disturbances[1+n%3].name
+	return sc.every && d.name == disturbances[1+n%3].name
 }
 
 // C2: a pass that dies at any call, before it was handled or after, or that
@@ -169,7 +170,7 @@ func TestCrashMatrix(t *testing.T) {
 			for _, d := range disturbances {
 				for _, soon := range []bool{true, false} {
 					// A program that goes on has cleaned up, so the next pass may as well come soon.
-					if !d.worthwhile(method, k+1) || !d.kill && !soon {
+					if !sc.worthwhile(d, method, k+1) || !d.kill && !soon {
 						continue
 					}
 					n, d, soon := k+1, d, soon
@@ -207,8 +208,8 @@ func TestCrashMatrixBegins(t *testing.T) {
 func TestCrashTwice(t *testing.T) {
 	sc := crashScenarios[1]
 	want, _ := sc.play(t, 0, disturbance{}, false)
-	for first := 8; first < 24; first += 2 {
-		for second := 1; second < 24; second += 5 {
+	for first := 8; first < 24; first += 5 {
+		for second := 1; second < 24; second += 6 {
 			first, second := first, second
 			t.Run(fmt.Sprintf("%d and %d", first, second), func(t *testing.T) {
 				r := newRig(t, "cluster c "+tags(sc.policy)+fourNodes+sc.instances)

@@ -175,8 +175,11 @@ func TestRenamedMeanwhile(t *testing.T) {
 			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
 			r.m.Edit(broken("node2:offline"))
 			r.at(when.method, when.n, func() { r.m.Edit(func(c *luxitest.Cluster) { c.Instance("i").Name = "j" }) })
-			r.pass()
+			report := r.pass()
 			r.m.OnCall(nil)
+			if late := when.method == "CancelJob"; (len(report.Released) == 1) != late {
+				t.Errorf("released %+v", report.Released)
+			}
 			r.quiet()
 			if p := r.instance("j").Primary; p != "node2" {
 				t.Errorf("under its new name it was moved to %s by a job for the old one", p)
@@ -294,6 +297,29 @@ func TestExpiredMeanwhile(t *testing.T) {
 	r.wantResult("i", "failover", "success", 1)
 	if got := r.tags("i"); !strings.HasPrefix(got, "result:failover:r1:") {
 		t.Errorf("tags %s", got)
+	}
+}
+
+// What a pass did not release does not linger, nor does its hold job: both end
+// with the pass, and not when the time they were given is over.
+func TestHoldEndsWithThePass(t *testing.T) {
+	for _, suspended := range []bool{false, true} {
+		r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
+		r.m.Edit(broken("node2:offline"))
+		r.at(freshLook, 2, func() {
+			if suspended {
+				r.m.Edit(tagInstance("suspend"))
+			}
+		})
+		r.pass()
+		r.m.OnCall(nil)
+		r.m.Advance(3 * time.Second)
+		if s := r.status(markHold); s == "running" || s == "queued" || s == "waiting" {
+			t.Errorf("suspended %v: the hold job is %s", suspended, s)
+		}
+		if s := r.status(markRepair); s != map[bool]string{true: "error", false: "running"}[suspended] {
+			t.Errorf("suspended %v: the repair job is %s", suspended, s)
+		}
 	}
 }
 

@@ -54,6 +54,19 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
+// A pause that luxid still tells of after its end is none.
+func TestPreflightStalePause(t *testing.T) {
+	r := newRig(t, "cluster c\nnode node1 master")
+	for until, want := range map[int64]bool{present.Unix() - 1: true, present.Unix() + 1: false} {
+		r.m.OnCall(func(luxitest.Call) luxitest.Fault {
+			return luxitest.ReplaceReply(`{"success":true,"result":["c","node1",false,` + itoa(until) + `]}`)
+		})
+		if err := Preflight(background, r.newPass().Client, "node1", r.m.Now(), false); (err == nil) != want {
+			t.Errorf("paused until %d: %v", until, err)
+		}
+	}
+}
+
 // Without luxid nothing is known, least of all that this is the master.
 func TestPreflightWithoutLuxid(t *testing.T) {
 	r := newRig(t, "cluster c\nnode node1 master")

@@ -40,51 +40,57 @@ func (w *world) proxied(hook func(s luxitest.Stage, x luxitest.Exchange, kill fu
 }
 
 // point is an instant in a pass at which the program is killed: before luxid
-// gets the n-th request, or after luxid has executed it and before the answer
-// arrives.
+// gets the n-th request of a method (of any, if there is none), or after luxid
+// has executed it and before the answer arrives.
 type point struct {
-	stage luxitest.Stage
-	n     int
+	stage  luxitest.Stage
+	method string
+	n      int
+}
+
+// points of every pass that begins three repairs: its reads, the submission of
+// the held jobs and of the tags, the wait for them, the releases.
+var points = []point{
+	{n: 1}, {n: 3}, {n: 5}, {n: 7}, {n: 9},
+	{method: "SubmitManyJobs", n: 1}, {method: "SubmitManyJobs", n: 2},
+	{method: "WaitForJobChange", n: 1},
+	{method: "CancelJob", n: 1}, {method: "CancelJob", n: 3},
 }
 
 // Killed with -9 at twenty different points of a pass, the repair completes all
-// the same, and no repair job runs twice (C2). The instances go to and fro
-// between two nodes; one of them is reinstalled each time.
+// the same, and no repair job runs twice (C2).
 func TestKilledAtTwentyPoints(t *testing.T) {
+	t.Parallel()
+	for _, s := range []struct {
+		name  string
+		stage luxitest.Stage
+	}{{"before a request", luxitest.AtRequest}, {"before an answer", luxitest.AtReply}} {
+		s := s
+		t.Run(s.name, func(t *testing.T) { killedAtPoints(t, s.stage) })
+	}
+}
+
+// killedAtPoints has instances go to and fro between two nodes, one pass killed
+// each time; one of them is reinstalled each time.
+func killedAtPoints(t *testing.T, stage luxitest.Stage) {
 	w := newWorld(t)
 	w.vmCapable("node1", false)
 	w.instances("web sharedfile node2", "off sharedfile node2 stopped", "local file node2")
 	w.allow("cluster", "reinstall")
 	from, to := "node2", "node3"
-
-	// An undisturbed pass tells how many requests there are.
-	requests := 0
-	w.must(w.Offline(w.ctx, from))
-	w.lose("local")
-	w.proxied(func(s luxitest.Stage, x luxitest.Exchange, _ func(string)) luxitest.Action {
-		if x.N > requests {
-			requests = x.N
-		}
-		return luxitest.Action{}
-	})
-	w.jobsEnd()
-	w.settle(3)
-	w.must(w.Online(w.ctx, from))
-	from, to = to, from
-	if requests < 20 {
-		t.Fatalf("a pass has %d requests, too few for twenty points", requests)
-	}
-	for k := 0; k < 20; k++ {
-		p := point{stage: luxitest.AtRequest, n: 1 + k*(requests-1)/19}
-		if k%2 == 1 {
-			p.stage = luxitest.AtReply
-		}
+	for _, p := range points {
+		p := p
+		p.stage = stage
 		w.must(w.Offline(w.ctx, from))
 		w.lose("local")
 		start := w.since()
 		killed := false
 		r := w.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
-			if s != p.stage || x.N != p.n || killed {
+			here := x.N == p.n
+			if p.method != "" {
+				here = x.Method == p.method && x.MethodN == p.n
+			}
+			if s != p.stage || !here || killed {
 				return luxitest.Action{}
 			}
 			killed = true
@@ -125,6 +131,44 @@ func (w *world) onceEach(p point, start luxi.JobID, node string) {
 			w.t.Errorf("point %+v: job %d (%v) was left %s", p, job.ID, job.Summary, job.Status)
 		}
 	}
+}
+
+// A person who cancels the hold job of a pass that died releases nothing by it:
+// what it held expires, and the next pass does the repair (C1, C2).
+func TestHoldJobCanceled(t *testing.T) {
+	w := newWorld(t)
+	w.instances("web sharedfile node2")
+	w.allow("cluster", "failover")
+	w.must(w.Offline(w.ctx, "node2"))
+	// Paused, the hold job stays in the queue, where it can be canceled.
+	if r := w.run(w.Master(), "gnt-filter", "add", "--priority=1", "--action=PAUSE",
+		`--predicates=[["opcode", ["=", "OP_ID", "OP_TEST_DELAY"]]]`); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	start := w.since()
+	w.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
+		if s == luxitest.AtReply && x.Method == "SubmitManyJobs" {
+			return luxitest.Action{Before: func() { kill("KILL") }, Drop: true}
+		}
+		return luxitest.Action{}
+	})
+	holds := w.ourJobs(start, "hold")
+	if len(holds) != 1 || holds[0].Status != luxi.JobQueued {
+		t.Fatalf("hold jobs %+v, want one in the queue", holds)
+	}
+	if ok, text, err := w.luxi.CancelJob(w.ctx, holds[0].ID, false); err != nil || !ok {
+		t.Fatal(ok, text, err)
+	}
+	if r := w.run(w.Master(), "sh", "-c", "gnt-filter list --no-headers -o uuid | xargs gnt-filter delete"); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	w.jobsEnd()
+	if begun := w.begun(start); len(begun) != 0 {
+		t.Errorf("the end of the hold job released %v", begun)
+	}
+	w.untouched("web", "node2")
+	w.settle(3)
+	w.wantResult("web", tagstore.Failover, tagstore.Success, 1)
 }
 
 // SIGTERM ends a pass cleanly: what it held expires at once, tag jobs that have

@@ -1,0 +1,138 @@
+package plugin
+
+import (
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// twoInNeed are two instances of which something is wrong with the first.
+func twoInNeed(t *testing.T, firstTags string) *rig {
+	t.Helper()
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd "+firstTags+"\ninstance ok nodes=node2 template=rbd")
+	r.m.Edit(broken("node2:offline"))
+	return r
+}
+
+// C5: a foreign id that leaves no room for a tag is a problem of its instance
+// alone, told in each pass until a person looks.
+func TestIDWithoutRoom(t *testing.T) {
+	id := strings.Repeat("i", 68)
+	r := twoInNeed(t, "")
+	r.m.Edit(func(c *luxitest.Cluster) {
+		i := c.Instance("i")
+		i.Primary, i.RunsOn, i.Tags = "node3", []string{"node3"}, withPrefix("pending:fix-storage:"+id+":1600000000:")
+	})
+	for n := 0; n < 2; n++ {
+		report := r.pass()
+		if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "i: tag ") || !strings.Contains(report.Problems[0], "allowed are 1 to 128") {
+			t.Errorf("problems %q", report.Problems)
+		}
+		r.quiet()
+	}
+	r.wantRepairs("FAILOVER(ok) success")
+	r.wantTags("i", "pending:fix-storage:"+id+":1600000000:")
+}
+
+// T8: where the list of jobs no longer fits the oldest go, the log says so, and
+// the repair goes on to its end.
+func TestJobsWithoutRoom(t *testing.T) {
+	const id = "6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a"
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2,node3 template=drbd "+tags("pending:migrate:"+id+":1600000000:"),
+		func(o *luxitest.Options) { o.FirstJob = 100000000000000001 })
+	r.m.Edit(broken("node2:drained node3:drained"))
+	r.repaired()
+	r.wantRepairs("REPLACE_DISKS(i) success, MIGRATE(i) success, REPLACE_DISKS(i) success")
+	results := parsedTags(r.instance("i").Tags).Results
+	if len(results) != 1 || len(results[0].Jobs) != 1 {
+		t.Fatalf("tags %s", r.tags("i"))
+	}
+	var last int64
+	for _, j := range r.m.Jobs() {
+		if kind, _ := trailOf(j); kind == markRepair {
+			last = j.ID
+		}
+	}
+	if int64(results[0].Jobs[0]) != last {
+		t.Errorf("the result names job %d, want the newest, %d", results[0].Jobs[0], last)
+	}
+	if said := r.log.said("tag has no room for all jobs"); len(said) == 0 || !strings.Contains(said[0], "left_out=1") {
+		t.Errorf("said %q", said)
+	}
+}
+
+// C5: a job that luxid could not write is a problem of its instance alone; what
+// was submitted with it expires where it cannot be released. Nothing is lost.
+func TestSubmittedInPart(t *testing.T) {
+	for _, row := range []struct {
+		name, answers string // to the submission of hold, gate, job, gate, job
+		released      int
+		problems      int
+	}{
+		{"the repair job", `[[true,1],[true,2],[false,"disk full"],[true,4],[true,5]]`, 1, 1},
+		{"its gate", `[[true,1],[false,"disk full"],[true,3],[true,4],[true,5]]`, 1, 1},
+		{"the hold job", `[[false,"disk full"],[true,2],[true,3],[true,4],[true,5]]`, 0, 2},
+	} {
+		row := row
+		t.Run(row.name, func(t *testing.T) {
+			r := twoInNeed(t, "")
+			r.faultAt("SubmitManyJobs", 1, func() luxitest.Fault {
+				return luxitest.ReplaceReply(`{"success":true,"result":` + row.answers + `}`)
+			})
+			report := r.pass()
+			r.m.OnCall(nil)
+			if len(report.Released) != row.released || len(report.Problems) != row.problems || !strings.Contains(report.Problems[0], "i: submitting failover: disk full") {
+				t.Errorf("%+v", report)
+			}
+			r.wantTags("i", "")
+			r.quiet()
+			r.repaired()
+			if n := strings.Count(r.repairJobs(), "FAILOVER(i) success"); n != 1 {
+				t.Errorf("repair jobs %s", r.repairJobs())
+			}
+			r.wantResult("i", "failover", "success", 1)
+			r.wantResult("ok", "failover", "success", 1)
+		})
+	}
+}
+
+// C5: an answer that is no answer to the submission leaves its outcome open:
+// nothing is released by this pass, and the next one does the repairs once.
+func TestSubmissionWithoutSense(t *testing.T) {
+	for name, payload := range map[string]string{
+		"too few":      `{"success":true,"result":[[true,1]]}`,
+		"one id twice": `{"success":true,"result":[[true,1],[true,2],[true,3],[true,4],[true,3]]}`,
+		"no ids":       `{"success":true,"result":[[true,0],[true,0],[true,0],[true,0],[true,0]]}`,
+		"a refusal":    `{"success":false,"result":["GenericError",["Queue drained"]]}`,
+	} {
+		payload := payload
+		t.Run(name, func(t *testing.T) {
+			r := twoInNeed(t, "")
+			r.faultAt("SubmitManyJobs", 1, func() luxitest.Fault { return luxitest.ReplaceReply(payload) })
+			if report, err := r.tryPass(); err == nil || len(report.Released) != 0 {
+				t.Errorf("%+v, %v", report, err)
+			}
+			r.m.OnCall(nil)
+			r.repaired()
+			r.wantRepairs("FAILOVER(i) success, FAILOVER(ok) success")
+		})
+	}
+}
+
+// T10, C5: what cannot be read holds its object alone.
+func TestUnreadableTags(t *testing.T) {
+	r := twoInNeed(t, tags("pending:failover:x:soon:"))
+	r.m.Edit(func(c *luxitest.Cluster) { c.Tags = append(c.Tags, withPrefix("failovr pending:x result:y")...) })
+	r.pass()
+	r.quiet()
+	report := r.pass()
+	r.wantRepairs("FAILOVER(ok) success")
+	r.wantTags("i", "pending:failover:x:soon:")
+	if got := cutAll(r.m.Snapshot().Tags); got != "failover failovr pending:x result:y" {
+		t.Errorf("cluster tags %s", got)
+	}
+	if bad := report.Plan.BadTags(); len(bad) != 3 {
+		t.Errorf("%+v", bad)
+	}
+}

@@ -1,0 +1,115 @@
+package plugin
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// bound is a context whose deadline passes when a test says so.
+type bound struct {
+	context.Context
+	once sync.Once
+	over chan struct{}
+}
+
+func newBound() *bound { return &bound{Context: background, over: make(chan struct{})} }
+
+func (b *bound) pass()                 { b.once.Do(func() { close(b.over) }) }
+func (b *bound) Done() <-chan struct{} { return b.over }
+
+func (b *bound) Err() error {
+	select {
+	case <-b.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// C3: a pass whose time is over while a tag job waits for a lock gives that up,
+// says so, and has failed in nothing; what it had released goes on, what it had
+// not expires, and the next pass goes on.
+func TestOutOfTime(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance ok nodes=node2 template=rbd")
+	r.m.Edit(broken("node2:offline"))
+	ctx := newBound()
+	var hanging int64
+	submits, waits, released := 0, 0, false
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch c.Method {
+		case "SubmitManyJobs":
+			if submits++; submits == 2 {
+				hanging = r.hang("i")
+			}
+		case "CancelJob":
+			released = true
+		case "WaitForJobChange":
+			if waits++; released || waits == 20 {
+				ctx.pass()
+			}
+		}
+		return luxitest.Pass()
+	})
+	report, err := r.newPass().Run(ctx)
+	if err != nil || !report.OutOfTime || len(report.Problems) != 0 || len(report.Released) != 1 || report.Released[0].Instance != "ok" {
+		t.Errorf("%+v, %v", report, err)
+	}
+	r.m.OnCall(nil)
+	r.m.OnOpcode(nil)
+	r.m.Advance(time.Second) // the death of the hold job is noticed
+	for _, kind := range []string{markHold, markTags} {
+		for _, status := range strings.Fields(r.status(kind)) {
+			if status == "queued" || status == "waiting" || status == "running" {
+				t.Errorf("%s jobs are left %s", kind, r.status(kind))
+			}
+		}
+	}
+	r.m.Continue(hanging)
+	r.quiet()
+	r.wantRepairs("FAILOVER(ok) success")
+	r.repaired()
+	r.wantRepairs("FAILOVER(ok) success, FAILOVER(i) success")
+}
+
+// C3: leftovers that do not end are not waited for without bound.
+func TestLeftoversOutOfTime(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+tags("pending:migrate:x:5:"))
+	r.m.Edit(broken("node2:offline"))
+	// The tag job of a killed pass runs, hangs, and cannot be canceled.
+	r.m.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_TAGS_SET" && op.Text("name") == "h" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	r.killAt("WaitForJobChange", 1, luxitest.DieBefore())
+	r.killed()
+	r.m.Advance(2 * time.Second)
+	ctx := newBound()
+	waits := 0
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "WaitForJobChange" {
+			if waits++; waits == 5 {
+				ctx.pass()
+			}
+		}
+		return luxitest.Pass()
+	})
+	if report, err := r.newPass().Run(ctx); err == nil {
+		t.Errorf("a pass that had no time at all says %+v", report)
+	}
+	r.m.OnCall(nil)
+	for _, j := range r.m.Jobs() {
+		r.m.Continue(j.ID)
+	}
+	r.m.OnOpcode(nil)
+	r.quiet()
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success")
+	r.wantResult("i", "failover", "success", 1)
+}
