@@ -136,8 +136,8 @@ func TestSuspensionHoldsPendingRepair(t *testing.T) {
 	}
 }
 
-// A repair asked for once by a pending tag set by hand is done, whatever the
-// policy (T5).
+// A repair asked for once by a pending tag, set by hand with Ganeti's own
+// command, is done, whatever the policy (T5, W3).
 func TestOnceOff(t *testing.T) {
 	w := newWorld(t)
 	w.instances("nopolicy sharedfile node2", "weakpolicy sharedfile node2", "two sharedfile node2", "healthy sharedfile node3", "weakask sharedfile node2")
