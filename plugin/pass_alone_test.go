@@ -29,6 +29,9 @@ func TestIDWithoutRoom(t *testing.T) {
 		if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "i: tag ") || !strings.Contains(report.Problems[0], "allowed are 1 to 128") {
 			t.Errorf("problems %q", report.Problems)
 		}
+		if d := report.Plan.Decisions[0]; d.State != StateHealthy || d.Reason != ReasonUnsettled {
+			t.Errorf("it is told as %s %s", d.State, d.Reason)
+		}
 		r.quiet()
 	}
 	r.wantRepairs("FAILOVER(ok) success")

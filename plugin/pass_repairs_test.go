@@ -197,7 +197,11 @@ func TestAskedForByHand(t *testing.T) {
 		"\ninstance weak nodes=node2 template=rbd "+tags("pending:migrate:weak:1600000000:")+
 		"\ninstance fine nodes=node1 template=rbd "+tags("pending:reinstall:fine:1600000000:"))
 	r.m.Edit(broken("node2:offline"))
-	r.pass()
+	for _, d := range r.pass().Plan.Decisions {
+		if d.Instance.Name == "fine" && (d.State != StateHealthy || d.Reason != ReasonHealthy || d.Detail != "") {
+			t.Errorf("after its result is written it is %s %s, %q", d.State, d.Reason, d.Detail)
+		}
+	}
 	r.wantTags("weak", "result:migrate:weak:1700000000:enoperm:")
 	r.wantTags("fine", "result:reinstall:fine:1700000000:success:")
 	r.repaired()
@@ -221,53 +225,6 @@ func TestToldOnce(t *testing.T) {
 		t.Errorf("%d tag opcodes, want 1", n)
 	}
 	r.wantRepairs("")
-}
-
-// T4: suspensions whose time has passed are removed from all three kinds of
-// object, others are not.
-func TestExpiredSuspensions(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("suspend:1600000000 suspend:1800000000")+"\ngroup g "+tags("suspend:5 failover")+fourNodes+
-		"instance i nodes=node2 template=rbd "+tags("suspend:1700000000 suspend:0")+
-		"\ninstance held nodes=node2 template=rbd "+tags("suspend:1 suspend:1700009999")+
-		"\ninstance odd nodes=node1 "+tags("suspend:later"))
-	r.m.Edit(broken("node2:offline"))
-	r.pass()
-	c := r.m.Snapshot()
-	if got := cutAll(c.Tags); got != "suspend:1800000000" {
-		t.Errorf("cluster: %s", got)
-	}
-	if got := cutAll(c.Group("g").Tags); got != "failover" {
-		t.Errorf("group: %s", got)
-	}
-	r.wantTags("held", "suspend:1700009999")
-	r.wantTags("odd", "suspend:later")
-	if got := r.tags("i"); !strings.HasPrefix(got, "pending:failover:r1:1700000000:") {
-		t.Errorf("i: %s", got)
-	}
-	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
-}
-
-// S2: while it is suspended nothing is submitted or retagged, jobs that run go
-// on, and afterwards the repair goes on where it was.
-func TestSuspendedMidway(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node2:offline"))
-	r.pass()
-	r.m.Edit(func(c *luxitest.Cluster) {
-		c.Instance("i").Tags = append(c.Instance("i").Tags, withPrefix("suspend:1700003600")...)
-	})
-	during := r.tags("i")
-	for n := 0; n < 3; n++ {
-		r.pass()
-		r.quiet()
-		r.wantTags("i", during)
-	}
-	r.wantRepairs("FAILOVER(i) success")
-	r.m.Advance(time.Hour)
-	r.repaired()
-	r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
-	r.wantResult("i", "failover", "success", 2)
 }
 
 // S7, S11: a step that fails is tried three times, once per pass, and then

@@ -123,3 +123,15 @@ func TestNewID(t *testing.T) {
 		t.Errorf("ids are made of %d letters", len(letters))
 	}
 }
+
+// With -L a pass may run where this node's files tell nothing of a master; what
+// luxid says counts.
+func TestSocketGivenWithoutFiles(t *testing.T) {
+	b := newBed(t, badNode)
+	if err := os.RemoveAll(filepath.Join(b.root, "var/lib/ganeti")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := b.run("-L", newPaths(b.getenv).socket(), "run"); code != 0 || !strings.Contains(stderr, "repair job released") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
