@@ -76,6 +76,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
+	p.logHeldGroups(plan)
 	a := &act{Pass: p, plan: plan, report: report, reserve: reserve}
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
@@ -84,6 +85,18 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		}
 	}
 	return report, err
+}
+
+// logHeldGroups says, once per group, that a valve keeps repairs from beginning
+// there (V2).
+func (p *Pass) logHeldGroups(plan *Plan) {
+	told := make(map[string]bool)
+	for _, d := range plan.Decisions {
+		if d.Reason == ReasonMaxUnhealthy && !told[d.Detail] {
+			told[d.Detail] = true
+			p.Log.Warn("no repair begins", "why", d.Detail)
+		}
+	}
 }
 
 // act carries out one plan.

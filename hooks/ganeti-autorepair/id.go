@@ -2,7 +2,7 @@ package main
 
 import "crypto/rand"
 
-// idLength leaves room for nine 7-digit job ids in a result tag (T8).
+// idLength leaves room for seven 7-digit job ids in a result tag (T8).
 const idLength = 8
 
 // newID returns a random repair id of lower-case letters and digits without

@@ -198,8 +198,13 @@ func (r *runner) reportBadTags(plan *plugin.Plan) {
 func (r *runner) dryRun(ctx context.Context) error {
 	pass := r.env.pass(r.set, nil)
 	defer pass.Client.Close()
-	if err := r.judge(r.preflight(ctx, pass.Client)); err != nil {
-		return err
+	err := r.preflight(ctx, pass.Client)
+	var paused *plugin.PausedError
+	switch {
+	case errors.As(err, &paused), errors.Is(err, plugin.ErrQueueDrained):
+		r.env.note("a pass would do nothing now: %s", err)
+	case err != nil:
+		return r.judge(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.set.PassTimeout)
 	defer cancel()
