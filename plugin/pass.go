@@ -66,6 +66,7 @@ func (p *Pass) Read(ctx context.Context, full bool) (*Plan, error) {
 func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	// The last part of the time is for cleaning up.
 	reserve := p.Settings.PassTimeout / 6
+	end := time.Now().Add(p.Settings.PassTimeout)
 	ctx, cancel := context.WithTimeout(ctx, p.Settings.PassTimeout-reserve)
 	defer cancel()
 	if err := p.settleLeftovers(ctx); err != nil {
@@ -77,7 +78,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	}
 	report := &Report{Plan: plan}
 	p.logHeldGroups(plan)
-	a := &act{Pass: p, plan: plan, report: report, reserve: reserve}
+	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end}
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
 		if d.State == StatePending {
@@ -105,7 +106,7 @@ type act struct {
 	plan    *Plan
 	report  *Report
 	reserve time.Duration // for cleaning up
-	cleanBy time.Time     // when cleaning up has to end; zero until it begins
+	end     time.Time     // of the pass, cleaning up included
 }
 
 // work is one change of tags, with the held job that the tags name, if any.
@@ -244,13 +245,14 @@ func (a *act) carryOut(ctx context.Context, list []*work, steps []*Planned) erro
 	return err
 }
 
-// cleaning is a context for what has to be done whatever happened before. All
-// cleaning of a pass shares one bound.
+// cleaning is a context for what has to be done whatever happened before: it has
+// the reserve each time, but never goes beyond the end of the pass.
 func (a *act) cleaning() (context.Context, context.CancelFunc) {
-	if a.cleanBy.IsZero() {
-		a.cleanBy = time.Now().Add(a.reserve)
+	by := time.Now().Add(a.reserve)
+	if by.After(a.end) {
+		by = a.end
 	}
-	return context.WithDeadline(context.Background(), a.cleanBy)
+	return context.WithDeadline(context.Background(), by)
 }
 
 func (a *act) submit(ctx context.Context, hold time.Duration, steps []*Planned) (luxi.JobID, []*work, error) {
