@@ -44,7 +44,18 @@ func testMain(m *testing.M) int {
 	for n := 0; n < cap(clusters); n++ {
 		clusters <- nil
 	}
+	for n := 0; n < cap(simClusters); n++ {
+		simClusters <- nil
+	}
 	code := m.Run()
+	for n := 0; n < cap(simClusters); n++ {
+		if c := <-simClusters; c != nil {
+			if err := c.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
+	}
 	for n := 0; n < cap(clusters); n++ {
 		if c := <-clusters; c != nil {
 			if err := c.Close(); err != nil {
@@ -83,6 +94,12 @@ func newWorld(t *testing.T) *world {
 	} else if err := c.Reset(ctx); err != nil {
 		t.Fatal(err)
 	}
+	return dress(t, ctx, c)
+}
+
+// dress installs the hook and settings for tests on a cluster.
+func dress(t *testing.T, ctx context.Context, c *vcluster.Cluster) *world {
+	t.Helper()
 	w := &world{Cluster: c, t: t, ctx: ctx, luxi: luxi.New(c.Socket(), luxi.Options{})}
 	t.Cleanup(func() { w.luxi.Close() })
 	script, err := os.ReadFile("../hooks/watcher/ganeti-autorepair")
@@ -244,8 +261,11 @@ func (w *world) jobsEnd() {
 func (w *world) settle(passes int) {
 	w.t.Helper()
 	for n := 0; n < passes; n++ {
+		began := time.Now()
 		w.pass()
+		passed := time.Now()
 		w.jobsEnd()
+		w.t.Logf("pass %d took %v, then its jobs %v", n+1, passed.Sub(began).Round(time.Millisecond), time.Since(passed).Round(time.Millisecond))
 		if !w.anythingToDo() {
 			return
 		}

@@ -113,6 +113,12 @@ func (c *Cluster) resetJobs(ctx context.Context) error {
 			return err
 		}
 	}
+	return c.KillJobs(ctx)
+}
+
+// KillJobs ends all jobs, those that run by killing their processes, and waits
+// until that is so.
+func (c *Cluster) KillJobs(ctx context.Context) error {
 	jobs, err := c.Jobs(ctx)
 	if err != nil {
 		return err
@@ -262,12 +268,38 @@ func (c *Cluster) resetFiles(context.Context) error {
 				return err
 			}
 		}
-		// The watcher's state, with its counts of restarts.
-		if err := c.removeContent(root+"/var/lib/ganeti", ".watcher.data", ".instance-status", "watcher.pause"); err != nil {
+		if err := c.ForgetWatcher(node); err != nil {
 			return err
 		}
-		if err := c.RemoveFile(c.WatcherLog(node)); err != nil {
-			return err
+	}
+	return nil
+}
+
+// ForgetWatcher removes what the node's watcher keeps from run to run, such as
+// its counts of restarts, and its log.
+func (c *Cluster) ForgetWatcher(node string) error {
+	if err := c.removeContent(c.Root(node)+"/var/lib/ganeti", ".watcher.data", ".instance-status", "watcher.pause"); err != nil {
+		return err
+	}
+	return c.RemoveFile(c.WatcherLog(node))
+}
+
+// ForgetJobs removes the files of all jobs from the node's queue. luxid must not
+// run meanwhile.
+func (c *Cluster) ForgetJobs(node string) error {
+	queue := c.Root(node) + "/var/lib/ganeti/queue"
+	if err := c.removeContent(queue + "/archive"); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(c.HostPath(queue))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "job-") {
+			if err := c.RemoveFile(path.Join(queue, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

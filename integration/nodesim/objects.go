@@ -1,0 +1,174 @@
+package nodesim
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// arguments are those of a call. The first error in reading them stays.
+type arguments struct {
+	list []json.RawMessage
+	err  error
+}
+
+// get decodes the n-th argument, if there is one.
+func (a *arguments) get(n int, into interface{}) {
+	if a.err != nil || n >= len(a.list) {
+		if a.err == nil {
+			a.err = fmt.Errorf("argument %d is missing", n)
+		}
+		return
+	}
+	if err := json.Unmarshal(a.list[n], into); err != nil {
+		a.err = fmt.Errorf("argument %d: %w", n, err)
+	}
+}
+
+func (a *arguments) text(n int) string {
+	var s string
+	a.get(n, &s)
+	return s
+}
+
+func (a *arguments) disk(n int) disk {
+	var d disk
+	a.get(n, &d)
+	return d
+}
+
+func (a *arguments) disks(n int) []disk {
+	var d []disk
+	a.get(n, &d)
+	return d
+}
+
+func (a *arguments) instance(n int) instance {
+	var i instance
+	a.get(n, &i)
+	return i
+}
+
+// instance is Ganeti's object of that name as far as a node looks at it.
+type instance struct {
+	Name       string `json:"name"`
+	Hypervisor string `json:"hypervisor"`
+	Primary    string `json:"primary_node"`
+	OS         string `json:"os"`
+	BEParams   struct {
+		MinMem int `json:"minmem"`
+		MaxMem int `json:"maxmem"`
+		VCPUs  int `json:"vcpus"`
+	} `json:"beparams"`
+	Disks []disk `json:"disks_info"`
+}
+
+// disk is Ganeti's object of that name.
+type disk struct {
+	DevType   string            `json:"dev_type"`
+	LogicalID []json.RawMessage `json:"logical_id"`
+	Size      int               `json:"size"` // MiB
+	UUID      string            `json:"uuid"`
+	IVName    string            `json:"iv_name"`
+	Children  []disk            `json:"children"`
+}
+
+// word returns a part of the logical id as text; "" if it is null.
+func (d disk) word(n int) string {
+	var s string
+	if n < len(d.LogicalID) {
+		_ = json.Unmarshal(d.LogicalID[n], &s)
+	}
+	return s
+}
+
+// key names the volume on a node, or the shared one, that the disk is. That of a
+// drbd disk is its data volume's.
+func (d disk) key() string {
+	switch d.DevType {
+	case "drbd":
+		if len(d.Children) > 0 {
+			return d.Children[0].key()
+		}
+		return "drbd:?"
+	case "plain":
+		return "lvm:" + d.word(0) + "/" + d.word(1)
+	}
+	return d.DevType + ":" + d.word(1)
+}
+
+// storageKind is that of Ganeti's storage types which the key's volume takes
+// room of.
+func storageKind(key string) string {
+	if len(key) > 4 && key[:4] == "lvm:" {
+		return "lvm-vg"
+	}
+	return "file"
+}
+
+// local says whether the disk is on the node alone.
+func (d disk) local() bool {
+	return d.DevType == "plain" || d.DevType == "file" || d.DevType == "drbd"
+}
+
+// networked says whether a drbd disk has a port: without one a device stands
+// alone.
+func (d disk) networked() bool {
+	return d.DevType == "drbd" && len(d.LogicalID) > 2 && string(d.LogicalID[2]) != "null"
+}
+
+// peer returns the UUID of the drbd disk's other node.
+func (d disk) peer(self string) string {
+	if d.word(0) == self {
+		return d.word(1)
+	}
+	return d.word(0)
+}
+
+// instanceOf tells which instance a call is about.
+func (f *Fleet) instanceOf(call string, args []json.RawMessage) string {
+	for _, raw := range args {
+		var i instance
+		if json.Unmarshal(raw, &i) == nil && i.Name != "" && i.Hypervisor != "" {
+			return i.Name
+		}
+	}
+	switch call {
+	case "instance_info":
+		var name string
+		if len(args) > 0 && json.Unmarshal(args[0], &name) == nil {
+			return name
+		}
+	case "blockdev_create":
+		var name string
+		if len(args) > 2 && json.Unmarshal(args[2], &name) == nil {
+			return name
+		}
+	}
+	// Disks know whose they are by their volumes.
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, raw := range args {
+		var one disk
+		if json.Unmarshal(raw, &one) == nil && one.DevType != "" {
+			return f.ownerOf(one)
+		}
+		var several []disk
+		if json.Unmarshal(raw, &several) == nil && len(several) > 0 && several[0].DevType != "" {
+			return f.ownerOf(several[0])
+		}
+	}
+	return ""
+}
+
+func (f *Fleet) ownerOf(d disk) string {
+	key := d.key()
+	if v := f.shared[key]; v != nil {
+		return v.owner
+	}
+	for _, n := range f.nodes {
+		if v := n.volumes[key]; v != nil {
+			return v.owner
+		}
+	}
+	return ""
+}

@@ -1,0 +1,118 @@
+package nodesim
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// newServer returns the node's daemon. Errors of single connections, like those
+// of a client that ends in the middle, are nobody's concern.
+func newServer(n *node) *http.Server {
+	return &http.Server{
+		Handler:   http.HandlerFunc(n.serve),
+		TLSConfig: n.fleet.tls.Clone(),
+		ErrorLog:  log.New(io.Discard, "", 0),
+		// A request must not outlive its node.
+		BaseContext: func(net.Listener) context.Context { return context.Background() },
+	}
+}
+
+// serve answers one call: [true, result] or [false, message].
+func (n *node) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	var args []json.RawMessage
+	if err := json.Unmarshal(body, &args); err != nil {
+		http.Error(w, "arguments are not a JSON array", http.StatusBadRequest)
+		return
+	}
+	call := Call{Node: n.spec.Name, Name: strings.TrimPrefix(r.URL.Path, "/")}
+	call.Instance = n.fleet.instanceOf(call.Name, args)
+
+	f := n.fleet
+	f.mu.Lock()
+	hook := f.hook
+	fault := f.match(call)
+	f.mu.Unlock()
+	if hook != nil {
+		hook(call)
+	}
+	if fault != nil {
+		if fault.Delay > 0 || fault.Hang {
+			var late <-chan time.Time
+			if !fault.Hang {
+				timer := time.NewTimer(fault.Delay)
+				defer timer.Stop()
+				late = timer.C
+			}
+			select {
+			case <-late:
+			case <-r.Context().Done():
+				return
+			case <-f.done:
+				return
+			case <-fault.lifted:
+			}
+		}
+		if fault.Drop && !fault.After {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	var answer [2]interface{}
+	switch {
+	case fault != nil && fault.Fail != "" && !fault.After:
+		answer = [2]interface{}{false, fault.Fail}
+		call.Err = fault.Fail
+	default:
+		result, err := f.execute(n, call.Name, args)
+		if fault != nil && fault.Result != nil {
+			result = fault.Result
+		}
+		answer = [2]interface{}{true, result}
+		if err == nil && fault != nil && fault.Fail != "" {
+			err = callError(fault.Fail)
+		}
+		if err != nil {
+			call.Err = err.Error()
+			answer = [2]interface{}{false, call.Err}
+		}
+	}
+	f.mu.Lock()
+	f.calls = append(f.calls, call)
+	f.mu.Unlock()
+	if fault != nil && fault.Drop {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// The client may be gone.
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// callError is what a node says went wrong.
+type callError string
+
+func (e callError) Error() string { return string(e) }
+
+// execute does what the call asks for.
+func (f *Fleet) execute(n *node, name string, args []json.RawMessage) (interface{}, error) {
+	do := calls[name]
+	if do == nil {
+		return nil, callError("nodesim does not know the call " + name)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := &arguments{list: args}
+	result, err := do(n, a)
+	if a.err != nil {
+		return nil, callError("nodesim: " + name + ": " + a.err.Error())
+	}
+	return result, err
+}

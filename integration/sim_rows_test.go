@@ -1,0 +1,183 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// row is a row of the design's table of repairs. Nodes are "ok", "drained" and
+// "offline".
+type row struct {
+	demand             string
+	templates          string
+	primary, secondary string
+	running, stopped   string // the jobs it takes, as wantSteps has them; "" for none
+	adminOffline       string
+	typ                tagstore.Type
+}
+
+const (
+	chainUp   = "RECREATE_DISKS SHUTDOWN REINSTALL STARTUP"
+	chainDown = "RECREATE_DISKS SHUTDOWN REINSTALL"
+)
+
+var rows = []row{
+	{"P1", "drbd", "ok", "drained", "REPLACE_DISKS", "REPLACE_DISKS", "REPLACE_DISKS", tagstore.FixStorage},
+	{"P1", "drbd", "ok", "offline", "REPLACE_DISKS", "REPLACE_DISKS", "REPLACE_DISKS", tagstore.FixStorage},
+	{"P2", "drbd", "drained", "ok", "MIGRATE, REPLACE_DISKS", "FAILOVER, REPLACE_DISKS", "FAILOVER, REPLACE_DISKS", tagstore.Migrate},
+	{"P3", "drbd", "drained", "drained", "REPLACE_DISKS, MIGRATE, REPLACE_DISKS", "REPLACE_DISKS, FAILOVER, REPLACE_DISKS", "REPLACE_DISKS, FAILOVER, REPLACE_DISKS", tagstore.Migrate},
+	{"P3", "drbd", "drained", "offline", "REPLACE_DISKS, MIGRATE, REPLACE_DISKS", "REPLACE_DISKS, FAILOVER, REPLACE_DISKS", "REPLACE_DISKS, FAILOVER, REPLACE_DISKS", tagstore.Migrate},
+	{"P4", "drbd", "offline", "ok", "FAILOVER, REPLACE_DISKS", "FAILOVER, REPLACE_DISKS", "FAILOVER, REPLACE_DISKS", tagstore.Failover},
+	{"P5", "drbd", "offline", "offline", chainUp, chainDown, "", tagstore.Reinstall},
+	{"P6", "diskless sharedfile gluster rbd ext blockdev", "drained", "", "MIGRATE", "FAILOVER", "FAILOVER", tagstore.Migrate},
+	{"P7", "diskless sharedfile gluster rbd ext blockdev", "offline", "", "FAILOVER", "FAILOVER", "FAILOVER", tagstore.Failover},
+	{"P8", "plain file", "offline", "", chainUp, chainDown, "", tagstore.Reinstall},
+	{"P9", "plain file mixed", "drained", "", "", "", "", 0},
+	{"P9", "mixed", "offline", "", "", "", "", 0},
+	{"P9", "drbd", "offline", "drained", "", "", "", 0},
+}
+
+// subject is an instance of TestEveryRow.
+type subject struct {
+	row
+	name, template, state string
+	hypervisor            string
+	steps                 string
+	primary, secondary    string
+}
+
+// subjects are instances for all rows, in all admin states, on both hypervisors
+// in turn.
+func subjects() []subject {
+	nodes := map[string][]string{
+		"ok": {"good1", "good2", "good3", "good4"}, "drained": {"drained1", "drained2"}, "offline": {"dead1", "dead2"},
+	}
+	turn := make(map[string]int)
+	pick := func(kind, other string) string {
+		list := nodes[kind]
+		for {
+			turn[kind]++
+			if n := list[turn[kind]%len(list)]; n != other {
+				return n
+			}
+		}
+	}
+	var all []subject
+	for _, r := range rows {
+		for _, template := range strings.Fields(r.templates) {
+			for _, state := range []struct{ name, steps string }{{"up", r.running}, {"down", r.stopped}, {"offline", r.adminOffline}} {
+				s := subject{row: r, template: template, state: state.name, steps: state.steps}
+				s.hypervisor = []string{"fake", "kvm"}[len(all)%2]
+				s.name = fmt.Sprintf("i%d-%s-%s-%s", len(all), template, state.name, s.hypervisor)
+				s.primary = pick(r.primary, "")
+				if r.secondary != "" {
+					s.secondary = pick(r.secondary, s.primary)
+				}
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// Every row of the table of repairs, with every template, admin state and
+// hypervisor, from the first pass to the last result tag, executed by a real
+// master (P1-P9, P10, P11, S1-S12, C4).
+func TestEveryRow(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("cluster cluster tags=ganeti:watcher:autorepair:reinstall\n")
+	for _, n := range []string{"good1", "good2", "good3", "good4", "drained1 drained", "drained2 drained", "dead1 offline dead", "dead2 offline dead"} {
+		fmt.Fprintf(&text, "node %s mem=65536 disk=1048576\n", n)
+	}
+	all := subjects()
+	for _, s := range all {
+		nodes := s.primary
+		if s.secondary != "" {
+			nodes += "," + s.secondary
+		}
+		fmt.Fprintf(&text, "instance %s nodes=%s template=%s state=%s hypervisor=%s\n", s.name, nodes, s.template, s.state, s.hypervisor)
+	}
+	w := newSimWorld(t, strings.Replace(text.String(), "\nnode", "\ngroup default\nnode", 1))
+	w.settings(testSettings + "max_running = 0\npass_timeout = \"10m\"\n")
+	w.settle(12)
+	begun := w.begun(0)
+	for _, s := range all {
+		w.checkRow(s, begun[s.name])
+		delete(begun, s.name)
+	}
+	if len(begun) != 0 {
+		t.Errorf("repairs of unknown instances: %v", begun)
+	}
+}
+
+// checkRow compares what became of an instance with what its row says.
+func (w *simWorld) checkRow(s subject, jobs []luxi.JobInfo) {
+	t := w.t
+	t.Helper()
+	if got := steps(jobs); got != s.steps {
+		t.Errorf("%s %s: repaired by %q, want %q", s.demand, s.name, got, s.steps)
+	}
+	primary, secondary := w.place(s.name)
+	content, installs := nodesim.Original, 0
+	if s.steps == "" {
+		if primary != s.primary || secondary != s.secondary {
+			t.Errorf("%s %s: moved to %s,%s", s.demand, s.name, primary, secondary)
+		}
+		if tags := w.tags(s.name); len(tags.Pendings)+len(tags.Results) != 0 {
+			t.Errorf("%s %s: has records: %+v", s.demand, s.name, tags)
+		}
+	} else {
+		w.wantResult(s.name, s.typ, tagstore.Success, len(jobs))
+		for _, node := range []string{primary, secondary} {
+			if node != "" && !strings.HasPrefix(node, "good") {
+				t.Errorf("%s %s: is on %s,%s", s.demand, s.name, primary, secondary)
+			}
+		}
+		if strings.HasPrefix(s.steps, "RECREATE") {
+			content, installs = "installed", 1
+		}
+		if s.state == "up" {
+			if on := w.sim.RunsOn(s.name); len(on) != 1 || on[0] != primary {
+				t.Errorf("%s %s: runs on %v, want %s", s.demand, s.name, on, primary)
+			}
+		} else if on := w.sim.RunsOn(s.name); len(on) != 0 {
+			t.Errorf("%s %s: runs on %v, want nowhere", s.demand, s.name, on)
+		}
+	}
+	if n := w.sim.Count("instance_os_add", s.name); n != installs {
+		t.Errorf("%s %s: installed %d times, want %d", s.demand, s.name, n, installs)
+	}
+	if s.template != "diskless" {
+		w.wantContent(s.name, content)
+	}
+	w.wantPins(s, jobs)
+}
+
+// wantPins checks what each opcode of a repair must and must not say (P11).
+func (w *simWorld) wantPins(s subject, jobs []luxi.JobInfo) {
+	w.t.Helper()
+	var uuid string
+	w.must(w.InstanceField(w.ctx, s.name, "uuid", &uuid))
+	for _, job := range jobs {
+		for _, op := range job.Ops {
+			if got := op.Param("instance_uuid"); got != uuid {
+				w.t.Errorf("%s: %s carries uuid %q", s.name, op.ID, got)
+			}
+			for _, never := range []string{"allow_failover", "ignore_consistency"} {
+				if v := string(op.Params[never]); v == "true" {
+					w.t.Errorf("%s: %s has %s", s.name, op.ID, never)
+				}
+			}
+		}
+		if job.Status != luxi.JobSuccess {
+			w.t.Errorf("%s: job %d (%v) ended as %s", s.name, job.ID, job.Summary, job.Status)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/integration/simcluster"
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi"
+)
+
+// simClusters is a pool of real masters over simulated nodes.
+var simClusters = make(chan *simcluster.Cluster, 2)
+
+// simWorld is a real master over simulated nodes for one test.
+type simWorld struct {
+	*world
+	cluster *simcluster.Cluster
+	sim     *nodesim.Fleet
+}
+
+// newSimWorld takes a master from the pool and makes its cluster the described
+// one; see luxitest.Parse.
+func newSimWorld(t *testing.T, text string) *simWorld {
+	t.Helper()
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	t.Cleanup(cancel)
+	c := <-simClusters
+	t.Cleanup(func() { simClusters <- c })
+	if c == nil {
+		var err error
+		if c, err = simcluster.Start(ctx, vcluster.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return loadWorld(t, ctx, c, text)
+}
+
+func loadWorld(t *testing.T, ctx context.Context, c *simcluster.Cluster, text string) *simWorld {
+	t.Helper()
+	if err := c.Load(ctx, text); err != nil {
+		t.Fatal(err)
+	}
+	w := &simWorld{world: dress(t, ctx, c.Cluster), cluster: c, sim: c.Sim}
+	t.Cleanup(func() {
+		for _, i := range w.sim.Incidents() {
+			if !w.expected(i) {
+				t.Errorf("on the nodes: %s", i)
+			}
+		}
+		if t.Failed() {
+			for _, call := range w.sim.Calls() {
+				if call.Err != "" {
+					t.Logf("failed call: %+v", call)
+				}
+			}
+		}
+	})
+	return w
+}
+
+// expected says whether an incident is one that no repair could have avoided.
+func (w *simWorld) expected(string) bool { return false }
+
+// lostPower is what an administrator does about a dead node: its power is gone,
+// and it is marked offline.
+func (w *simWorld) lostPower(nodes ...string) {
+	w.t.Helper()
+	for _, node := range nodes {
+		w.sim.PowerOff(node)
+		w.must(w.Offline(w.ctx, node))
+	}
+}
+
+// back brings a node back with the volumes it had.
+func (w *simWorld) back(node string) {
+	w.t.Helper()
+	w.must(w.sim.PowerOn(node))
+	w.must(w.Online(w.ctx, node))
+}
+
+// place returns an instance's primary and secondary nodes.
+func (w *simWorld) place(name string) (primary, secondary string) {
+	w.t.Helper()
+	var snodes []string
+	w.must(w.InstanceField(w.ctx, name, "snodes", &snodes))
+	return w.primary(name), strings.Join(snodes, ",")
+}
+
+// steps are the repair jobs of an instance that began after the given job, as
+// opcodes, in order: "FAILOVER, REPLACE_DISKS".
+func steps(jobs []luxi.JobInfo) string {
+	var list []string
+	for _, job := range jobs {
+		list = append(list, opcodes(job))
+	}
+	return strings.Join(list, ", ")
+}
+
+// wantSteps checks which repair jobs of an instance began after the given one.
+func (w *simWorld) wantSteps(after luxi.JobID, name, want string) {
+	w.t.Helper()
+	if got := steps(w.begun(after)[name]); got != want {
+		w.t.Errorf("%s: repaired by %q, want %q", name, got, want)
+	}
+}
+
+// wantContent checks what the instance's disk holds on its primary node.
+func (w *simWorld) wantContent(name, want string) {
+	w.t.Helper()
+	got := w.sim.Content(name, w.primary(name))
+	if strings.HasPrefix(got, "installed") {
+		got = "installed"
+	}
+	if got != want {
+		w.t.Errorf("%s: its disk holds %q, want %q", name, got, want)
+	}
+}

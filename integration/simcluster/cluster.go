@@ -1,0 +1,203 @@
+package simcluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// Cluster is a real master with simulated nodes. Its methods may not be called
+// concurrently, those of its parts may.
+type Cluster struct {
+	*vcluster.Cluster
+	// Sim are the simulated nodes. Load replaces them.
+	Sim *nodesim.Fleet
+
+	base  []byte // config.data as gnt-cluster init left it
+	certs []byte // server.pem
+	desc  *luxitest.Cluster
+}
+
+// Start makes a cluster without simulated nodes; Load adds them. Of the options
+// Nodes counts the real ones: the master and what may become master, none of
+// which can hold instances. They are called node1, node2, ...
+func Start(ctx context.Context, o vcluster.Options) (*Cluster, error) {
+	if o.Nodes == 0 {
+		o.Nodes = 1
+	}
+	v, err := vcluster.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Cluster: v}
+	if err := c.prepare(ctx); err != nil {
+		v.Close()
+		return nil, fmt.Errorf("simcluster: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) prepare(ctx context.Context) error {
+	dir := c.Root(c.Master()) + "/var/lib/ganeti"
+	var err error
+	if c.base, err = c.ReadFile(dir + "/config.data"); err != nil {
+		return err
+	}
+	if c.certs, err = c.ReadFile(dir + "/server.pem"); err != nil {
+		return err
+	}
+	// All addresses of this network are local ones from now on.
+	_, err = c.Run(ctx, "", "ip", "route", "add", "local", network, "dev", "lo")
+	return err
+}
+
+// network is that of the simulated nodes, and address the n-th node's, from 0.
+const network = "198.18.0.0/16"
+
+func address(n int) string { return fmt.Sprintf("198.18.%d.%d", n/250, n%250+1) }
+
+// Close ends the cluster and its nodes.
+func (c *Cluster) Close() error {
+	if c.Sim != nil {
+		c.Sim.Close()
+	}
+	return c.Cluster.Close()
+}
+
+// RealNodes is what a description says of the real nodes, to be put behind the
+// simulated ones: they are in a group of their own that allocators leave alone.
+func (c *Cluster) RealNodes() string {
+	var b strings.Builder
+	b.WriteString("group masters policy=unallocable\n")
+	for n, name := range c.Cluster.Nodes() {
+		master := ""
+		if n == 0 {
+			master = " master"
+		}
+		fmt.Fprintf(&b, "node %s group=masters not-vm-capable mem=0 disk=0%s\n", name, master)
+	}
+	return b.String()
+}
+
+// Load makes the cluster the described one, whatever it was: all jobs are killed
+// and forgotten, and so are policy, tags, hooks and files of the watcher. The
+// text is in the form of luxitest.Parse; RealNodes is put behind it, unless it
+// names node1 itself, and "group default" before it if it has no group.
+func (c *Cluster) Load(ctx context.Context, text string) error {
+	desc, err := c.describe(text)
+	if err != nil {
+		return fmt.Errorf("simcluster: %w", err)
+	}
+	if err := c.load(ctx, desc); err != nil {
+		return fmt.Errorf("simcluster: load: %w", err)
+	}
+	return nil
+}
+
+// describe parses a description and adds what it leaves out.
+func (c *Cluster) describe(text string) (*luxitest.Cluster, error) {
+	if !strings.Contains("\n"+text, "\ngroup ") {
+		text = "group default\n" + text
+	}
+	if !strings.Contains(text, "node "+c.Master()+" ") {
+		text += "\n" + c.RealNodes()
+	}
+	if !strings.Contains("\n"+text, "\ncluster ") {
+		text = "cluster cluster\n" + text
+	}
+	return luxitest.Parse(text)
+}
+
+func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
+	if c.desc != nil {
+		if err := c.KillJobs(ctx); err != nil {
+			return err
+		}
+	}
+	for _, daemon := range []string{vcluster.Luxid, vcluster.Wconfd} {
+		if err := c.KillDaemon(ctx, c.Master(), daemon); err != nil {
+			return err
+		}
+	}
+	if c.Sim != nil {
+		c.Sim.Close()
+	}
+	fleet, err := nodesim.New(nodesim.Options{
+		Certificate: c.certs,
+		Master:      c.Master(),
+		Listen:      func(a string) (net.Listener, error) { return c.Listen("tcp", a) },
+	})
+	if err != nil {
+		return err
+	}
+	c.Sim, c.desc = fleet, desc
+	made, err := generate(c.base, c.Cluster.Nodes(), desc)
+	if err != nil {
+		return err
+	}
+	for _, n := range made.nodes {
+		if err := fleet.Add(n); err != nil {
+			return err
+		}
+	}
+	for _, p := range made.placements {
+		fleet.Place(p)
+	}
+	for _, n := range desc.Nodes {
+		if n.Dead {
+			fleet.PowerOff(n.Name)
+		}
+	}
+	if err := c.writeState(made); err != nil {
+		return err
+	}
+	for _, daemon := range []string{vcluster.Wconfd, vcluster.Luxid} {
+		if err := c.StartDaemon(ctx, c.Master(), daemon); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeState replaces what the real nodes keep of the cluster.
+func (c *Cluster) writeState(made *generated) error {
+	config, err := json.Marshal(made.config)
+	if err != nil {
+		return err
+	}
+	for _, node := range c.Cluster.Nodes() {
+		dir := c.Root(node) + "/var/lib/ganeti"
+		if err := c.overwrite(dir+"/config.data", config); err != nil {
+			return err
+		}
+		for name, text := range made.ssconf {
+			if err := c.overwrite(dir+"/ssconf_"+name, []byte(text)); err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{"locks.data", "tempres.data", "watcher.pause", "queue/drain"} {
+			if err := c.RemoveFile(dir + "/" + name); err != nil {
+				return err
+			}
+		}
+		if err := c.ForgetJobs(node); err != nil {
+			return err
+		}
+		if err := c.ForgetWatcher(node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overwrite replaces the content of a file and leaves its owner and mode.
+func (c *Cluster) overwrite(inside string, data []byte) error {
+	return os.WriteFile(c.HostPath(inside), data, 0o644)
+}

@@ -1,0 +1,208 @@
+package simcluster
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+
+	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// object is an object of Ganeti's configuration.
+type object = map[string]interface{}
+
+// generated is what becomes of a description.
+type generated struct {
+	config     object
+	ssconf     map[string]string // by name, without "ssconf_"
+	nodes      []nodesim.NodeSpec
+	placements []nodesim.Placement
+}
+
+// generator builds one.
+type generator struct {
+	generated
+	cluster object
+	desc    *luxitest.Cluster
+	real    map[string]bool
+	uuids   map[string]string // of nodes and groups, by kind and name
+	minors  map[string]int    // next one, by node
+	port    int
+}
+
+// generate puts the description into a configuration as gnt-cluster init and
+// node add made it. Names of real nodes keep their entries.
+func generate(base []byte, real []string, desc *luxitest.Cluster) (*generated, error) {
+	g := &generator{desc: desc, real: make(map[string]bool), uuids: make(map[string]string), minors: make(map[string]int), port: firstPort}
+	if err := json.Unmarshal(base, &g.config); err != nil {
+		return nil, fmt.Errorf("config.data: %w", err)
+	}
+	for _, name := range real {
+		g.real[name] = true
+	}
+	g.cluster = g.config["cluster"].(object)
+	for uuid, n := range g.config["nodes"].(object) {
+		g.uuids["node "+n.(object)["name"].(string)] = uuid
+	}
+	g.groups()
+	if err := g.allNodes(); err != nil {
+		return nil, err
+	}
+	if err := g.instances(); err != nil {
+		return nil, err
+	}
+	g.parameters()
+	g.ssconfFiles()
+	return &g.generated, nil
+}
+
+const firstPort = 11000
+
+// uuid makes up the UUID of something.
+func (g *generator) uuid(kind, name string) string {
+	key := kind + " " + name
+	if u := g.uuids[key]; u != "" {
+		return u
+	}
+	h := fmt.Sprintf("%x", sha256.Sum256([]byte(key)))
+	u := h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-8" + h[17:20] + "-" + h[20:32]
+	g.uuids[key] = u
+	return u
+}
+
+func tagList(tags []string) []string {
+	if tags == nil {
+		return []string{}
+	}
+	return tags
+}
+
+// born is the time at which all was made: one is as good as another.
+const born = 1700000000.0
+
+func stamped(uuid string, tags []string, o object) object {
+	o["uuid"], o["tags"], o["ctime"], o["mtime"], o["serial_no"] = uuid, tagList(tags), born, born, 1
+	return o
+}
+
+func (g *generator) groups() {
+	groups := make(object)
+	for _, group := range g.desc.Groups {
+		u := g.uuid("group", group.Name)
+		groups[u] = stamped(u, group.Tags, object{
+			"name": group.Name, "members": []string{}, "ndparams": object{}, "alloc_policy": group.AllocPolicy,
+			"ipolicy": object{}, "diskparams": object{}, "networks": object{},
+		})
+	}
+	g.config["nodegroups"] = groups
+}
+
+func (g *generator) allNodes() error {
+	nodes := g.config["nodes"].(object)
+	for n, node := range g.desc.Nodes {
+		group := node.Group
+		if group == "" {
+			group = g.desc.Groups[0].Name
+		}
+		u := g.uuid("node", node.Name)
+		if g.real[node.Name] {
+			entry := nodes[u].(object)
+			entry["group"], entry["vm_capable"], entry["tags"] = g.uuid("group", group), !node.NotVMCapable, tagList(node.Tags)
+			continue
+		}
+		a := address(n)
+		nodes[u] = stamped(u, node.Tags, object{
+			"name": node.Name, "primary_ip": a, "secondary_ip": a, "master_candidate": false, "master_capable": false,
+			"offline": node.Offline, "drained": node.Drained, "group": g.uuid("group", group), "vm_capable": !node.NotVMCapable,
+			"ndparams": object{}, "powered": true,
+		})
+		g.nodes = append(g.nodes, nodesim.NodeSpec{Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage})
+	}
+	for name := range g.real {
+		if g.desc.Node(name) == nil {
+			return fmt.Errorf("the description lacks the real node %s", name)
+		}
+	}
+	return nil
+}
+
+// parameters sets what concerns the whole cluster.
+func (g *generator) parameters() {
+	c := g.cluster
+	names := []string{"diskless", "file", "sharedfile", "plain", "drbd", "gluster", "rbd", "ext", "blockdev"}
+	c["enabled_disk_templates"] = names
+	c["ipolicy"].(object)["disk-templates"] = names
+	c["enabled_hypervisors"] = []string{"fake", "kvm"}
+	// As many virtual processors as one likes.
+	c["ipolicy"].(object)["vcpu-ratio"] = 1000
+	c["volume_group_name"] = nodesim.VolumeGroup
+	c["drbd_usermode_helper"] = "/bin/true"
+	c["candidate_pool_size"] = len(g.real)
+	c["tags"] = tagList(g.desc.Tags)
+	c["default_iallocator"] = g.desc.DefaultIAllocator
+	if g.desc.NoCapacityChecks {
+		c["default_iallocator_params"] = object{"no-capacity-checks": nil}
+	}
+	if g.desc.MaxRunningJobs > 0 {
+		c["max_running_jobs"] = g.desc.MaxRunningJobs
+	}
+	if g.port > firstPort {
+		c["highest_used_port"] = g.port - 1
+	}
+	c["tcpudp_port_pool"] = []int{}
+	g.config["filters"] = object{}
+}
+
+func (g *generator) ssconfFiles() {
+	s := make(map[string]string)
+	line := func(file, format string, args ...interface{}) {
+		s[file] += fmt.Sprintf(format+"\n", args...)
+	}
+	nodes := g.config["nodes"].(object)
+	var names []string
+	byName := make(map[string]object)
+	for _, n := range nodes {
+		node := n.(object)
+		names = append(names, node["name"].(string))
+		byName[node["name"].(string)] = node
+	}
+	sort.Strings(names)
+	for _, file := range []string{"instance_list", "offline_nodes", "online_nodes", "cluster_tags"} {
+		s[file] = ""
+	}
+	for _, name := range names {
+		n := byName[name]
+		line("node_list", "%s", name)
+		line("node_primary_ips", "%s %s", name, n["primary_ip"])
+		line("node_secondary_ips", "%s %s", name, n["secondary_ip"])
+		vmCapable := "False"
+		if n["vm_capable"].(bool) {
+			vmCapable = "True"
+		}
+		line("node_vm_capable", "%s=%s", name, vmCapable)
+		line("ssh_ports", "%s=22", name)
+		if n["offline"].(bool) {
+			line("offline_nodes", "%s", name)
+		} else {
+			line("online_nodes", "%s", name)
+		}
+	}
+	for _, i := range g.desc.Instances {
+		line("instance_list", "%s", i.Name)
+	}
+	for _, group := range g.desc.Groups {
+		line("nodegroups", "%s %s", g.uuid("group", group.Name), group.Name)
+	}
+	line("hypervisor_list", "fake")
+	line("hypervisor_list", "kvm")
+	for _, tag := range g.desc.Tags {
+		line("cluster_tags", "%s", tag)
+	}
+	for name := range s {
+		s[name] = strings.TrimSuffix(s[name], "\n")
+	}
+	g.ssconf = s
+}
