@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/integration/vcluster"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
@@ -39,8 +40,7 @@ var rows = []row{
 	{"P6", "diskless sharedfile gluster rbd ext blockdev", "drained", "", "MIGRATE", "FAILOVER", "FAILOVER", tagstore.Migrate},
 	{"P7", "diskless sharedfile gluster rbd ext blockdev", "offline", "", "FAILOVER", "FAILOVER", "FAILOVER", tagstore.Failover},
 	{"P8", "plain file", "offline", "", chainUp, chainDown, "", tagstore.Reinstall},
-	{"P9", "plain file mixed", "drained", "", "", "", "", 0},
-	{"P9", "mixed", "offline", "", "", "", "", 0},
+	{"P9", "plain file", "drained", "", "", "", "", 0},
 	{"P9", "drbd", "offline", "drained", "", "", "", 0},
 }
 
@@ -105,7 +105,7 @@ func TestEveryRow(t *testing.T) {
 		fmt.Fprintf(&text, "instance %s nodes=%s template=%s state=%s hypervisor=%s\n", s.name, nodes, s.template, s.state, s.hypervisor)
 	}
 	w := newSimWorld(t, strings.Replace(text.String(), "\nnode", "\ngroup default\nnode", 1))
-	w.settings(testSettings + "max_running = 0\npass_timeout = \"10m\"\n")
+	w.settings(testSettings + "pass_timeout = \"10m\"\n")
 	w.settle(12)
 	begun := w.begun(0)
 	for _, s := range all {
@@ -180,4 +180,38 @@ func (w *simWorld) wantPins(s subject, jobs []luxi.JobInfo) {
 			w.t.Errorf("%s: job %d (%v) ended as %s", s.name, job.ID, job.Summary, job.Status)
 		}
 	}
+}
+
+// An instance whose disks are of several kinds is never touched (P9). Such a one
+// also makes the allocator hail refuse every request of its cluster, which holds
+// other repairs until it is gone (S8).
+func TestMixedDisks(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:reinstall
+group default
+node a
+node b
+node c drained
+node d offline dead
+instance mixed1 nodes=c template=mixed
+instance mixed2 nodes=d template=mixed
+instance web nodes=d template=rbd
+`)
+	for n := 0; n < 2; n++ {
+		w.pass()
+		w.jobsEnd()
+	}
+	w.untouched("mixed1", "c")
+	w.untouched("mixed2", "d")
+	w.wantReason("mixed1", "needs-repair", "no-repair")
+	if p := w.pending("web"); len(p.Jobs) != 1 {
+		t.Errorf("web: %s", p.Tag)
+	}
+	for _, name := range []string{"mixed1", "mixed2"} {
+		if _, err := w.RunJobs(w.ctx, []vcluster.Opcode{{"OP_ID": "OP_INSTANCE_REMOVE", "instance_name": name, "ignore_failures": true}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.settle(3)
+	w.wantResult("web", tagstore.Failover, tagstore.Success, 2)
 }
