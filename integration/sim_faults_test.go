@@ -154,6 +154,7 @@ instance lost nodes=good1,dead template=drbd
 		{"never", tagstore.Migrate, tagstore.Failure, "MIGRATE, MIGRATE, MIGRATE", "original", 1},
 		{"sync", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
 		{"killed", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
+		{"lost", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
 		{"space", tagstore.Reinstall, tagstore.Failure, chainUp, "", 0},
 		{"script", tagstore.Reinstall, tagstore.Failure, chainUp, "blank", 0},
 	} {
@@ -174,7 +175,6 @@ instance lost nodes=good1,dead template=drbd
 			t.Errorf("%s was installed %d times", name, n)
 		}
 	}
-	t.Logf("lost: %s, %+v", steps(begun["lost"]), w.tags("lost"))
 }
 
 // A node that is dead but not marked offline keeps every allocator from

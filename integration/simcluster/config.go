@@ -132,7 +132,8 @@ func (g *generator) allNodes() error {
 // parameters sets what concerns the whole cluster.
 func (g *generator) parameters() {
 	c := g.cluster
-	names := []string{"diskless", "file", "sharedfile", "plain", "drbd", "gluster", "rbd", "ext", "blockdev"}
+	// The first tells which storage a node's free disk space is of.
+	names := []string{"drbd", "plain", "file", "diskless", "sharedfile", "gluster", "rbd", "ext", "blockdev"}
 	c["enabled_disk_templates"] = names
 	c["ipolicy"].(object)["disk-templates"] = names
 	c["enabled_hypervisors"] = []string{"fake", "kvm"}

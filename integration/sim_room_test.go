@@ -1,0 +1,113 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// Without room a repair stays pending, its tag as it is and no try used up; when
+// there is room it is done (S8). Reinstallations stay in their group, whatever
+// hail would choose, and do not mind its demand for N+1 redundancy (P10).
+func TestRoom(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:reinstall
+group default
+group other
+node dead1
+node dead2
+node a mem=1024 disk=200000
+node b mem=1024 disk=65536
+node far1 group=other mem=65536 disk=1000000
+node far2 group=other mem=65536 disk=1000000
+instance mem nodes=dead1 template=rbd mem=2048 hypervisor=kvm
+instance disk nodes=a,dead1 template=drbd disk=131072 mem=64
+instance loc nodes=dead1 template=plain disk=131072 mem=64
+instance both nodes=dead1,dead2 template=drbd disk=1024 mem=64
+instance hand nodes=dead2 template=plain disk=131072 mem=64 tags=ganeti:watcher:autorepair:suspend
+`)
+	w.settings(testSettings + "max_attempts = 1\n")
+	w.lostPower("dead1", "dead2")
+	byHand := func(name string, dryRun bool) vcluster.Job {
+		ids, err := w.Submit(w.ctx, []vcluster.Opcode{{
+			"OP_ID": "OP_INSTANCE_RECREATE_DISKS", "instance_name": name, "iallocator": "hail", "dry_run": dryRun,
+		}})
+		w.must(err)
+		job, err := w.WaitJob(w.ctx, ids[0])
+		w.must(err)
+		return job
+	}
+	if err := byHand("both", true).Err(); err == nil || !strings.Contains(err.Error(), "FailN1") {
+		t.Errorf("hail about both: %v, want FailN1", err)
+	}
+
+	start := w.since()
+	for n := 0; n < 3; n++ {
+		w.pass()
+		w.jobsEnd()
+	}
+	var tags []string
+	for _, name := range []string{"mem", "disk", "loc"} {
+		p := w.pending(name)
+		tags = append(tags, p.Tag)
+		if len(p.Jobs) > 1 {
+			t.Errorf("%s: %s, want no more than its first job", name, p.Tag)
+		}
+		w.wantReason(name, "pending", "no-room")
+	}
+	if p := w.primary("loc"); p != "dead1" {
+		t.Errorf("loc was moved to %s", p)
+	}
+	w.wantResult("both", tagstore.Reinstall, tagstore.Success, 1)
+	w.wantSteps(start, "both", chainUp)
+	w.pass()
+	for n, name := range []string{"mem", "disk", "loc"} {
+		if p := w.pending(name); p.Tag != tags[n] {
+			t.Errorf("%s: %s became %s", name, tags[n], p.Tag)
+		}
+	}
+
+	w.sim.SetMemory("a", 4096)
+	w.sim.SetStorage("b", 1000000)
+	w.settle(4)
+	begun := w.begun(start)
+	for _, want := range []struct {
+		name string
+		typ  tagstore.Type
+		last string
+	}{{"mem", tagstore.Failover, "FAILOVER"}, {"disk", tagstore.FixStorage, "REPLACE_DISKS"}, {"loc", tagstore.Reinstall, chainUp}} {
+		r := w.result(want.name)
+		jobs := begun[want.name]
+		if r.Type != want.typ || r.Outcome != tagstore.Success || len(jobs) == 0 {
+			t.Errorf("%s: %s after %q", want.name, r.Tag, steps(jobs))
+			continue
+		}
+		last := jobs[len(jobs)-1]
+		if opcodes(last) != want.last || last.Status != luxi.JobSuccess || r.Jobs[len(r.Jobs)-1] != last.ID {
+			t.Errorf("%s: its last job is %d (%s), %s; result %s", want.name, last.ID, opcodes(last), last.Status, r.Tag)
+		}
+	}
+	if p := w.primary("loc"); p != "b" {
+		t.Errorf("loc is on %s, want b", p)
+	}
+	w.wantContent("disk", "original")
+	w.wantContent("loc", "installed")
+
+	// Left to hail, a reinstallation goes to the foreign group, which kills it after
+	// it changed the configuration.
+	_, err := w.RunJobs(w.ctx, []vcluster.Opcode{{
+		"OP_ID": "OP_CLUSTER_SET_PARAMS", "default_iallocator_params": map[string]interface{}{"no-capacity-checks": nil},
+	}})
+	w.must(err)
+	w.sim.SetStorage("a", 1)
+	w.sim.SetStorage("b", 1)
+	err = byHand("hand", false).Err()
+	if p := w.primary("hand"); err == nil || p != "far1" && p != "far2" {
+		t.Errorf("hand is on %s, the defect of groups was not provoked: %v", p, err)
+	}
+}
