@@ -20,7 +20,7 @@ func init() {
 		"hooks_runner":               nothing([]interface{}{}),
 		"bridges_exist":              nothing(nil),
 		"hypervisor_validate_params": nothing(nil),
-		"write_ssconf_files":         nothing(nil),
+		"write_ssconf_files":         writeSsconf,
 		"upload_file_single":         nothing(nil),
 		"jobqueue_update":            nothing(nil),
 		"jobqueue_rename":            nothing(nil),
@@ -77,7 +77,17 @@ func nothing(result interface{}) func(*node, *arguments) (interface{}, error) {
 
 func version(n *node, _ *arguments) (interface{}, error) { return n.fleet.opts.Version, nil }
 
-func masterNodeName(n *node, _ *arguments) (interface{}, error) { return n.fleet.opts.Master, nil }
+func masterNodeName(n *node, _ *arguments) (interface{}, error) { return n.master, nil }
+
+// writeSsconf is how a node learns who is master. It takes the lines of each file.
+func writeSsconf(n *node, a *arguments) (interface{}, error) {
+	var files map[string][]string
+	a.get(0, &files)
+	if lines := files["master_node"]; len(lines) == 1 {
+		n.master = lines[0]
+	}
+	return nil, nil
+}
 
 // nodeInfo takes storage units [type, key, ...] and hypervisors [name, params].
 func nodeInfo(n *node, a *arguments) (interface{}, error) {

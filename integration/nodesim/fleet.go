@@ -17,7 +17,8 @@ type Options struct {
 	Certificate []byte
 	// Listen opens a socket on an address where the master finds the node.
 	Listen func(address string) (net.Listener, error)
-	// Master is the name of the master node, which nodes tell who asks.
+	// Master is the name of the node that the nodes take for the master until
+	// they are told of another.
 	Master string
 	// Version is what nodes answer to "version"; 3000000 if zero.
 	Version int

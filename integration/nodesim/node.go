@@ -24,6 +24,7 @@ type node struct {
 	running  map[string]running // by instance
 	volumes  map[string]*volume // local ones, by key
 	drbd     map[string]*drbd   // by key of the data volume
+	master   string             // whom it takes for the master node
 }
 
 // running is an instance that runs.
@@ -37,7 +38,7 @@ func (f *Fleet) Add(spec NodeSpec) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := &node{
-		fleet: f, spec: spec,
+		fleet: f, spec: spec, master: f.opts.Master,
 		running: make(map[string]running), volumes: make(map[string]*volume), drbd: make(map[string]*drbd),
 	}
 	if err := n.listen(); err != nil {

@@ -34,8 +34,9 @@ type Cluster struct {
 
 	nodeNames map[string]string // by UUID; constant after Start
 
-	mu     sync.Mutex // guards closed
+	mu     sync.Mutex // guards closed and master
 	closed bool
+	master string
 	active sync.WaitGroup // commands of Run
 }
 
@@ -52,7 +53,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{opts: o, ns: ns}
+	c := &Cluster{opts: o, ns: ns, master: masterName}
 	if err := c.start(ctx); err != nil {
 		err = fmt.Errorf("vcluster: start: %w", err)
 		if closeErr := c.Close(); closeErr != nil {
@@ -147,8 +148,20 @@ func (c *Cluster) Pid() int { return c.ns.pid }
 // Nodes returns the names of all nodes, the master first.
 func (c *Cluster) Nodes() []string { return nodeNames(c.opts.Nodes) }
 
-// Master returns the name of the node that was made master.
-func (c *Cluster) Master() string { return masterName }
+// Master returns the name of the master node: the first, or that of SetMaster.
+func (c *Cluster) Master() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.master
+}
+
+// SetMaster says that another node has become master, as by gnt-cluster
+// master-failover: Socket, Call and what is built on it go there from now on.
+func (c *Cluster) SetMaster(node string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.master = node
+}
 
 // Root returns the root directory of the node, as seen inside.
 func (c *Cluster) Root(node string) string { return path.Join(rootDir, node) }
@@ -160,7 +173,7 @@ func (c *Cluster) HostPath(inside string) string { return c.ns.root() + path.Cle
 
 // SocketInside returns the path of the master's LUXI socket as seen inside.
 func (c *Cluster) SocketInside() string {
-	return c.Root(masterName) + "/var/run/ganeti/socket/ganeti-query"
+	return c.Root(c.Master()) + "/var/run/ganeti/socket/ganeti-query"
 }
 
 // Socket returns the path of the master's LUXI socket as seen from outside. It

@@ -1,0 +1,71 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/integration/simcluster"
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// The master role moves to another node while repairs are under way. The hook
+// there goes on with what the first one began, each step once; the hook of the
+// former master does nothing and says nothing (C2, W1).
+func TestMasterFailover(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	c, err := simcluster.Start(ctx, vcluster.Options{Nodes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w := loadWorld(t, ctx, c, `
+cluster cluster tags=ganeti:watcher:autorepair:failover
+group default
+node a
+node b
+node c
+node d
+instance web nodes=a,b template=drbd
+instance vm nodes=a template=rbd hypervisor=kvm
+`)
+	w.lostPower("a")
+	start := w.since()
+	w.pass()
+	w.jobsEnd()
+	web := w.pending("web")
+	w.pass() // web's second step and vm's result
+	w.jobsEnd()
+
+	// It complains that nothing listens on the cluster's own address.
+	if r := w.run("node2", "gnt-cluster", "master-failover"); r.code != 0 && !strings.Contains(r.stderr, "master IP did not come up") {
+		t.Fatalf("master-failover: %+v", r)
+	}
+	w.moved("node2")
+	w.must(w.RemoveFile(w.Root("node1") + "/var/lock/ganeti-autorepair.lock"))
+	if r := w.hook("node1"); r.code != 0 || r.stdout+r.stderr != "" {
+		t.Errorf("the hook of the former master: %+v", r)
+	}
+	w.settle(4)
+	if r := w.wantResult("web", tagstore.Failover, tagstore.Success, 2); r.ID != web.ID {
+		t.Errorf("web: %s follows %s", r.Tag, web.Tag)
+	}
+	w.wantResult("vm", tagstore.Failover, tagstore.Success, 1)
+	w.wantSteps(start, "web", "FAILOVER, REPLACE_DISKS")
+	w.wantSteps(start, "vm", "FAILOVER")
+}
+
+// moved makes the world look at another master.
+func (w *simWorld) moved(master string) {
+	w.t.Helper()
+	w.SetMaster(master)
+	w.luxi.Close()
+	w.luxi = luxi.New(w.Socket(), luxi.Options{})
+}
