@@ -114,7 +114,7 @@ func TestChaos(t *testing.T) {
 
 // round is one round: events, then a pass that may not survive.
 func (c *chaos) round(n int) {
-	for k := c.rng.Intn(3); k >= 0; k-- {
+	for k := 1 + c.rng.Intn(3); k >= 0; k-- {
 		c.event()
 	}
 	c.observe()
@@ -216,7 +216,11 @@ func (c *chaos) setPolicy(name string) {
 	if len(old) > 0 {
 		c.must(c.RemoveTags(c.ctx, "instance", name, old...))
 	}
-	if typ := tagstore.Type(c.rng.Intn(5)); typ != tagstore.None {
+	likely := []tagstore.Type{
+		tagstore.None, tagstore.FixStorage, tagstore.Migrate, tagstore.Failover, tagstore.Failover,
+		tagstore.Reinstall, tagstore.Reinstall, tagstore.Reinstall,
+	}
+	if typ := likely[c.rng.Intn(len(likely))]; typ != tagstore.None {
 		c.allow(name, typ.String())
 	}
 }
@@ -267,7 +271,7 @@ func (c *chaos) observe() {
 
 // passWithKill runs a pass in which something may be killed.
 func (c *chaos) passWithKill() string {
-	at := 1 + c.rng.Intn(25)
+	at := 1 + c.rng.Intn(40)
 	stage := []luxitest.Stage{luxitest.AtRequest, luxitest.AtReply}[c.rng.Intn(2)]
 	fired := false
 	here := func(s luxitest.Stage, x luxitest.Exchange) bool {
@@ -306,17 +310,23 @@ func (c *chaos) passWithKill() string {
 
 // killJob kills the process of a repair job that is under way, if there is one.
 func (c *chaos) killJob() string {
-	for _, job := range c.ourJobs(0, "repair") {
-		if job.Status != luxi.JobRunning {
-			continue
+	for {
+		unfinished := false
+		for _, job := range c.ourJobs(c.rounds[len(c.rounds)-1].first, "repair") {
+			unfinished = unfinished || !job.Status.Final()
+			if job.Status != luxi.JobRunning {
+				continue
+			}
+			name := job.Ops[0].Param("instance_name")
+			ok, _, err := c.luxi.CancelJob(c.ctx, job.ID, true)
+			c.must(err)
+			if ok {
+				c.killed[name] = true
+				return fmt.Sprintf("job %d of %s killed", job.ID, name)
+			}
 		}
-		name := job.Ops[0].Param("instance_name")
-		ok, _, err := c.luxi.CancelJob(c.ctx, job.ID, true)
-		c.must(err)
-		if ok {
-			c.killed[name] = true
-			return fmt.Sprintf("job %d of %s killed", job.ID, name)
+		if !unfinished {
+			return "no job to kill"
 		}
 	}
-	return "no job to kill"
 }

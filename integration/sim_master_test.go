@@ -35,14 +35,17 @@ node c
 node d
 instance web nodes=a,b template=drbd
 instance vm nodes=a template=rbd hypervisor=kvm
+instance db nodes=c,a template=drbd
 `)
+	w.sim.StickSync("db", true)
 	w.lostPower("a")
 	start := w.since()
 	w.pass()
-	w.jobsEnd()
+	w.othersEnd("db")
 	web := w.pending("web")
-	w.pass() // web's second step and vm's result
-	w.jobsEnd()
+	w.pass() // web's second step and vm's result; db's job is still running
+	w.othersEnd("db")
+	running := w.pending("db")
 
 	// It complains that nothing listens on the cluster's own address.
 	if r := w.run("node2", "gnt-cluster", "master-failover"); r.code != 0 && !strings.Contains(r.stderr, "master IP did not come up") {
@@ -53,11 +56,19 @@ instance vm nodes=a template=rbd hypervisor=kvm
 	if r := w.hook("node1"); r.code != 0 || r.stdout+r.stderr != "" {
 		t.Errorf("the hook of the former master: %+v", r)
 	}
+	w.sim.StickSync("db", false)
 	w.settle(4)
 	if r := w.wantResult("web", tagstore.Failover, tagstore.Success, 2); r.ID != web.ID {
 		t.Errorf("web: %s follows %s", r.Tag, web.Tag)
 	}
 	w.wantResult("vm", tagstore.Failover, tagstore.Success, 1)
+	// Its process lost its master in the middle of the work; what it had begun is not
+	// begun again.
+	if job := w.jobInfo(running.Jobs[0]); job.Status != luxi.JobError {
+		t.Errorf("db: job %d ended as %s", job.ID, job.Status)
+	}
+	w.wantResult("db", tagstore.FixStorage, tagstore.Success, 1)
+	w.wantSteps(start, "db", "REPLACE_DISKS")
 	w.wantSteps(start, "web", "FAILOVER, REPLACE_DISKS")
 	w.wantSteps(start, "vm", "FAILOVER")
 }
