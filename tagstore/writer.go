@@ -43,6 +43,10 @@ type Writer struct {
 	Client *luxi.Client
 	Source string           // the reason trail's source: the program's name
 	Now    func() time.Time // clock for reason trails
+	// Window is how many of a batch's jobs are in the queue at a time. They go
+	// ahead of other jobs, so more of them than the configuration can be written
+	// by would only keep others out of the queue's slots. 0 is no bound.
+	Window int
 }
 
 // Written is the fate of one change.
@@ -57,41 +61,62 @@ type Written struct {
 // Batch is a number of changes under way.
 type Batch struct {
 	w       *Writer
+	changes []Change
+	todo    []int              // indexes of changes not yet submitted
 	done    []Written          // not yet fetched by Next
 	waiting map[luxi.JobID]int // job -> index of its change
 	order   []luxi.JobID
+	err     error // of a later submission, for the next Next
 }
 
 // priority is that of all tag jobs: they are short, and a repair waits for
 // them, so they go ahead of jobs of normal priority.
 const priority = -10
 
-// Submit submits one job for each change, all in one call. A change that
-// cannot be submitted is reported by Next like one that failed. An error means
-// that nothing is known to have been submitted; where luxi.OutcomeUnknown holds
-// for it, the tags may still be written.
+// Submit submits one job for each change, at once or, where the Writer has a
+// Window, as those before them end. A change that cannot be submitted is
+// reported by Next like one that failed. An error means that nothing is known to
+// have been submitted; where luxi.OutcomeUnknown holds for it, tags may still be
+// written.
 func (w *Writer) Submit(ctx context.Context, changes []Change) (*Batch, error) {
-	b := &Batch{w: w, waiting: make(map[luxi.JobID]int)}
-	var jobs [][]luxi.OpCode
-	var index []int
+	b := &Batch{w: w, changes: changes, waiting: make(map[luxi.JobID]int)}
 	for i, c := range changes {
 		if c.Empty() {
 			b.done = append(b.done, Written{Index: i})
-			continue
-		}
-		if err := c.check(); err != nil {
+		} else if err := c.check(); err != nil {
 			b.done = append(b.done, Written{Index: i, Err: err})
-			continue
+		} else {
+			b.todo = append(b.todo, i)
 		}
-		jobs = append(jobs, w.opcodes(c))
-		index = append(index, i)
 	}
-	if len(jobs) == 0 {
-		return b, nil
+	if err := b.fill(ctx); err != nil {
+		return nil, err
 	}
-	submitted, err := w.Client.SubmitManyJobs(ctx, jobs)
+	return b, nil
+}
+
+// fill submits as many changes as the window has room for, in one call.
+func (b *Batch) fill(ctx context.Context) error {
+	n := len(b.todo)
+	if room := b.w.Window - len(b.waiting); b.w.Window > 0 && n > room {
+		n = room
+	}
+	if n <= 0 {
+		return nil
+	}
+	index := b.todo[:n]
+	b.todo = b.todo[n:]
+	var jobs [][]luxi.OpCode
+	for _, i := range index {
+		jobs = append(jobs, b.w.opcodes(b.changes[i]))
+	}
+	submitted, err := b.w.Client.SubmitManyJobs(ctx, jobs)
 	if err != nil {
-		return nil, fmt.Errorf("submitting tag jobs: %w", err)
+		err = fmt.Errorf("submitting tag jobs: %w", err)
+		for _, i := range index {
+			b.done = append(b.done, Written{Index: i, Err: err})
+		}
+		return err
 	}
 	for k, s := range submitted {
 		if s.Err != nil {
@@ -101,7 +126,7 @@ func (w *Writer) Submit(ctx context.Context, changes []Change) (*Batch, error) {
 		b.waiting[s.ID] = index[k]
 		b.order = append(b.order, s.ID)
 	}
-	return b, nil
+	return nil
 }
 
 // check refuses what luxid would refuse for the whole call, so that one bad
@@ -136,12 +161,24 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 }
 
 // Unfinished is the number of changes that Next has not returned yet.
-func (b *Batch) Unfinished() int { return len(b.waiting) + len(b.done) }
+func (b *Batch) Unfinished() int { return len(b.todo) + len(b.waiting) + len(b.done) }
 
 // Next waits until at least one more change has ended and returns all that
 // have. It returns nothing when all were returned before. After an error, that
 // of the context included, the rest can be given up with Abandon.
 func (b *Batch) Next(ctx context.Context) ([]Written, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	done, err := b.next(ctx)
+	if err == nil {
+		// While the caller deals with these, others are on their way.
+		b.err = b.fill(ctx)
+	}
+	return done, err
+}
+
+func (b *Batch) next(ctx context.Context) ([]Written, error) {
 	if len(b.done) > 0 {
 		done := b.done
 		b.done = nil
@@ -203,7 +240,10 @@ func (b *Batch) collect(ctx context.Context) ([]Written, error) {
 var errUnknownJob = errors.New("the job is no longer known")
 
 // ErrGivenUp is the fate of a tag job that did not run in time and was canceled.
-var ErrGivenUp = errors.New("the tag job did not run in time and was canceled")
+var ErrGivenUp = errors.New("given up, it did not run in time")
+
+// errNotSubmitted is the fate of a change whose turn did not come.
+var errNotSubmitted = fmt.Errorf("no tag job was submitted: %w", ErrGivenUp)
 
 func jobError(info luxi.JobInfo) error {
 	if !info.Known {
@@ -225,7 +265,10 @@ func jobError(info luxi.JobInfo) error {
 // already running cannot be canceled; it is returned with an error that says so.
 func (b *Batch) Abandon(ctx context.Context) []Written {
 	done := b.done
-	b.done = nil
+	for _, i := range b.todo {
+		done = append(done, Written{Index: i, Err: errNotSubmitted})
+	}
+	b.done, b.todo = nil, nil
 	canceled := b.cancel(ctx)
 	if ended, err := b.collect(ctx); err == nil {
 		for _, e := range ended {
