@@ -106,8 +106,9 @@ var keeping = []predicate{
 		return ""
 	}},
 	{"resultsKept", func(m *demand, d *plugin.Decision) string {
-		// T9: when something newer is written, all but the newest N success and
-		// enoperm results go, the oldest first; otherwise none does.
+		// T9: when something newer is written, or was by a pass that died halfway
+		// (T6), all but the newest N success and enoperm results go, the oldest
+		// first; otherwise none does.
 		var old []record
 		for _, c := range m.records.list {
 			if c.kind == "result" && c.outcome != "failure" {
@@ -122,8 +123,11 @@ var keeping = []predicate{
 			}
 		}
 		goes := 0
-		if len(d.Settled) > 0 || d.Start != nil && d.Start.New {
+		switch {
+		case len(d.Settled) > 0 || d.Start != nil && d.Start.New:
 			goes = len(old) + written - m.kept
+		case m.leftover(d):
+			goes = m.leftBehind(old)
 		}
 		for k, c := range old {
 			found := false
@@ -167,4 +171,40 @@ func (m *demand) isOpen(id string) bool {
 		}
 	}
 	return false
+}
+
+// leftover: the decision removes a pending tag that stands beside its own result.
+func (m *demand) leftover(d *plugin.Decision) bool {
+	for _, c := range m.records.list {
+		if c.kind != "pending" || m.isOpen(c.id) {
+			continue
+		}
+		for _, tag := range d.Remove {
+			if tag == c.tag() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leftBehind is how many old results the pass that wrote the newest would have
+// removed: all but the newest N, and none that was written with the newest.
+func (m *demand) leftBehind(old []record) int {
+	newest := int64(0)
+	for _, c := range m.records.list {
+		if c.kind == "result" && c.time > newest {
+			newest = c.time
+		}
+	}
+	before := 0
+	for _, c := range old {
+		if c.time < newest {
+			before++
+		}
+	}
+	if goes := len(old) - m.kept; goes < before {
+		return goes
+	}
+	return before
 }

@@ -11,7 +11,8 @@ import (
 // Decision is what is thought of one instance and what shall be done for it.
 type Decision struct {
 	Instance *Instance
-	State    State
+	Was      State // as the tags and the nodes have it, before anything is done
+	State    State // as it is thought of, and after a pass as that left it
 	Reason   Reason
 	Detail   string // the reason in words
 	Policy   tagstore.Policy
@@ -23,6 +24,7 @@ type Decision struct {
 	// results of repairs that have ended, and what a crash left behind.
 	Settled []Settlement
 	Remove  []string // tags to remove: those settled, and leftovers
+	left    []string // of these the leftovers
 	Start   *Start   // the step to submit, if any
 }
 
@@ -78,8 +80,9 @@ func (x *decider) decide() {
 	if len(repairs) > 0 {
 		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
 	}
+	d.Was = x.plainState()
 	switch {
-	case d.Policy.Suspended && (!d.Need.Healthy() || len(repairs) > 0):
+	case d.Was == StateSuspended:
 		x.conclude(StateSuspended, ReasonSuspended, "suspended by "+d.Policy.Origin)
 		return
 	case len(x.records.Unclear) > 0:
@@ -120,6 +123,8 @@ func (x *decider) decide() {
 // plainState is the state of an instance that nothing is done for.
 func (x *decider) plainState() State {
 	switch {
+	case x.d.Policy.Suspended && (!x.d.Need.Healthy() || x.d.Repair != nil):
+		return StateSuspended
 	case len(x.records.Failures) > 0:
 		return StateFailed
 	case x.d.Repair != nil:
@@ -155,6 +160,7 @@ func (x *decider) jobs(ids []luxi.JobID) []*JobFact {
 // (T6), unless the instance is suspended (S2).
 func (x *decider) finished() {
 	if !x.d.Policy.Suspended {
+		x.d.left = x.records.Finished
 		x.d.Remove = append(x.d.Remove, x.records.Finished...)
 	}
 }
@@ -197,7 +203,7 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	}
 	tries = triesOf(jobs, x.nextStep())
 	if tries >= x.set.MaxAttempts && tries > 0 {
-		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times", last.Info.ID, last.Detail, tries))
+		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d of %d times", last.Info.ID, last.Detail, tries, x.set.MaxAttempts))
 	}
 	if !x.countable(r, jobs, tries) {
 		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times, and its tag has no room to count more", last.Info.ID, last.Detail, tries))
@@ -278,16 +284,24 @@ func (x *decider) fresh() {
 	}
 }
 
-// tidy adds the old results that go when something newer is written (T9).
+// tidy adds the old results that go when something newer is written (T9), or was
+// written by a pass that died before it came to that (T6).
 func (x *decider) tidy() {
+	d := x.d
 	added := 0
-	for _, st := range x.d.Settled {
+	for _, st := range d.Settled {
 		if st.Result.Outcome != tagstore.Failure {
 			added++
 		}
 	}
-	if len(x.d.Settled) == 0 && (x.d.Start == nil || !x.d.Start.New) {
-		return
+	superseded := x.records.Superseded(x.set.ResultsKept)
+	if len(d.left) > 0 {
+		d.left = append(append([]string(nil), d.left...), superseded...)
 	}
-	x.d.Remove = append(x.d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
+	switch {
+	case len(d.Settled) > 0 || d.Start != nil && d.Start.New:
+		d.Remove = append(d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
+	case len(d.left) > 0:
+		d.Remove = append(d.Remove, superseded...)
+	}
 }

@@ -53,7 +53,7 @@ func (d *Decision) hold(reason Reason, why string) {
 	d.Start = nil
 	if len(d.Settled) == 0 {
 		// Old results go only when something newer is written (T9).
-		d.Remove = d.Instance.Tags.Records().Finished
+		d.Remove = d.left
 	}
 	d.State, d.Reason, d.Detail = state, reason, why
 }

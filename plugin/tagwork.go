@@ -109,6 +109,17 @@ func (a *act) logDropped(d *Decision, repair string, dropped int) {
 	}
 }
 
+// inOrder moves what a change removes before what it adds, unless pending tags
+// are among it: these tell the next pass that a change was left half done, and
+// have to outlast their successors (T6, T7).
+func inOrder(c tagstore.Change) tagstore.Change {
+	if len(c.Add) == 0 || len(tagstore.Parse(c.Kind, c.Remove).Pendings) > 0 {
+		return c
+	}
+	c.Before, c.Remove = c.Remove, nil
+	return c
+}
+
 // tagWindow is how many tag jobs are in the queue at a time. They are written one
 // after the other whatever their number, so a few keep that busy, and the other
 // slots are for the repairs (C4).
@@ -129,7 +140,7 @@ func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
 	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots)}
 	changes := make([]tagstore.Change, len(list))
 	for k, w := range list {
-		changes[k] = w.change
+		changes[k] = inOrder(w.change)
 	}
 	batch, err := writer.Submit(ctx, changes)
 	if err != nil {

@@ -13,22 +13,27 @@ import (
 
 // Change is a change of the tags of one object: the tags to add are added
 // first, then the tags to remove are removed, so that no reader ever sees
-// neither (T6, T7).
+// neither (T6, T7). What is only old goes before that, so that a crash in
+// between leaves nothing that nobody would ever tidy (T9).
 type Change struct {
 	Kind   luxi.TagKind
 	Name   string // the object's name, empty for the cluster; Ganeti takes no UUID here
+	Before []string
 	Add    []string
 	Remove []string
 	Why    string // text of the reason trail, ASCII
 }
 
 // Empty reports whether the change changes nothing.
-func (c Change) Empty() bool { return len(c.Add) == 0 && len(c.Remove) == 0 }
+func (c Change) Empty() bool { return len(c.Before) == 0 && len(c.Add) == 0 && len(c.Remove) == 0 }
 
 // OpCodes returns the number of opcodes, each a write of the whole
 // configuration, that the change costs.
 func (c Change) OpCodes() int {
 	n := 0
+	if len(c.Before) > 0 {
+		n++
+	}
 	if len(c.Add) > 0 {
 		n++
 	}
@@ -132,12 +137,13 @@ func (b *Batch) fill(ctx context.Context) error {
 // check refuses what luxid would refuse for the whole call, so that one bad
 // object affects that object alone (C5).
 func (c Change) check() error {
-	for _, tag := range append(append([]string(nil), c.Add...), c.Remove...) {
+	all := append(append(append([]string(nil), c.Before...), c.Add...), c.Remove...)
+	for _, tag := range all {
 		if tag == "" || len(tag) > MaxLength {
 			return fmt.Errorf("tag %q has %d characters, allowed are 1 to %d", tag, len(tag), MaxLength)
 		}
 	}
-	for _, s := range append(append([]string{c.Name, c.Why}, c.Add...), c.Remove...) {
+	for _, s := range append(all, c.Name, c.Why) {
 		if strings.IndexFunc(s, func(r rune) bool { return r > '~' }) >= 0 {
 			return fmt.Errorf("%q holds characters outside ASCII, which luxid cannot write", s)
 		}
@@ -151,6 +157,9 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 		Priority: priority,
 	}
 	var ops []luxi.OpCode
+	if len(c.Before) > 0 {
+		ops = append(ops, &luxi.TagsDel{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Before})
+	}
 	if len(c.Add) > 0 {
 		ops = append(ops, &luxi.TagsSet{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Add})
 	}
