@@ -180,6 +180,10 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	}
 	tries := 0
 	probe := false
+	if f := doubtfulReplica(jobs); f != nil && x.d.Need.Row == "P4" {
+		// From an offline primary node Ganeti fails over to anything.
+		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
+	}
 	if last != nil {
 		switch last.Outcome {
 		case OutcomeCanceled, OutcomeUnknown:

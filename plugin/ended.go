@@ -20,6 +20,9 @@ func (x *decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFa
 			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))
 		}
 	}
+	if f := doubtfulReplica(jobs); f != nil {
+		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
+	}
 	for _, f := range jobs {
 		if !f.endedBadly() {
 			continue
@@ -71,6 +74,23 @@ func (x *decider) beyondRetry(last *JobFact) string {
 		return "the instance was moved, but not as it should"
 	}
 	return ""
+}
+
+// doubtfulReplica returns a replace-disks that may have taken the secondary node's
+// disks away without making new ones that are complete, nil if there is none, or
+// anything succeeded since: a new secondary is in the configuration before its
+// disks have been written (lib/cmdlib/instance_storage.py _ExecDrbd8Secondary).
+func doubtfulReplica(jobs []*JobFact) *JobFact {
+	for k := len(jobs) - 1; k >= 0 && jobs[k].Outcome != OutcomeSuccess; k-- {
+		if f := jobs[k]; f.Step == StepReplaceDisks && f.endedBadly() && !f.refused() {
+			return f
+		}
+	}
+	return nil
+}
+
+func incomplete(i *Instance) string {
+	return "the disks on its secondary node may not be complete, see gnt-instance info " + i.Name
 }
 
 // triesOf counts the failed jobs since the last success that took the step.

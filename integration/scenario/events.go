@@ -60,6 +60,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	during METHOD N EVENT...            an event at that call
 //	answer node|instance|group empty    the next pass is told that there are none
 //	kill-hold                           the processes of hold jobs die
+//	try EVENT..., maybe EVENT..., calm  what may be impossible; what need not happen; no more faults
 //	count-tags INSTANCE N               checks how many opcodes wrote its tags
 //	first-repair-before N               checks that a repair began before so many tags were written
 //	luxid stop|start|crash|restart, master NODE, host NODE
@@ -117,6 +118,25 @@ func init() {
 			w.Master.Continue(j.ID)
 		}
 		return nil
+	}
+	simple["calm"] = func(w *World) error {
+		w.mu.Lock()
+		w.opcodes, w.hooks = nil, nil
+		w.mu.Unlock()
+		return simple["continue"](w)
+	}
+	// What cannot be is left.
+	events["try"] = func(w *World, args []string) error {
+		_ = w.Do(args)
+		return nil
+	}
+	// What need not happen.
+	events["maybe"] = func(w *World, args []string) error {
+		err := w.Do(args)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.hooks[len(w.hooks)-1].maybe = true
+		return err
 	}
 	for name, do := range map[string]func(*World, []string) error{
 		"wait": (*World).wait, "clock": (*World).clock, "pause": (*World).pause, "queue": (*World).queue,

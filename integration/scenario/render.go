@@ -18,7 +18,7 @@ import (
 // beginning, and tags have no prefix.
 func (w *World) Log() string {
 	w.mu.Lock()
-	text := w.out.String()
+	text := strings.ReplaceAll(w.out.String(), w.Master.Socket(), "SOCKET")
 	w.mu.Unlock()
 	number := make(map[int64]int)
 	for _, j := range w.Master.Jobs() {

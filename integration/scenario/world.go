@@ -45,6 +45,7 @@ type World struct {
 	inPass  bool
 	hooks   []*hook
 	opcodes []*opcodeFault
+	wrongMu sync.Mutex
 	broken  []string // what is wrong whatever the scenario expects
 }
 
@@ -62,6 +63,7 @@ type hook struct {
 	do     func() luxitest.Fault
 	dead   bool // every later call of the pass fails
 	empty  bool // the answer has no rows
+	maybe  bool // it need not happen
 }
 
 // firstJob keeps job numbers apart from other numbers in logs.
@@ -107,6 +109,11 @@ func (w *World) onCall(c luxitest.Call) luxitest.Fault {
 	if !w.inPass {
 		w.mu.Unlock()
 		return luxitest.Pass()
+	}
+	if c.Method == "CancelJob" {
+		w.mu.Unlock()
+		w.checkRelease(c)
+		w.mu.Lock()
 	}
 	w.calls++
 	n := w.calls
@@ -212,7 +219,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	w.mu.Unlock()
 	w.Master.Now() // what hooks wrote is seen from here on
 	if err != nil {
-		w.say("  ended: %s", strings.ReplaceAll(err.Error(), w.Master.Socket(), "SOCKET"))
+		w.say("  ended: %s", err)
 	}
 	if report != nil {
 		w.reported(report, err)
@@ -226,7 +233,7 @@ func (w *World) endHooks() {
 	var rest []*hook
 	for _, h := range w.hooks {
 		switch {
-		case h.n <= 0:
+		case h.n <= 0 || h.maybe:
 		case w.Disturb != nil:
 			h.n = h.first
 			rest = append(rest, h)
@@ -287,6 +294,8 @@ func (w *World) move(m Move, name string) {
 
 // wrong notes what must never be.
 func (w *World) wrong(format string, args ...any) {
+	w.wrongMu.Lock()
+	defer w.wrongMu.Unlock()
 	w.broken = append(w.broken, fmt.Sprintf(format, args...))
 }
 
