@@ -74,13 +74,13 @@ func disturbed(s *scenario.Scenario, n int, d disturbance) (outcome string, meth
 // distinct tells whether a disturbance at the n-th call can lead to something that
 // no other one does. For a program that dies only what the master did counts: to
 // die before a call is to die after the one before it, and to die after a query is
-// to die before it. A query that fails tells that it failed, in three ways, of
-// which each call gets one, by turns.
+// to die before it. What only asks or waits and fails tells that it failed, in three
+// ways, of which each call gets one, by turns.
 func distinct(d int, method string, n int) bool {
-	changes := method == "SubmitManyJobs" || method == "CancelJob" || method == "WaitForJobChange"
+	changes := method == "SubmitManyJobs" || method == "CancelJob"
 	switch {
 	case disturbances[d].kill:
-		return d == 1 && changes || n == 1
+		return d == 1 && (changes || method == "WaitForJobChange") || n == 1
 	case changes:
 		return true
 	}
