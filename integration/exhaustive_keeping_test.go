@@ -33,7 +33,14 @@ var keeping = []predicate{
 			told = told || c.kind == "result" && c.outcome == "enoperm" && c.typ == m.need.typ
 		}
 		reported := m.need.held == "no repair" || m.need.held == "admin offline" || m.need.lost
-		want := m.afresh(d) && !m.need.healthy() && !reported && m.permitted != "" && !covers(m.permitted, m.need.typ) && !told
+		// Where another result is written anyway that is enough for this pass (T9).
+		ended := 0
+		for _, st := range d.Settled {
+			if m.isOpen(st.Result.ID) {
+				ended++
+			}
+		}
+		want := ended == 0 && m.afresh(d) && !m.need.healthy() && !reported && m.permitted != "" && !covers(m.permitted, m.need.typ) && !told
 		n := 0
 		for _, st := range d.Settled {
 			if m.isOpen(st.Result.ID) {
@@ -99,8 +106,9 @@ var keeping = []predicate{
 		return ""
 	}},
 	{"resultsKept", func(m *demand, d *plugin.Decision) string {
-		// T9: when something newer is written, all but the newest N success and
-		// enoperm results go, the oldest first; otherwise none does.
+		// T9: when something newer is written, or was by a pass that died halfway
+		// (T6), all but the newest N success and enoperm results go, the oldest
+		// first; otherwise none does.
 		var old []record
 		for _, c := range m.records.list {
 			if c.kind == "result" && c.outcome != "failure" {
@@ -115,8 +123,11 @@ var keeping = []predicate{
 			}
 		}
 		goes := 0
-		if len(d.Settled) > 0 || d.Start != nil && d.Start.New {
+		switch {
+		case len(d.Settled) > 0 || d.Start != nil && d.Start.New:
 			goes = len(old) + written - m.kept
+		case m.leftover(d):
+			goes = m.leftBehind(old)
 		}
 		for k, c := range old {
 			found := false
@@ -160,4 +171,40 @@ func (m *demand) isOpen(id string) bool {
 		}
 	}
 	return false
+}
+
+// leftover: the decision removes a pending tag that stands beside its own result.
+func (m *demand) leftover(d *plugin.Decision) bool {
+	for _, c := range m.records.list {
+		if c.kind != "pending" || m.isOpen(c.id) {
+			continue
+		}
+		for _, tag := range d.Remove {
+			if tag == c.tag() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// leftBehind is how many old results the pass that wrote the newest would have
+// removed: all but the newest N, and none that was written with the newest.
+func (m *demand) leftBehind(old []record) int {
+	newest := int64(0)
+	for _, c := range m.records.list {
+		if c.kind == "result" && c.time > newest {
+			newest = c.time
+		}
+	}
+	before := 0
+	for _, c := range old {
+		if c.time < newest {
+			before++
+		}
+	}
+	if goes := len(old) - m.kept; goes < before {
+		return goes
+	}
+	return before
 }

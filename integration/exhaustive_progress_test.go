@@ -49,6 +49,22 @@ func (p *repair) halfReinstalled() bool {
 	return false
 }
 
+// replicaDoubtful: a replace-disks got beyond its checks and did not succeed, and
+// nothing has since. The new secondary is in the configuration before its disks are
+// written, and a failover from an offline primary takes whatever is there.
+func (p *repair) replicaDoubtful() bool {
+	doubtful := false
+	for _, j := range p.jobs {
+		switch {
+		case j.fate == "success":
+			doubtful = false
+		case j.step == stepRD && (j.fate == "failed" || j.fate == "failed later" || j.fate == "refused later" || j.fate == "canceled later"):
+			doubtful = true
+		}
+	}
+	return doubtful
+}
+
 func (m *demand) liveKnown() bool { return m.live != "" && !strings.HasPrefix(m.live, "ERROR_node") }
 
 func (m *demand) liveAgrees() bool {
@@ -58,6 +74,9 @@ func (m *demand) liveAgrees() bool {
 // goesOn: the last job of the repair does not end it (S7, S8).
 func (m *demand) goesOn(p *repair) bool {
 	last := p.last()
+	if p.replicaDoubtful() && m.need.row == "P4" {
+		return false
+	}
 	return !last.canceled() && !last.unknown() && (!last.failed() || m.safeAfter(last))
 }
 
@@ -106,7 +125,11 @@ var progress = []predicate{
 	}),
 	// S6: after a fault, good nodes and a live status that agrees.
 	eachOf("successWithProof", "success", func(m *demand, p *repair) bool {
-		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && m.liveAgrees()
+		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && !p.replicaDoubtful() && m.liveAgrees()
+	}),
+	// S6, S7: data is never left to a replica that may not be whole.
+	eachOf("doubtfulReplicaIsFailure", "failure", func(m *demand, p *repair) bool {
+		return p.replicaDoubtful() && (m.need.healthy() || m.need.row == "P4")
 	}),
 	// S6: after a fault, and it does not run as it should.
 	eachOf("noSuccessAgainstLiveStatus", "failure", func(m *demand, p *repair) bool {
@@ -114,7 +137,7 @@ var progress = []predicate{
 	}),
 	// S6, C5: nothing is concluded from an answer that did not come.
 	eachOf("noVerdictWithoutLiveStatus", "open", func(m *demand, p *repair) bool {
-		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && !m.liveKnown()
+		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && !p.replicaDoubtful() && !m.liveKnown()
 	}),
 	// S6, S7: wherever the instance lives by now.
 	eachOf("halfReinstalledIsFailure", "failure", func(m *demand, p *repair) bool {

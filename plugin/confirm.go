@@ -101,6 +101,9 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 	if why := w.step.unfit(fresh); why != "" {
 		return now, why
 	}
+	if why := a.unfenced(fresh, i, start.Step, nil); why != "" {
+		return now, why
+	}
 	return now, ""
 }
 

@@ -11,7 +11,8 @@ import (
 // Decision is what is thought of one instance and what shall be done for it.
 type Decision struct {
 	Instance *Instance
-	State    State
+	Was      State // as the tags and the nodes have it, before anything is done
+	State    State // as it is thought of, and after a pass as that left it
 	Reason   Reason
 	Detail   string // the reason in words
 	Policy   tagstore.Policy
@@ -23,6 +24,7 @@ type Decision struct {
 	// results of repairs that have ended, and what a crash left behind.
 	Settled []Settlement
 	Remove  []string // tags to remove: those settled, and leftovers
+	left    []string // of these the leftovers
 	Start   *Start   // the step to submit, if any
 }
 
@@ -78,8 +80,9 @@ func (x *decider) decide() {
 	if len(repairs) > 0 {
 		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
 	}
+	d.Was = x.plainState()
 	switch {
-	case d.Policy.Suspended && (!d.Need.Healthy() || len(repairs) > 0):
+	case d.Was == StateSuspended:
 		x.conclude(StateSuspended, ReasonSuspended, "suspended by "+d.Policy.Origin)
 		return
 	case len(x.records.Unclear) > 0:
@@ -120,6 +123,8 @@ func (x *decider) decide() {
 // plainState is the state of an instance that nothing is done for.
 func (x *decider) plainState() State {
 	switch {
+	case x.d.Policy.Suspended && (!x.d.Need.Healthy() || x.d.Repair != nil):
+		return StateSuspended
 	case len(x.records.Failures) > 0:
 		return StateFailed
 	case x.d.Repair != nil:
@@ -155,6 +160,7 @@ func (x *decider) jobs(ids []luxi.JobID) []*JobFact {
 // (T6), unless the instance is suspended (S2).
 func (x *decider) finished() {
 	if !x.d.Policy.Suspended {
+		x.d.left = x.records.Finished
 		x.d.Remove = append(x.d.Remove, x.records.Finished...)
 	}
 }
@@ -174,6 +180,10 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	}
 	tries := 0
 	probe := false
+	if f := doubtfulReplica(jobs); f != nil && x.d.Need.Row == "P4" {
+		// From an offline primary node Ganeti fails over to anything.
+		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
+	}
 	if last != nil {
 		switch last.Outcome {
 		case OutcomeCanceled, OutcomeUnknown:
@@ -197,7 +207,10 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	}
 	tries = triesOf(jobs, x.nextStep())
 	if tries >= x.set.MaxAttempts && tries > 0 {
-		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times", last.Info.ID, last.Detail, tries))
+		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d of %d times", last.Info.ID, last.Detail, tries, x.set.MaxAttempts))
+	}
+	if !x.countable(r, jobs, tries) {
+		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times, and its tag has no room to count more", last.Info.ID, last.Detail, tries))
 	}
 	reason, detail := ReasonReady, "next step: "+string(x.nextStep())
 	switch {
@@ -218,104 +231,6 @@ func (x *decider) nextStep() Step {
 		return ""
 	}
 	return x.d.Need.Steps[0]
-}
-
-// handleHealthy settles a repair of an instance that lives on good nodes. That
-// alone proves nothing after a failed job: failover and recreate-disks move the
-// primary before they can fail (S6).
-func (x *decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
-	for _, f := range jobs {
-		if f.beganChain() && (last == f || !laterSuccess(jobs, f)) {
-			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))
-		}
-	}
-	for _, f := range jobs {
-		if !f.endedBadly() {
-			continue
-		}
-		if x.i.Live == nil || strings.HasPrefix(x.i.Live.Status, "ERROR_node") {
-			x.conclude(StatePending, ReasonNoLiveStatus, fmt.Sprintf("job %d: %s; whether %s runs as it should is not known", f.Info.ID, f.Detail, x.i.Name))
-			return false
-		}
-		if why := x.disagrees(); why != "" {
-			return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, why))
-		}
-		break
-	}
-	x.settle(r, tagstore.Success, "the instance lives on good nodes only")
-	return true
-}
-
-// laterSuccess reports whether a chain that followed the failed one succeeded.
-func laterSuccess(jobs []*JobFact, failed *JobFact) bool {
-	for _, f := range jobs {
-		if f.Info.ID > failed.Info.ID && f.Step == StepReinstall && f.Outcome == OutcomeSuccess {
-			return true
-		}
-	}
-	return false
-}
-
-// disagrees says how the live status contradicts the admin state, if it does.
-func (x *decider) disagrees() string {
-	want := map[string]string{"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}[x.i.AdminState]
-	if want == "" || x.i.Live.Status != want {
-		return "its status is " + x.i.Live.Status + " while its admin state is " + x.i.AdminState
-	}
-	return ""
-}
-
-// beyondRetry says why no further step may follow the failed job, or returns
-// "" where one may (S7).
-func (x *decider) beyondRetry(last *JobFact) string {
-	switch {
-	case last.beganChain():
-		return "a reinstallation that has begun is not begun again"
-	case last.Step == "":
-		return "what the job was to do is not known"
-	case last.Step == StepReplaceDisks:
-		return "" // it never moves the primary
-	case !x.d.Need.PrimaryBroken:
-		// The step moved the primary before it failed.
-		return "the instance was moved, but not as it should"
-	}
-	return ""
-}
-
-// triesOf counts the failed jobs since the last success that took the step.
-// Jobs that found no room or never began are no tries (S8, C2); failures of
-// another step in between do not start the count anew, or two steps that fail
-// in turn would do so for ever.
-func triesOf(jobs []*JobFact, step Step) int {
-	n := 0
-	for k := len(jobs) - 1; k >= 0 && jobs[k].Outcome != OutcomeSuccess; k-- {
-		if jobs[k].Outcome == OutcomeFailed && jobs[k].Step == step {
-			n++
-		}
-	}
-	return n
-}
-
-// lastBegun is the last job that was not merely held and let go, or nil.
-func lastBegun(jobs []*JobFact) *JobFact {
-	for k := len(jobs) - 1; k >= 0; k-- {
-		if jobs[k].Outcome != OutcomeExpired {
-			return jobs[k]
-		}
-	}
-	return nil
-}
-
-// begun lists the jobs of a repair that are worth keeping in its tag: jobs that
-// expired unreleased never did anything.
-func begun(jobs []*JobFact) []luxi.JobID {
-	var ids []luxi.JobID
-	for _, f := range jobs {
-		if f.Outcome != OutcomeExpired {
-			ids = append(ids, f.Info.ID)
-		}
-	}
-	return ids
 }
 
 func (x *decider) fail(r *tagstore.Repair, why string) bool {
@@ -352,7 +267,9 @@ func (x *decider) fresh() {
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
 	case !d.Policy.Type.Permits(need.Type):
 		x.conclude(StateNeedsRepair, ReasonTooWeak, fmt.Sprintf("%s permits %s, the repair takes %s", d.Policy.Origin, d.Policy.Type, need.Type))
-		if _, told := x.records.EnopermFor(need.Type); !told {
+		// A result that this pass writes anyway is enough for now: the next pass
+		// tells, and takes that one away where only one is kept (T9).
+		if _, told := x.records.EnopermFor(need.Type); !told && len(d.Settled) == 0 {
 			d.Settled = append(d.Settled, Settlement{
 				Result: tagstore.Result{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix(), Outcome: tagstore.Enoperm},
 				Why:    d.Detail,
@@ -371,32 +288,24 @@ func (x *decider) fresh() {
 	}
 }
 
-// tidy adds the old results that go when something newer is written (T9).
+// tidy adds the old results that go when something newer is written (T9), or was
+// written by a pass that died before it came to that (T6).
 func (x *decider) tidy() {
+	d := x.d
 	added := 0
-	for _, st := range x.d.Settled {
+	for _, st := range d.Settled {
 		if st.Result.Outcome != tagstore.Failure {
 			added++
 		}
 	}
-	if len(x.d.Settled) == 0 && (x.d.Start == nil || !x.d.Start.New) {
-		return
+	superseded := x.records.Superseded(x.set.ResultsKept)
+	if len(d.left) > 0 {
+		d.left = append(append([]string(nil), d.left...), superseded...)
 	}
-	x.d.Remove = append(x.d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
-}
-
-// needsLiveToSettle reports whether settling the instance's repairs takes its
-// live status: it lives on good nodes, and some job of a repair ended badly (S6).
-func needsLiveToSettle(s *Snapshot, i *Instance) bool {
-	if !Diagnose(s, i).Healthy() {
-		return false
+	switch {
+	case len(d.Settled) > 0 || d.Start != nil && d.Start.New:
+		d.Remove = append(d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
+	case len(d.left) > 0:
+		d.Remove = append(d.Remove, superseded...)
 	}
-	for _, r := range i.Tags.Records().Repairs {
-		for _, id := range r.Jobs {
-			if f := s.Jobs[id]; f != nil && f.endedBadly() {
-				return true
-			}
-		}
-	}
-	return false
 }

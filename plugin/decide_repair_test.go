@@ -219,7 +219,9 @@ func TestDecideRepair(t *testing.T) {
 		{name: "S9 none of them does", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: pending:fix-storage:r2:200:",
 			want: "needs-repair no-permission | add result:migrate:r1:NOW:enoperm: | add result:fix-storage:r2:NOW:enoperm: | remove pending:migrate:r1:100: pending:fix-storage:r2:200:"},
 		{name: "S9 and the policy is too weak as well", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100:", cluster: "migrate",
-			want: "needs-repair too-weak | add result:migrate:r1:NOW:enoperm: | add result:failover:new1:NOW:enoperm: | remove pending:migrate:r1:100:"},
+			want: "needs-repair too-weak | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100:"},
+		{name: "S9 S3 T9 the pass after that tells of the policy, in place of it", nodes: "m a:offline b", i: "rbd a", tags: "result:migrate:r1:100:enoperm:", cluster: "migrate",
+			want: "needs-repair too-weak | add result:failover:new1:NOW:enoperm: | remove result:migrate:r1:100:enoperm:"},
 		{name: "S9 T9 the old results go", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: result:migrate:o:1:success:", cluster: "failover",
 			want: "needs-repair ready | start failover pending:failover:new1:NOW: new | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100: result:migrate:o:1:success:"},
 

@@ -22,6 +22,11 @@ func Guard(s *Snapshot, decisions []*Decision, set Settings) []*Decision {
 	begun := 0
 	var pass []*Decision
 	for _, d := range starts {
+		if s.Cluster.Slots == 1 {
+			// The hold job would take the only slot, and no tag could be written.
+			d.hold(ReasonOneSlot, "the job queue runs one job at a time, repairs need two: gnt-cluster modify --max-running-jobs=20")
+			continue
+		}
 		if d.Start.New {
 			if why, held := crowded[groupOf(s, d.Instance)]; held {
 				d.hold(ReasonMaxUnhealthy, why)
@@ -38,15 +43,19 @@ func Guard(s *Snapshot, decisions []*Decision, set Settings) []*Decision {
 	return pass
 }
 
-// hold takes a new repair's first step back: it has not begun, so there is no
-// tag of it either.
+// hold takes a step back. A new repair has not begun then, so there is no tag of
+// it either; one that is pending stays so, its tag untouched.
 func (d *Decision) hold(reason Reason, why string) {
+	state := StatePending
+	if d.Start.New {
+		state = StateNeedsRepair
+	}
 	d.Start = nil
 	if len(d.Settled) == 0 {
 		// Old results go only when something newer is written (T9).
-		d.Remove = d.Instance.Tags.Records().Finished
+		d.Remove = d.left
 	}
-	d.State, d.Reason, d.Detail = StateNeedsRepair, reason, why
+	d.State, d.Reason, d.Detail = state, reason, why
 }
 
 func groupOf(s *Snapshot, i *Instance) string {

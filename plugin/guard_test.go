@@ -145,7 +145,7 @@ func TestGuardHoldsTidying(t *testing.T) {
 	const results = " result:failover:o:5:success:1 result:failover:p:6:success:2"
 	for tags, want := range map[string]string{
 		results:                             "needs-repair max-unhealthy",
-		results + " pending:failover:p:1:2": "needs-repair max-unhealthy | remove pending:failover:p:1:2",
+		results + " pending:failover:p:1:2": "needs-repair max-unhealthy | remove pending:failover:p:1:2 result:failover:o:5:success:1", // as the pass that wrote p would have
 		results + " pending:migrate:r:100:": "needs-repair max-unhealthy | add result:migrate:r:NOW:enoperm: | remove pending:migrate:r:100:" + results,
 	} {
 		s := snapshot("m a:offline", instance("i", "rbd", "a", tags)).allow("failover")

@@ -137,26 +137,28 @@ func (f *JobFact) endedBadly() bool {
 }
 
 // beganChain reports whether a reinstall chain that did not succeed may have
-// changed anything: its first opcode succeeded, or failed later than in its
-// checks.
+// changed anything.
 func (f *JobFact) beganChain() bool {
-	if f.Step != StepReinstall || !f.endedBadly() {
-		return false
-	}
+	return f.Step == StepReinstall && f.endedBadly() && !f.refused()
+}
+
+// refused reports whether a job that did not succeed ended in the checks of its
+// first opcode, or before that, and so changed nothing.
+func (f *JobFact) refused() bool {
 	for _, op := range f.Info.Ops {
 		if op.ID == delayOp {
 			continue
 		}
 		switch op.Status {
 		case luxi.JobSuccess:
-			return true
+			return false
 		case luxi.JobError:
 			e := op.Result.Err
-			return e == nil || e.Class != "OpPrereqError" && e.Message != "Preceding opcode failed"
+			return e != nil && (e.Class == "OpPrereqError" || e.Message == "Preceding opcode failed")
 		}
-		return false
+		return true
 	}
-	return false
+	return true
 }
 
 // delayOp may precede the opcodes of harep's jobs (its option --job-delay).

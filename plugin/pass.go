@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/tagstore"
 )
 
 // Logger takes what a pass has to say: one line per decision that changes
@@ -25,6 +23,8 @@ type Pass struct {
 	Now      func() time.Time
 	NewID    NewID
 	Log      Logger
+	// Fence stands in for the command of Settings.Fence, in tests.
+	Fence Fence
 }
 
 // Report is what a pass found and did.
@@ -77,8 +77,8 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
-	p.logHeldGroups(plan)
-	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end}
+	p.logHeld(plan)
+	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end, holds: make(map[string]bool)}
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
 		if d.State == StatePending {
@@ -88,12 +88,12 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	return report, err
 }
 
-// logHeldGroups says, once per group, that a valve keeps repairs from beginning
-// there (V2).
-func (p *Pass) logHeldGroups(plan *Plan) {
+// logHeld says, once per group, that a valve keeps repairs from beginning there
+// (V2), and likewise that the queue has no room for any.
+func (p *Pass) logHeld(plan *Plan) {
 	told := make(map[string]bool)
 	for _, d := range plan.Decisions {
-		if d.Reason == ReasonMaxUnhealthy && !told[d.Detail] {
+		if (d.Reason == ReasonMaxUnhealthy || d.Reason == ReasonOneSlot) && !told[d.Detail] {
 			told[d.Detail] = true
 			p.Log.Warn("no repair begins", "why", d.Detail)
 		}
@@ -107,21 +107,29 @@ type act struct {
 	report  *Report
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
+	// holds tells for which node and instance the fence has held in this pass.
+	holds map[string]bool
 }
 
-// work is one change of tags, with the held job that the tags name, if any.
-type work struct {
-	change  tagstore.Change
-	d       *Decision // nil for changes that concern no instance's repair
-	step    *Planned  // nil if nothing is submitted
-	held    heldJob
-	wrote   []string // log lines for when the tags are written
-	settles []Settlement
-}
+// waveSize is how many steps are submitted, tagged and released together. A
+// storm begins with the most urgent ones, and what the time of a pass does not
+// suffice for is never submitted (C4).
+const waveSize = 10
 
 func (a *act) run(ctx context.Context) error {
 	now, probes := a.split()
-	if err := a.carryOut(ctx, a.tagsAlone(), now); err != nil || a.report.OutOfTime {
+	now = a.fenced(ctx, now)
+	alone := a.tagsAlone(now)
+	for len(now) > waveSize {
+		if err := a.carryOut(ctx, nil, now[:waveSize]); err != nil || a.report.OutOfTime {
+			return err
+		}
+		if now = now[waveSize:]; !a.timeLeft(ctx) {
+			a.report.OutOfTime = true
+			return nil
+		}
+	}
+	if err := a.carryOut(ctx, alone, now); err != nil || a.report.OutOfTime {
 		return err
 	}
 	// Instances that found no room last time are tested after everything else
@@ -130,7 +138,13 @@ func (a *act) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.carryOut(ctx, nil, ready)
+	return a.carryOut(ctx, nil, a.fenced(ctx, ready))
+}
+
+// timeLeft reports whether another wave can be begun.
+func (a *act) timeLeft(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() == nil && (!bounded || time.Until(deadline) > a.reserve)
 }
 
 // split separates steps that begin at once from those that first test for room.
@@ -145,77 +159,6 @@ func (a *act) split() (now, probes []*Planned) {
 		}
 	}
 	return now, probes
-}
-
-// tagsAlone lists the changes that no job goes with: suspensions whose time
-// has passed, results, leftovers, and repairs that become pending without room
-// for their first step.
-func (a *act) tagsAlone() []*work {
-	var list []*work
-	s := a.plan.Snapshot
-	expired := func(kind luxi.TagKind, name string, t tagstore.Tags) {
-		if tags := t.ExpiredSuspends(s.Time.Unix()); len(tags) > 0 {
-			list = append(list, &work{
-				change: tagstore.Change{Kind: kind, Name: name, Remove: tags, Why: mark{Kind: markTags, ID: "suspend"}.text()},
-				wrote:  []string{fmt.Sprintf("suspension of %s has ended", tagstore.Object{Kind: kind, Name: name})},
-			})
-		}
-	}
-	expired(luxi.TagCluster, "", s.Cluster.Tags)
-	for _, g := range sortedGroups(s) {
-		expired(luxi.TagGroup, g.Name, g.Tags)
-	}
-	submitted := make(map[*Decision]bool)
-	for _, st := range a.plan.Steps {
-		submitted[st.Decision] = st.NoRoom == "" && !st.Decision.Start.Probe
-	}
-	for _, d := range a.plan.Decisions {
-		if submitted[d] {
-			continue
-		}
-		w := a.settling(d)
-		if d.Start != nil && d.Start.New {
-			tag, _ := d.Start.Repair.Format()
-			w.change.Add = append(w.change.Add, tag)
-			w.change.Why = mark{Kind: markTags, ID: d.Start.Repair.ID}.text()
-			w.wrote = append(w.wrote, fmt.Sprintf("repair %s waits: %s", d.Start.Repair.ID, d.Detail))
-		}
-		if !w.change.Empty() {
-			list = append(list, w)
-		}
-	}
-	return list
-}
-
-// settling is the change that settles a decision's records, and removes
-// suspensions of the instance whose time has passed (T4).
-func (a *act) settling(d *Decision) *work {
-	w := &work{d: d, settles: d.Settled, change: tagstore.Change{Kind: luxi.TagInstance, Name: d.Instance.Name, Remove: d.Remove}}
-	if tags := d.Instance.Tags.ExpiredSuspends(a.plan.Snapshot.Time.Unix()); len(tags) > 0 {
-		w.change.Remove = append(append([]string(nil), w.change.Remove...), tags...)
-		w.wrote = append(w.wrote, "suspension has ended")
-	}
-	id := ""
-	for _, st := range d.Settled {
-		tag, dropped := st.Result.Format()
-		a.logDropped(d, st.Result.ID, dropped)
-		w.change.Add = append(w.change.Add, tag)
-		id = st.Result.ID
-	}
-	if id == "" && len(d.Instance.Tags.Pendings) > 0 {
-		id = d.Instance.Tags.Pendings[0].ID
-	}
-	if id == "" {
-		id = "suspend"
-	}
-	w.change.Why = mark{Kind: markTags, ID: id}.text()
-	return w
-}
-
-func (a *act) logDropped(d *Decision, repair string, dropped int) {
-	if dropped > 0 {
-		a.Log.Warn("tag has no room for all jobs, the oldest are left out", "instance", d.Instance.Name, "repair", repair, "left_out", dropped)
-	}
 }
 
 // carryOut submits the steps held, writes all tags, and releases each job as
@@ -294,103 +237,6 @@ func (a *act) submit(ctx context.Context, hold time.Duration, steps []*Planned) 
 	return holdJob, list, nil
 }
 
-// writeAndRelease writes the tags of all work and releases the jobs whose tags
-// are written, in batches as they come.
-func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
-	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now}
-	changes := make([]tagstore.Change, len(list))
-	for k, w := range list {
-		changes[k] = w.change
-	}
-	batch, err := writer.Submit(ctx, changes)
-	if err != nil {
-		return err
-	}
-	var after []*work
-	for batch.Unfinished() > 0 {
-		done, err := batch.Next(ctx)
-		if err != nil {
-			a.abandon(batch, list)
-			if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
-				// Some tag job had to wait for too long, for a lock most likely;
-				// nothing that a person would have to look at.
-				a.report.OutOfTime = true
-				return nil
-			}
-			return err
-		}
-		more, err := a.written(ctx, list, done)
-		after = append(after, more...)
-		if err != nil {
-			a.abandon(batch, list)
-			return err
-		}
-	}
-	if len(after) == 0 {
-		return nil
-	}
-	return a.writeAndRelease(ctx, after)
-}
-
-// abandon cancels the tag jobs that have not run: they must not strike later (C3).
-func (a *act) abandon(batch *tagstore.Batch, list []*work) {
-	clean, cancel := a.cleaning()
-	defer cancel()
-	for _, done := range batch.Abandon(clean) {
-		if done.Err != nil {
-			a.Log.Warn("tags not written", "instance", list[done.Index].change.Name, "error", done.Err.Error())
-		}
-	}
-}
-
-// written takes note of finished tag jobs and releases what they were for. It
-// returns the changes that follow from jobs that could not be released.
-func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written) ([]*work, error) {
-	var ready []*work
-	for _, e := range done {
-		w := list[e.Index]
-		if e.Err != nil {
-			a.problem(w.change.Name, e.Err)
-		} else {
-			a.report.Written++
-			switch {
-			case w.d == nil:
-			case w.d.Start != nil:
-				w.d.State = StatePending // its tag is there now
-			case w.d.Reason == ReasonUnsettled:
-				w.d.Reason, w.d.Detail = ReasonHealthy, ""
-			}
-			a.logWritten(w)
-		}
-		if w.step != nil {
-			ready = append(ready, w)
-		}
-	}
-	if len(ready) == 0 {
-		return nil, nil
-	}
-	return a.confirmAndRelease(ctx, ready)
-}
-
-func (a *act) logWritten(w *work) {
-	for _, line := range w.wrote {
-		if w.d != nil {
-			a.Log.Info(line, "instance", w.d.Instance.Name)
-		} else {
-			a.Log.Info(line)
-		}
-	}
-	for _, st := range w.settles {
-		r := st.Result
-		log := a.Log.Info
-		if r.Outcome == tagstore.Failure {
-			log = a.Log.Warn
-			a.report.Problems = append(a.report.Problems, fmt.Sprintf("%s: repair %s failed: %s", w.d.Instance.Name, r.ID, st.Why))
-		}
-		log("repair ended", "instance", w.d.Instance.Name, "repair", r.ID, "type", r.Type.String(), "result", string(r.Outcome), "jobs", jobList(r.Jobs), "why", st.Why)
-	}
-}
-
 // problem notes something that went wrong with one object alone.
 func (a *act) problem(object string, err error) {
 	if errors.Is(err, luxi.ErrUnknownEntity) {
@@ -404,12 +250,4 @@ func (a *act) problem(object string, err error) {
 	}
 	a.report.Problems = append(a.report.Problems, object+": "+err.Error())
 	a.Log.Warn("failed", "object", object, "error", err.Error())
-}
-
-func jobList(ids []luxi.JobID) string {
-	words := make([]string, len(ids))
-	for k, id := range ids {
-		words[k] = fmt.Sprint(int64(id))
-	}
-	return strings.Join(words, "+")
 }

@@ -15,27 +15,70 @@ func twoInNeed(t *testing.T, firstTags string) *rig {
 	return r
 }
 
-// C5: a foreign id that leaves no room for a tag is a problem of its instance
-// alone, told in each pass until a person looks.
+// T8, T10, C5: a foreign id that leaves no room for a job or for the result holds
+// its instance, and it alone: the repair could be begun but never ended. The tag
+// is told of and stays until a person looks.
 func TestIDWithoutRoom(t *testing.T) {
-	id := strings.Repeat("i", 68)
-	r := twoInNeed(t, "")
-	r.m.Edit(func(c *luxitest.Cluster) {
-		i := c.Instance("i")
-		i.Primary, i.RunsOn, i.Tags = "node3", []string{"node3"}, withPrefix("pending:fix-storage:"+id+":1600000000:")
-	})
-	for n := 0; n < 2; n++ {
-		report := r.pass()
-		if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "i: tag ") || !strings.Contains(report.Problems[0], "allowed are 1 to 128") {
-			t.Errorf("problems %q", report.Problems)
-		}
-		if d := report.Plan.Decisions[0]; d.State != StateHealthy || d.Reason != ReasonUnsettled {
-			t.Errorf("it is told as %s %s", d.State, d.Reason)
-		}
-		r.quiet()
+	id := strings.Repeat("i", 64)
+	r := twoInNeed(t, tags("pending:failover:"+id+":1600000000:"))
+	report := r.pass()
+	if len(report.Problems) != 0 {
+		t.Errorf("problems %q", report.Problems)
 	}
+	d := report.Plan.Decisions[0]
+	if d.Reason != ReasonUnreadableTag || !strings.Contains(d.Detail, "so long that no tag has room") {
+		t.Errorf("it is told as %s %s: %s", d.State, d.Reason, d.Detail)
+	}
+	r.quiet()
+	r.repaired()
 	r.wantRepairs("FAILOVER(ok) success")
-	r.wantTags("i", "pending:fix-storage:"+id+":1600000000:")
+	r.wantTags("i", "pending:failover:"+id+":1600000000:")
+}
+
+// T8: the longest id for which there is room is repaired like any other, with job
+// numbers of ten digits.
+func TestLongestID(t *testing.T) {
+	id := strings.Repeat("i", 57)
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2,node3 template=drbd "+tags("pending:failover:"+id+":1600000000:"),
+		func(o *luxitest.Options) { o.FirstJob = 1000000000 })
+	r.m.Edit(broken("node2:offline"))
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+	if results := parsedTags(r.instance("i").Tags).Results; len(results) != 1 || results[0].ID != id || results[0].Outcome != "success" {
+		t.Errorf("tags %s", r.tags("i"))
+	}
+}
+
+// S7, T8: where a tag has no room for all tries, fewer are made, or the count
+// would never be full. Job numbers are long here, as ids of others can be.
+func TestTriesWithoutRoom(t *testing.T) {
+	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd",
+		func(o *luxitest.Options) { o.FirstJob = 100000000000000001 })
+	r.set.MaxAttempts = 10
+	r.m.Edit(broken("node2:offline"))
+	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_FAILOVER" {
+			return luxitest.OpFails("OpExecError", "it broke")
+		}
+		return luxitest.OpPass()
+	})
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) error, FAILOVER(i) error")
+	r.wantResult("i", "failover", "failure", 3)
+	if said := r.log.said("no room to count more"); len(said) != 1 {
+		t.Errorf("said %q", said)
+	}
+}
+
+// T6: a pending tag set by hand with the id of a repair that has ended goes like
+// the leftover of a crash, but not without a word.
+func TestEndedRepairAskedForAgain(t *testing.T) {
+	r := twoInNeed(t, tags("result:failover:again:1600000000:success:7 pending:failover:again:1700000000:"))
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success, FAILOVER(ok) success") // on the policy's permission
+	if said := r.log.said("repair again has ended"); len(said) != 1 || !strings.Contains(said[0], "takes another id") || !strings.Contains(said[0], "instance=i") {
+		t.Errorf("said %q", said)
+	}
 }
 
 // T8: where the list of jobs no longer fits the oldest go, the log says so, and

@@ -77,7 +77,7 @@ func TestNotReleased(t *testing.T) {
 			after: broken("node2:offline node3:"),
 			tags:  began + "-", finally: "FAILOVER(i) success, REPLACE_DISKS(i) success", finished: "result:failover:r1:success"},
 		{name: "secondary lost", instance: "nodes=node2,node3 template=drbd", meanwhile: broken("node2:offline node3:offline"), why: "",
-			tags: "", finally: "", finished: "result:reinstall:r3:enoperm"},
+			tags: "", finally: "", finished: "result:reinstall:r2:enoperm"},
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {

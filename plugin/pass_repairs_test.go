@@ -247,7 +247,7 @@ func TestThreeAttempts(t *testing.T) {
 	}
 	report := r.pass()
 	r.wantResult("i", "failover", "failure", 3)
-	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "it broke") || !strings.Contains(report.Problems[0], "tried 3 times") {
+	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "it broke") || !strings.Contains(report.Problems[0], "tried 3 of 3 times") {
 		t.Errorf("problems %q", report.Problems)
 	}
 	r.m.OnOpcode(nil)

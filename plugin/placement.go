@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sort"
 
@@ -48,6 +49,10 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 	if len(uuids) == 0 {
 		return p, nil
 	}
+	promises := promised(s)
+	for _, pr := range promises {
+		uuids = append(uuids, pr.instance.UUID)
+	}
 	t, err := query(ctx, c, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
 	if err != nil {
 		return nil, fmt.Errorf("reading what instances take: %w", err)
@@ -93,7 +98,63 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		room.Disk, room.DiskKnown = disk.Get()
 		p.rooms[n.Group] = append(p.rooms[n.Group], room)
 	}
+	for _, pr := range promises {
+		p.keep(pr)
+	}
 	return p, nil
+}
+
+// promise is room that an unfinished job is going to take, or has begun to.
+type promise struct {
+	instance *Instance
+	nodes    []string // the first takes the memory, all of them take the disks
+}
+
+// promised lists what unfinished jobs are going to take of nodes that they name.
+// A node says what is free now, and a reinstallation has destroyed its data long
+// before it starts the instance and finds no memory (P10).
+func promised(s *Snapshot) []promise {
+	byName := make(map[string]*Instance, len(s.Instances))
+	for _, i := range s.Instances {
+		byName[i.Name] = i
+	}
+	var list []promise
+	for _, job := range s.Running {
+		for _, op := range job.Ops {
+			var nodes []string
+			if err := json.Unmarshal(op.Params["nodes"], &nodes); err != nil || len(nodes) == 0 {
+				nodes = nil
+				for _, param := range []string{"target_node", "remote_node"} {
+					if name := op.Param(param); name != "" {
+						nodes = []string{name}
+					}
+				}
+			}
+			if i := byName[op.Param("instance_name")]; i != nil && len(nodes) > 0 {
+				list = append(list, promise{i, nodes})
+			}
+		}
+	}
+	return list
+}
+
+// keep takes the room of a promise. What is there already counts twice then: the
+// next pass will know better.
+func (p *Placer) keep(pr promise) {
+	demand := p.demands[pr.instance.UUID]
+	for n, name := range pr.nodes {
+		for _, rooms := range p.rooms {
+			for k := range rooms {
+				if rooms[k].Node != name {
+					continue
+				}
+				rooms[k].Disk -= demand.Disk
+				if n == 0 {
+					rooms[k].Memory -= demand.Memory
+				}
+			}
+		}
+	}
 }
 
 // Place chooses count nodes for the instance in the group of its primary node,

@@ -74,6 +74,7 @@ func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
 		Name: info.Name, UUID: info.UUID, Master: info.Master,
 		Tags:       tagstore.Parse(luxi.TagCluster, info.Tags),
 		IAllocator: info.DefaultIAllocator,
+		Slots:      info.MaxRunningJobs,
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type rig struct {
 	set Settings
 	log *journal
 	ids int
+
+	fence Fence // stands in for the command of the settings
 }
 
 func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *rig {
@@ -66,7 +68,7 @@ func tags(bodies string) string { return "tags=" + strings.Join(withPrefix(bodie
 func (r *rig) newPass() *Pass {
 	c := luxi.New(r.m.Socket(), luxi.Options{Now: r.m.Now})
 	r.t.Cleanup(func() { c.Close() })
-	return &Pass{Client: c, Settings: r.set, Now: r.m.Now, Log: r.log, NewID: func() string {
+	return &Pass{Client: c, Settings: r.set, Now: r.m.Now, Log: r.log, Fence: r.fence, NewID: func() string {
 		r.ids++
 		return fmt.Sprintf("r%d", r.ids)
 	}}

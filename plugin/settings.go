@@ -13,6 +13,7 @@ type Settings struct {
 	MaxUnhealthy int           // percent of a group's nodes; above it no repair is begun there; 100 is no bound (V2)
 	MaxAttempts  int           // most tries of one step, the first included (S7)
 	ResultsKept  int           // success and enoperm results kept per instance (T9)
+	Fence        string        // command that must succeed before an instance of an offline node is touched; NoFence is none (V5)
 	Log          string        // log file; "" is standard error alone
 }
 
@@ -27,6 +28,7 @@ func DefaultSettings() Settings {
 		MaxUnhealthy: 50,
 		MaxAttempts:  3,
 		ResultsKept:  1,
+		Fence:        NoFence,
 		Log:          "/var/log/ganeti-autorepair/ganeti-autorepair.log",
 	}
 }

@@ -24,6 +24,7 @@ type Cluster struct {
 	Name, UUID, Master string
 	Tags               tagstore.Tags
 	IAllocator         string // the default allocator; may be empty
+	Slots              int    // jobs that the queue runs at a time; 0 if luxid did not say
 }
 
 // Group is a node group.

@@ -145,6 +145,7 @@ type Intention struct {
 	Add      []string          `json:"add_tags,omitempty"`
 	Remove   []string          `json:"remove_tags,omitempty"`
 	Probe    bool              `json:"dry_run_first,omitempty"` // room is tested for with a dry run
+	Fence    []string          `json:"fence_first,omitempty"`   // nodes for which the fence must hold first
 	OpCodes  []json.RawMessage `json:"opcodes,omitempty"`
 	Why      string            `json:"why"`
 }
@@ -184,6 +185,9 @@ func (p *Plan) Intentions(pass *Pass) ([]Intention, error) {
 					n.OpCodes = append(n.OpCodes, raw)
 				}
 				n.Probe = d.Start.Probe
+				if pass.fence() != nil {
+					n.Fence = fenceNodes(p.Snapshot, d.Instance, d.Start.Step)
+				}
 				if len(d.Start.Repair.Jobs) > 0 {
 					tag += "+"
 				}

@@ -95,3 +95,99 @@ func meaning(tags tagstore.Tags) tagstore.Tags {
 	}
 	return m
 }
+
+// FuzzRecords: whatever tags an object has, each pending tag stands for exactly one
+// thing, the repairs come in order, failures are never outdated, and what is outdated
+// was there (T5, T6, T9, T10). The tags come separated by spaces.
+func FuzzRecords(f *testing.F) {
+	p := tagstore.Prefix
+	f.Add("", int8(1), int8(0))
+	f.Add(p+"pending:failover:a:5:1 "+p+"pending:migrate:a:4:2+1 "+p+"pending:reinstall:b:3:", int8(1), int8(1))
+	f.Add(p+"result:failover:a:5:success: "+p+"result:failover:b:6:failure:1 "+p+"pending:failover:b:1:", int8(0), int8(1))
+	f.Add(p+"result:failover:a:5:enoperm: "+p+"result:failover:a:5:success: "+p+"suspend:x "+p+"pending:x", int8(2), int8(3))
+	f.Fuzz(func(t *testing.T, text string, keep, added int8) {
+		list := strings.Split(text, " ")
+		if keep < 0 || added < 0 {
+			return
+		}
+		r := tagstore.Parse(luxi.TagInstance, list).Records()
+		pendings, results := 0, 0
+		for _, tag := range list {
+			switch one := tagstore.Parse(luxi.TagInstance, []string{tag}); {
+			case len(one.Pendings) == 1:
+				pendings++
+			case len(one.Results) == 1:
+				results++
+			}
+		}
+		told := len(r.Finished)
+		for k, repair := range r.Repairs {
+			told += len(repair.Tags)
+			if k > 0 && (repair.Time < r.Repairs[k-1].Time || repair.ID == r.Repairs[k-1].ID) {
+				t.Fatalf("%q: repairs in this order: %+v", list, r.Repairs)
+			}
+			for n := 1; n < len(repair.Jobs); n++ {
+				if len(repair.Tags) > 1 && repair.Jobs[n] <= repair.Jobs[n-1] {
+					t.Fatalf("%q: merged jobs %v", list, repair.Jobs)
+				}
+			}
+		}
+		if told != pendings || len(r.Results) != results {
+			t.Fatalf("%q: %d of %d pending tags, %d of %d results", list, told, pendings, len(r.Results), results)
+		}
+		for _, tags := range [][]string{r.Outdated(int(keep), int(added)), r.Superseded(int(keep))} {
+			for _, tag := range tags {
+				if one := tagstore.Parse(luxi.TagInstance, []string{tag}); len(one.Results) != 1 || one.Results[0].Outcome == tagstore.Failure || !strings.Contains(" "+text+" ", " "+tag+" ") {
+					t.Fatalf("%q: %q is outdated", list, tag)
+				}
+			}
+		}
+		if n := len(r.Results) - len(r.Failures) - len(r.Outdated(int(keep), int(added))) + int(added); n > int(keep)+int(added) && n > int(keep) {
+			if int(added) <= int(keep) {
+				t.Fatalf("%q: %d results stay, %d are kept", list, n, keep)
+			}
+		}
+	})
+}
+
+// FuzzFormat: what is written is at most as long as Ganeti allows, and reads back as
+// what was meant, save the oldest jobs (T8).
+func FuzzFormat(f *testing.F) {
+	f.Add(uint8(1), "r1", int64(1700000000), int64(1), uint8(3), uint8(0))
+	f.Add(uint8(4), uuid, int64(1700000000), int64(1234567), uint8(9), uint8(1))
+	f.Add(uint8(2), strings.Repeat("i", 60), int64(1700000000), int64(9999999999), uint8(2), uint8(2))
+	f.Fuzz(func(t *testing.T, kind uint8, id string, when, job int64, count, outcome uint8) {
+		if id == "" || len(id) > 60 || strings.Contains(id, ":") || when < 0 || when > 9999999999 || job <= 0 || job > 1e12 {
+			return
+		}
+		for _, r := range id {
+			if r <= ' ' || r > '~' {
+				return
+			}
+		}
+		typ := tagstore.Type(1 + kind%4)
+		var jobs []luxi.JobID
+		for n := uint8(0); n < count%20; n++ {
+			jobs = append(jobs, luxi.JobID(job+int64(n)))
+		}
+		p := tagstore.Pending{Type: typ, ID: id, Time: when, Jobs: jobs}
+		tag, dropped := p.Format()
+		back := tagstore.Parse(luxi.TagInstance, []string{tag})
+		if len(tag) > tagstore.MaxLength || len(back.Pendings) != 1 {
+			t.Fatalf("%+v is written as %q, which reads as %+v", p, tag, back)
+		}
+		got := back.Pendings[0]
+		if got.Type != typ || got.ID != id || got.Time != when || len(got.Jobs) != len(jobs)-dropped || len(got.Jobs) > 0 && got.Jobs[len(got.Jobs)-1] != jobs[len(jobs)-1] {
+			t.Fatalf("%+v is written as %q", p, tag)
+		}
+		if len(jobs) > 0 && job < 1e10-20 && len(got.Jobs) == 0 {
+			t.Fatalf("%q has no room for any job", tag)
+		}
+		r := tagstore.Result{Type: typ, ID: id, Time: when, Outcome: []tagstore.Outcome{tagstore.Success, tagstore.Failure, tagstore.Enoperm}[outcome%3], Jobs: jobs}
+		tag, dropped = r.Format()
+		back = tagstore.Parse(luxi.TagInstance, []string{tag})
+		if len(tag) > tagstore.MaxLength || len(back.Results) != 1 || back.Results[0].ID != id || back.Results[0].Outcome != r.Outcome || len(back.Results[0].Jobs) != len(jobs)-dropped {
+			t.Fatalf("%+v is written as %q", r, tag)
+		}
+	})
+}

@@ -233,13 +233,20 @@ func TestParseOrder(t *testing.T) {
 	}
 }
 
-// T8: the longest tag Ganeti accepts is read in full, foreign id and all.
+// T8: the longest pending tag Ganeti accepts is read in full, foreign id and
+// all. An id that leaves no room for a job or for the result is told of (T10).
 func TestParseLongest(t *testing.T) {
-	head, tail := tagstore.Prefix+"pending:failover:", ":1700000000:1+2"
-	id := strings.Repeat("i", tagstore.MaxLength-len(head)-len(tail))
-	got := tagstore.Parse(luxi.TagInstance, []string{head + id + tail})
-	if len(got.Pendings) != 1 || got.Pendings[0].ID != id || len(got.Pendings[0].Jobs) != 2 {
-		t.Errorf("read as %q", words(got))
+	for _, row := range []struct {
+		id   int
+		ok   bool
+		jobs string
+	}{{63 - 3, true, ""}, {63 - 3, true, "1+2"}, {63 - 3, true, "1234567890"}, {63, false, ""}, {64, false, "1"}, {1, true, strings.Repeat("1", 18) + "+" + strings.Repeat("2", 18) + "+" + strings.Repeat("3", 18)}} {
+		id := strings.Repeat("i", row.id)
+		tag := tagstore.Prefix + "pending:fix-storage:" + id + ":1700000000:" + row.jobs
+		got := tagstore.Parse(luxi.TagInstance, []string{tag})
+		if len(tag) > tagstore.MaxLength || (len(got.Pendings) == 1) != row.ok || (len(got.Malformed) == 1) == row.ok {
+			t.Errorf("an id of %d characters with jobs %q is read as %q", row.id, row.jobs, words(got))
+		}
 	}
 }
 

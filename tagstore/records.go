@@ -111,6 +111,26 @@ func (r Records) Outdated(keep, added int) []string {
 	return tags
 }
 
+// Superseded returns what Outdated returned to the pass that wrote the newest
+// results, for the case that it died before it removed that (T6).
+func (r Records) Superseded(keep int) []string {
+	if len(r.Results) == 0 {
+		return nil
+	}
+	newest := r.Results[len(r.Results)-1].Time
+	var before Records
+	added := 0
+	for _, res := range r.Results {
+		switch {
+		case res.Time < newest:
+			before.Results = append(before.Results, res)
+		case res.Outcome != Failure:
+			added++
+		}
+	}
+	return before.Outdated(keep, added)
+}
+
 // EnopermFor returns the enoperm result that already tells that a repair of
 // type t is not permitted, so that it is not told again (S3).
 func (r Records) EnopermFor(t Type) (Result, bool) {

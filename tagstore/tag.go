@@ -14,6 +14,13 @@ const Prefix = "ganeti:watcher:autorepair:"
 // (lib/_constants.py MAX_TAG_LEN).
 const MaxLength = 128
 
+// jobRoom is what a pending tag must have left for the number of one job, and
+// resultHead the length of the longest result tag without id and jobs.
+const (
+	jobRoom    = 10
+	resultHead = len(Prefix + "result:fix-storage::1700000000:success:")
+)
+
 // Suspend is a tag that holds all repairs of its object and of what is below it.
 type Suspend struct {
 	Until int64  // Unix time in seconds at which it ends; 0 if it never does
@@ -162,6 +169,10 @@ func (t *Tags) addRecord(word, rest, tag string) string {
 		return bad
 	}
 	if word == "pending" {
+		if len(tag)-len(parts[3])+jobRoom > MaxLength || resultHead+len(id) > MaxLength {
+			// It could be begun but never named or ended.
+			return "repair id is so long that no tag has room for the repair's jobs or its result"
+		}
 		t.Pendings = append(t.Pendings, Pending{Type: typ, ID: id, Time: when, Jobs: jobs, Tag: tag})
 		return ""
 	}

@@ -13,22 +13,27 @@ import (
 
 // Change is a change of the tags of one object: the tags to add are added
 // first, then the tags to remove are removed, so that no reader ever sees
-// neither (T6, T7).
+// neither (T6, T7). What is only old goes before that, so that a crash in
+// between leaves nothing that nobody would ever tidy (T9).
 type Change struct {
 	Kind   luxi.TagKind
 	Name   string // the object's name, empty for the cluster; Ganeti takes no UUID here
+	Before []string
 	Add    []string
 	Remove []string
 	Why    string // text of the reason trail, ASCII
 }
 
 // Empty reports whether the change changes nothing.
-func (c Change) Empty() bool { return len(c.Add) == 0 && len(c.Remove) == 0 }
+func (c Change) Empty() bool { return len(c.Before) == 0 && len(c.Add) == 0 && len(c.Remove) == 0 }
 
 // OpCodes returns the number of opcodes, each a write of the whole
 // configuration, that the change costs.
 func (c Change) OpCodes() int {
 	n := 0
+	if len(c.Before) > 0 {
+		n++
+	}
 	if len(c.Add) > 0 {
 		n++
 	}
@@ -43,6 +48,10 @@ type Writer struct {
 	Client *luxi.Client
 	Source string           // the reason trail's source: the program's name
 	Now    func() time.Time // clock for reason trails
+	// Window is how many of a batch's jobs are in the queue at a time. They go
+	// ahead of other jobs, so more of them than the configuration can be written
+	// by would only keep others out of the queue's slots. 0 is no bound.
+	Window int
 }
 
 // Written is the fate of one change.
@@ -57,41 +66,62 @@ type Written struct {
 // Batch is a number of changes under way.
 type Batch struct {
 	w       *Writer
+	changes []Change
+	todo    []int              // indexes of changes not yet submitted
 	done    []Written          // not yet fetched by Next
 	waiting map[luxi.JobID]int // job -> index of its change
 	order   []luxi.JobID
+	err     error // of a later submission, for the next Next
 }
 
 // priority is that of all tag jobs: they are short, and a repair waits for
 // them, so they go ahead of jobs of normal priority.
 const priority = -10
 
-// Submit submits one job for each change, all in one call. A change that
-// cannot be submitted is reported by Next like one that failed. An error means
-// that nothing is known to have been submitted; where luxi.OutcomeUnknown holds
-// for it, the tags may still be written.
+// Submit submits one job for each change, at once or, where the Writer has a
+// Window, as those before them end. A change that cannot be submitted is
+// reported by Next like one that failed. An error means that nothing is known to
+// have been submitted; where luxi.OutcomeUnknown holds for it, tags may still be
+// written.
 func (w *Writer) Submit(ctx context.Context, changes []Change) (*Batch, error) {
-	b := &Batch{w: w, waiting: make(map[luxi.JobID]int)}
-	var jobs [][]luxi.OpCode
-	var index []int
+	b := &Batch{w: w, changes: changes, waiting: make(map[luxi.JobID]int)}
 	for i, c := range changes {
 		if c.Empty() {
 			b.done = append(b.done, Written{Index: i})
-			continue
-		}
-		if err := c.check(); err != nil {
+		} else if err := c.check(); err != nil {
 			b.done = append(b.done, Written{Index: i, Err: err})
-			continue
+		} else {
+			b.todo = append(b.todo, i)
 		}
-		jobs = append(jobs, w.opcodes(c))
-		index = append(index, i)
 	}
-	if len(jobs) == 0 {
-		return b, nil
+	if err := b.fill(ctx); err != nil {
+		return nil, err
 	}
-	submitted, err := w.Client.SubmitManyJobs(ctx, jobs)
+	return b, nil
+}
+
+// fill submits as many changes as the window has room for, in one call.
+func (b *Batch) fill(ctx context.Context) error {
+	n := len(b.todo)
+	if room := b.w.Window - len(b.waiting); b.w.Window > 0 && n > room {
+		n = room
+	}
+	if n <= 0 {
+		return nil
+	}
+	index := b.todo[:n]
+	b.todo = b.todo[n:]
+	var jobs [][]luxi.OpCode
+	for _, i := range index {
+		jobs = append(jobs, b.w.opcodes(b.changes[i]))
+	}
+	submitted, err := b.w.Client.SubmitManyJobs(ctx, jobs)
 	if err != nil {
-		return nil, fmt.Errorf("submitting tag jobs: %w", err)
+		err = fmt.Errorf("submitting tag jobs: %w", err)
+		for _, i := range index {
+			b.done = append(b.done, Written{Index: i, Err: err})
+		}
+		return err
 	}
 	for k, s := range submitted {
 		if s.Err != nil {
@@ -101,18 +131,19 @@ func (w *Writer) Submit(ctx context.Context, changes []Change) (*Batch, error) {
 		b.waiting[s.ID] = index[k]
 		b.order = append(b.order, s.ID)
 	}
-	return b, nil
+	return nil
 }
 
 // check refuses what luxid would refuse for the whole call, so that one bad
 // object affects that object alone (C5).
 func (c Change) check() error {
-	for _, tag := range append(append([]string(nil), c.Add...), c.Remove...) {
+	all := append(append(append([]string(nil), c.Before...), c.Add...), c.Remove...)
+	for _, tag := range all {
 		if tag == "" || len(tag) > MaxLength {
 			return fmt.Errorf("tag %q has %d characters, allowed are 1 to %d", tag, len(tag), MaxLength)
 		}
 	}
-	for _, s := range append(append([]string{c.Name, c.Why}, c.Add...), c.Remove...) {
+	for _, s := range append(all, c.Name, c.Why) {
 		if strings.IndexFunc(s, func(r rune) bool { return r > '~' }) >= 0 {
 			return fmt.Errorf("%q holds characters outside ASCII, which luxid cannot write", s)
 		}
@@ -126,6 +157,9 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 		Priority: priority,
 	}
 	var ops []luxi.OpCode
+	if len(c.Before) > 0 {
+		ops = append(ops, &luxi.TagsDel{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Before})
+	}
 	if len(c.Add) > 0 {
 		ops = append(ops, &luxi.TagsSet{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Add})
 	}
@@ -136,12 +170,24 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 }
 
 // Unfinished is the number of changes that Next has not returned yet.
-func (b *Batch) Unfinished() int { return len(b.waiting) + len(b.done) }
+func (b *Batch) Unfinished() int { return len(b.todo) + len(b.waiting) + len(b.done) }
 
 // Next waits until at least one more change has ended and returns all that
 // have. It returns nothing when all were returned before. After an error, that
 // of the context included, the rest can be given up with Abandon.
 func (b *Batch) Next(ctx context.Context) ([]Written, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	done, err := b.next(ctx)
+	if err == nil {
+		// While the caller deals with these, others are on their way.
+		b.err = b.fill(ctx)
+	}
+	return done, err
+}
+
+func (b *Batch) next(ctx context.Context) ([]Written, error) {
 	if len(b.done) > 0 {
 		done := b.done
 		b.done = nil
@@ -203,7 +249,10 @@ func (b *Batch) collect(ctx context.Context) ([]Written, error) {
 var errUnknownJob = errors.New("the job is no longer known")
 
 // ErrGivenUp is the fate of a tag job that did not run in time and was canceled.
-var ErrGivenUp = errors.New("the tag job did not run in time and was canceled")
+var ErrGivenUp = errors.New("given up, it did not run in time")
+
+// errNotSubmitted is the fate of a change whose turn did not come.
+var errNotSubmitted = fmt.Errorf("no tag job was submitted: %w", ErrGivenUp)
 
 func jobError(info luxi.JobInfo) error {
 	if !info.Known {
@@ -225,7 +274,10 @@ func jobError(info luxi.JobInfo) error {
 // already running cannot be canceled; it is returned with an error that says so.
 func (b *Batch) Abandon(ctx context.Context) []Written {
 	done := b.done
-	b.done = nil
+	for _, i := range b.todo {
+		done = append(done, Written{Index: i, Err: errNotSubmitted})
+	}
+	b.done, b.todo = nil, nil
 	canceled := b.cancel(ctx)
 	if ended, err := b.collect(ctx); err == nil {
 		for _, e := range ended {

@@ -137,7 +137,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if err != nil {
 		return report, passError(ctx, err)
 	}
-	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0}); err != nil {
+	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0 || report.OutOfTime}); err != nil {
 		r.env.note("warning: %s", err)
 	}
 	if report.OutOfTime {

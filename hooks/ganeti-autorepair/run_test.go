@@ -117,7 +117,7 @@ func TestWaitForRepairs(t *testing.T) {
 		return luxitest.OpPass()
 	})
 	code, stdout, stderr := b.run("run", "--wait")
-	if code != 1 || strings.Count(stdout, ": error\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "tried 3 times") {
+	if code != 1 || strings.Count(stdout, ": error\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "tried 3 of 3 times") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 	b.want(0, 0, "", "run", "--wait")

@@ -32,6 +32,7 @@ var settingsTable = []setting{
 	{"max_unhealthy_nodes", "a whole number of percent from 0 to 100 (no bound)", number(0, 100, func(s *plugin.Settings) *int { return &s.MaxUnhealthy })},
 	{"max_attempts", "a whole number from 1 to 10", number(1, 10, func(s *plugin.Settings) *int { return &s.MaxAttempts })},
 	{"results_kept", "a whole number from 0 to 100", number(0, 100, func(s *plugin.Settings) *int { return &s.ResultsKept })},
+	{"fence", `"none", or the absolute path of a command`, text(`^(none|/[^\x00]*)$`, func(s *plugin.Settings) *string { return &s.Fence })},
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *plugin.Settings) *string { return &s.Log })},
 }
 

@@ -19,6 +19,7 @@ func TestSettingsBounds(t *testing.T) {
 		"max_unhealthy_nodes": {`0`, `100`},
 		"max_attempts":        {`1`, `10`},
 		"results_kept":        {`0`, `100`},
+		"fence":               {`"none"`, `"/usr/local/sbin/fence"`, `"/a b"`},
 		"log":                 {`""`, `"/x"`, `'/var/log/a b'`},
 	}
 	bad := map[string][]string{
@@ -31,6 +32,7 @@ func TestSettingsBounds(t *testing.T) {
 		"max_unhealthy_nodes": {`-1`, `101`, `"50%"`},
 		"max_attempts":        {`0`, `11`, `-3`},
 		"results_kept":        {`-1`, `101`},
+		"fence":               {`""`, `"fence"`, `"none "`, `"./fence"`, `1`, `["/x"]`},
 		"log":                 {`"x"`, `"./x"`, `true`, `[]`},
 	}
 	for _, s := range settingsTable {

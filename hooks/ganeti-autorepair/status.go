@@ -143,6 +143,9 @@ func writeDryRun(w io.Writer, plan *plugin.Plan, pass *plugin.Pass) error {
 		if n.Probe {
 			fmt.Fprintln(w, "  only if a dry run of the first opcode finds room:")
 		}
+		for _, node := range n.Fence {
+			fmt.Fprintf(w, "  only if this succeeds: %s %s %s\n", pass.Settings.Fence, node, n.Instance)
+		}
 		for _, op := range n.OpCodes {
 			fmt.Fprintf(w, "  submit  %s\n", op)
 		}

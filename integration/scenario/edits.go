@@ -1,0 +1,190 @@
+package scenario
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// Events that change the cluster behind auto-repair's back.
+
+// mark marks nodes as an administrator does, or changes what is true of them. A
+// node that is marked offline is dead, unless the last word is "lives".
+func mark(how string) func(*World, []string) error {
+	return func(w *World, args []string) error {
+		lives := args[len(args)-1] == "lives"
+		if lives {
+			args = args[:len(args)-1]
+		}
+		return w.edit(func(c *luxitest.Cluster) error {
+			for _, name := range args {
+				n := c.Node(name)
+				if n == nil {
+					return fmt.Errorf("there is no node %s", name)
+				}
+				switch how {
+				case "offline":
+					n.Offline, n.Drained, n.Dead = true, false, !lives
+				case "drain":
+					n.Offline, n.Drained = false, true
+				case "online":
+					n.Offline, n.Drained, n.Dead = false, false, false
+				case "die":
+					n.Dead = true
+				case "revive":
+					n.Dead = false
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// edit changes the cluster; it is left alone on errors.
+func (w *World) edit(change func(*luxitest.Cluster) error) error {
+	var err error
+	w.Master.Edit(func(c *luxitest.Cluster) { err = change(c) })
+	return err
+}
+
+func (w *World) node(args []string) error {
+	return w.edit(func(c *luxitest.Cluster) error {
+		n := c.Node(args[0])
+		if n == nil {
+			return fmt.Errorf("there is no node %s", args[0])
+		}
+		for _, word := range args[1:] {
+			key, value, _ := strings.Cut(word, "=")
+			number, err := strconv.Atoi(value)
+			switch key {
+			case "mem":
+				n.Memory = number
+			case "disk":
+				n.Storage = number
+			case "no-vms":
+				n.NotVMCapable, err = true, nil
+			case "vms":
+				n.NotVMCapable, err = false, nil
+			case "group":
+				n.Group, err = value, nil
+			default:
+				return fmt.Errorf("unknown word %s", word)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// tag adds tags to an object, or removes all of its tags that begin so.
+func tag(add bool) func(*World, []string) error {
+	return func(w *World, args []string) error {
+		return w.edit(func(c *luxitest.Cluster) error {
+			var list *[]string
+			rest := args[1:]
+			switch args[0] {
+			case "cluster":
+				list = &c.Tags
+			case "group":
+				if g := c.Group(args[1]); g != nil {
+					list, rest = &g.Tags, args[2:]
+				}
+			case "instance":
+				if i := c.Instance(args[1]); i != nil {
+					list, rest = &i.Tags, args[2:]
+				}
+			}
+			if list == nil {
+				return fmt.Errorf("there is no such object")
+			}
+			for _, t := range Tags(strings.Join(rest, ",")) {
+				if add {
+					*list = append(*list, t)
+					continue
+				}
+				var kept []string
+				for _, old := range *list {
+					if !strings.HasPrefix(old, t) {
+						kept = append(kept, old)
+					}
+				}
+				if len(kept) == len(*list) {
+					return fmt.Errorf("there is no tag that begins with %s", t)
+				}
+				*list = kept
+			}
+			return nil
+		})
+	}
+}
+
+// onInstance changes an instance.
+func (w *World) onInstance(name string, change func(*luxitest.Cluster, *luxitest.Instance)) error {
+	return w.edit(func(c *luxitest.Cluster) error {
+		i := c.Instance(name)
+		if i == nil {
+			return fmt.Errorf("there is no instance %s", name)
+		}
+		change(c, i)
+		return nil
+	})
+}
+
+// state sets the admin state, and lets the instance run or not.
+func state(admin string) func(*World, []string) error {
+	return func(w *World, args []string) error {
+		return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) {
+			i.AdminState, i.RunsOn = admin, nil
+			if admin == luxitest.AdminUp && !c.Node(i.Primary).Dead {
+				i.RunsOn = []string{i.Primary}
+			}
+		})
+	}
+}
+
+func (w *World) crash(args []string) error {
+	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { i.RunsOn = nil })
+}
+
+// moveInstance puts an instance on other nodes, data and all.
+func (w *World) moveInstance(args []string) error {
+	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) {
+		nodes := strings.Split(args[1], ",")
+		i.Primary, i.Secondaries = nodes[0], nodes[1:]
+		if i.AdminState == luxitest.AdminUp {
+			i.RunsOn = nodes[:1]
+		}
+		if len(i.Data.On) > 0 && i.Data.On[0] != luxitest.Everywhere {
+			i.Data.On = nodes
+		}
+	})
+}
+
+func (w *World) rename(args []string) error {
+	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { i.Name = args[1] })
+}
+
+// swap replaces an instance by another one of that name, without tags.
+func (w *World) swap(args []string) error {
+	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) {
+		other := *i
+		other.UUID, other.Tags = "", nil
+		c.RemoveInstance(i.Name)
+		c.Instances = append(c.Instances, &other)
+	})
+}
+
+func (w *World) remove(args []string) error {
+	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { c.RemoveInstance(i.Name) })
+}
+
+func misbehave(f luxitest.OpFault) func(*World, []string) error {
+	return func(w *World, args []string) error {
+		w.addOpcode(&opcodeFault{args[0], args[1], 1, f})
+		return nil
+	}
+}

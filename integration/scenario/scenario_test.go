@@ -1,0 +1,112 @@
+package scenario_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+
+	"ganeti-autorepair/integration/scenario"
+	"ganeti-autorepair/plugin"
+)
+
+var update = flag.Bool("update", false, "write the logs of the scenarios anew")
+
+const directory = "../scenarios"
+
+// load reads all scenarios, by file name without its ending.
+func load(t *testing.T) (names []string, all map[string]*scenario.Scenario) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(directory, "*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = make(map[string]*scenario.Scenario)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenario.Parse(string(text))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		names = append(names, name)
+		all[name] = s
+	}
+	return names, all
+}
+
+// sameEnd compares ends; the order of records does not count.
+func sameEnd(a, b string) bool {
+	order := func(s string) string {
+		jobs, records, _ := strings.Cut(s, "|")
+		words := strings.Fields(records)
+		sort.Strings(words)
+		return strings.TrimSpace(jobs) + " | " + strings.Join(words, " ")
+	}
+	return order(a) == order(b)
+}
+
+// TestScenarios plays every scenario and compares the log with the expected one.
+// Together they take every transition of the table, and no other.
+func TestScenarios(t *testing.T) {
+	names, all := load(t)
+	if len(names) < 160 {
+		t.Errorf("there are only %d scenarios", len(names))
+	}
+	var mu sync.Mutex
+	seen := make(map[scenario.Move]bool)
+	t.Run("all", func(t *testing.T) {
+		titles := make(map[string]string)
+		for _, name := range names {
+			name, s := name, all[name]
+			if other := titles[s.Title]; other != "" {
+				t.Errorf("%s and %s have the same title", other, name)
+			}
+			titles[s.Title] = name
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w, err := s.Run(nil)
+				if w != nil {
+					defer w.Close()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, what := range w.Broken() {
+					t.Error(what)
+				}
+				if got := w.Ends(); !sameEnd(got, s.Ends) {
+					t.Errorf("%s: it ends as\n%s\nmeant was\n%s", s.Title, got, s.Ends)
+				}
+				log := w.Log()
+				if *update {
+					if err := os.WriteFile(filepath.Join(directory, name+".txt"), []byte(s.Format(log)), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				} else if log != s.Log {
+					t.Errorf("%s: the log is\n%s\nexpected was\n%s", s.Title, log, s.Log)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for m := range w.Moves {
+					seen[m] = true
+				}
+			})
+		}
+	})
+	for _, tr := range plugin.Transitions {
+		by := "others"
+		if tr.ByPass {
+			by = "pass"
+		}
+		if !seen[scenario.Move{From: tr.From, To: tr.To, By: by}] {
+			t.Errorf("no scenario takes an instance from %s to %s by %s (%s)", tr.From, tr.To, by, tr.When)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package scenario_test
+
+import (
+	"flag"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"ganeti-autorepair/integration/scenario"
+)
+
+var (
+	runs = flag.Int("runs", 200, "how many random scenarios the simulation plays")
+	seed = flag.Int64("seed", 1, "the first seed of the simulation")
+)
+
+// simulate plays the random scenario of a seed and returns what is wrong with it.
+//
+// Safety: what World.Broken says, at every moment. Liveness: when the faults have
+// stopped, a bounded number of passes later nothing is left to do, every job has
+// ended, and no repair that could go on waits.
+func simulate(n int64) []string {
+	s := scenario.Random(n)
+	w, err := s.Run(nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer w.Close()
+	broken := w.Broken()
+	if strings.Contains(w.Log(), "do not come to an end") {
+		broken = append(broken, "repairs do not come to an end")
+	}
+	for _, j := range w.Master.Jobs() {
+		if kind, rest := scenario.MarkOf(j); kind != "" && j.End.IsZero() {
+			broken = append(broken, "job "+strconv.FormatInt(j.ID, 10)+", "+kind+" "+rest+", never ends")
+		}
+	}
+	if len(broken) > 0 {
+		broken = append(broken, s.Text()+"-- log --\n"+w.Log())
+	}
+	return broken
+}
+
+// TestSimulation (C2, C5): random clusters, people, faults and clocks. A seed that
+// fails is printed with its scenario, which belongs among the others then.
+func TestSimulation(t *testing.T) {
+	seeds := make(chan int64)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	failed := 0
+	for k := 0; k < 2*runtime.NumCPU(); k++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for n := range seeds {
+				broken := simulate(n)
+				if len(broken) == 0 {
+					continue
+				}
+				mu.Lock()
+				if failed++; failed <= 5 {
+					t.Errorf("seed %d: %s", n, strings.Join(broken, "\n"))
+				}
+				mu.Unlock()
+			}
+		}()
+	}
+	for n := *seed; n < *seed+int64(*runs); n++ {
+		seeds <- n
+	}
+	close(seeds)
+	wg.Wait()
+	if failed > 0 {
+		t.Errorf("%d of %d seeds fail", failed, *runs)
+	}
+	t.Logf("%d runs from seed %d on", *runs, *seed)
+}
+
+// The same seed makes the same run.
+func TestSimulationIsRepeatable(t *testing.T) {
+	for n := int64(1); n <= 10; n++ {
+		var logs [2]string
+		for k := range logs {
+			w, err := scenario.Random(n).Run(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logs[k] = w.Log()
+			w.Close()
+		}
+		if logs[0] != logs[1] {
+			t.Errorf("seed %d: once\n%s\nand once\n%s", n, logs[0], logs[1])
+		}
+	}
+}

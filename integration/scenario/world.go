@@ -1,0 +1,345 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin"
+)
+
+// World is a simulated master, and passes over it.
+type World struct {
+	Master   *luxitest.Master
+	Settings plugin.Settings
+	// Disturb decides the fate of the calls of passes, if set; n counts them from
+	// the first one on.
+	Disturb func(n int, c luxitest.Call) luxitest.Fault
+	// Again is called after every pass that ended, and asks for another one at
+	// once.
+	Again func() bool
+	// Moves are the steps between states that were seen: within passes, and
+	// between them.
+	Moves map[Move]bool
+
+	dir    string
+	client *luxi.Client // of the people who use the cluster
+	host   string       // where the program runs
+	skew   time.Duration
+	ids    int
+	passes int
+	calls  int
+	states map[string]plugin.State
+	refuse map[string]bool // nodes for which the fence does not hold
+
+	mu      sync.Mutex
+	out     strings.Builder
+	inPass  bool
+	hooks   []*hook
+	opcodes []*opcodeFault
+	wrongMu sync.Mutex
+	broken  []string // what is wrong whatever the scenario expects
+}
+
+// Move is a step between states; By is "pass" or "others".
+type Move struct {
+	From, To plugin.State
+	By       string
+}
+
+// hook is what happens at one call of the next pass.
+type hook struct {
+	method string
+	n      int // counts down
+	first  int // from here
+	do     func() luxitest.Fault
+	dead   bool // every later call of the pass fails
+	empty  bool // the answer has no rows
+	maybe  bool // it need not happen
+}
+
+// firstJob keeps job numbers apart from other numbers in logs.
+const firstJob = 9001
+
+// NewWorld starts a simulated master. It is to be closed.
+func NewWorld(cluster string) (*World, error) {
+	c, err := luxitest.Parse(cluster)
+	if err != nil {
+		return nil, err
+	}
+	m, err := luxitest.New(c, luxitest.Options{Clock: luxitest.VirtualClock(Start), FirstJob: firstJob})
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "sc")
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		Master: m, Settings: plugin.DefaultSettings(), dir: dir,
+		host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]plugin.State), refuse: make(map[string]bool),
+	}
+	if err := m.Start(filepath.Join(dir, "s")); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	w.client = luxi.New(m.Socket(), luxi.Options{Now: m.Now})
+	m.OnCall(w.onCall)
+	m.OnOpcode(w.onOpcode)
+	return w, nil
+}
+
+// Close ends the master.
+func (w *World) Close() {
+	w.client.Close()
+	w.Master.Close()
+	os.RemoveAll(w.dir)
+}
+
+func (w *World) onCall(c luxitest.Call) luxitest.Fault {
+	w.mu.Lock()
+	if !w.inPass {
+		w.mu.Unlock()
+		return luxitest.Pass()
+	}
+	if c.Method == "CancelJob" {
+		w.mu.Unlock()
+		w.checkRelease(c)
+		w.mu.Lock()
+	}
+	w.calls++
+	n := w.calls
+	disturb := w.Disturb
+	var now *hook
+	dead := false
+	method := c.Method
+	if method == "Query" {
+		var what []any
+		if json.Unmarshal(c.Args, &what) == nil && len(what) > 0 {
+			method = fmt.Sprintf("Query %v", what[0])
+		}
+	}
+	for _, h := range w.hooks {
+		dead = dead || h.dead
+		if (h.method == method || h.method == c.Method) && h.n > 0 {
+			if h.n--; h.n == 0 {
+				now = h
+			}
+		}
+	}
+	w.mu.Unlock()
+	switch {
+	case dead:
+		return luxitest.DieBefore()
+	case now != nil && now.empty:
+		return emptyAnswer(c)
+	case now != nil:
+		return now.do()
+	case disturb != nil:
+		return disturb(n, c)
+	}
+	return luxitest.Pass()
+}
+
+// say adds a line to the log.
+func (w *World) say(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fmt.Fprintf(&w.out, format+"\n", args...)
+}
+
+// Info and Warn make a World the Logger of its passes.
+func (w *World) Info(msg string, args ...any) { w.tell("", msg, args) }
+
+// Warn is Info for what a person should notice.
+func (w *World) Warn(msg string, args ...any) { w.tell("warning: ", msg, args) }
+
+func (w *World) tell(level, msg string, args []any) {
+	for k := 0; k+1 < len(args); k += 2 {
+		msg += fmt.Sprintf(" %v=%v", args[k], args[k+1])
+	}
+	w.say("  %s%s", level, msg)
+}
+
+func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
+
+// newPass makes a pass; the ids of repairs are r1, r2, ...
+func (w *World) newPass() *plugin.Pass {
+	return &plugin.Pass{
+		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now}), Settings: w.Settings, Now: w.now, Log: w,
+		NewID: func() string { w.ids++; return fmt.Sprintf("r%d", w.ids) },
+		Fence: func(_ context.Context, node string, _ []string) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.refuse[node] {
+				return fmt.Errorf("exit status 1")
+			}
+			return nil
+		},
+	}
+}
+
+// Pass does a pass as the watcher does, and others as long as Again asks for
+// them. It returns the report of the last one, nil if that did not begin, and
+// whether that ended without an error.
+func (w *World) Pass() (*plugin.Report, bool) {
+	for {
+		report, ok := w.onePass()
+		if w.Again == nil || !w.Again() {
+			return report, ok
+		}
+	}
+}
+
+func (w *World) onePass() (*plugin.Report, bool) {
+	p := w.newPass()
+	defer p.Client.Close()
+	w.passes++
+	w.say("= pass %d, %s", w.passes, minutes(w.Master.Now().Sub(Start)))
+	w.mu.Lock()
+	w.inPass = true
+	w.mu.Unlock()
+	ctx := context.Background()
+	var report *plugin.Report
+	err := plugin.Preflight(ctx, p.Client, w.host, w.now(), false)
+	if err == nil {
+		report, err = p.Run(ctx)
+	}
+	w.mu.Lock()
+	w.inPass = false
+	w.endHooks()
+	w.mu.Unlock()
+	w.Master.Now() // what hooks wrote is seen from here on
+	if err != nil {
+		w.say("  ended: %s", err)
+	}
+	if report != nil {
+		w.reported(report, err)
+	}
+	return report, err == nil
+}
+
+// endHooks removes what was meant for the pass that ended. What did not happen
+// because that was disturbed is for the next one.
+func (w *World) endHooks() {
+	var rest []*hook
+	for _, h := range w.hooks {
+		switch {
+		case h.n <= 0 || h.maybe:
+		case w.Disturb != nil:
+			h.n = h.first
+			rest = append(rest, h)
+		default:
+			w.wrong("there is no call %d of %s", h.first, h.method)
+		}
+	}
+	w.hooks = rest
+}
+
+// reported tells what the pass thinks of every instance that is not plainly
+// healthy, and notes the steps between states.
+func (w *World) reported(report *plugin.Report, err error) {
+	for _, problem := range report.Problems {
+		w.say("  problem: %s", problem)
+	}
+	if report.OutOfTime {
+		w.say("  out of time")
+	}
+	bad := report.Plan.BadTags()
+	for _, v := range report.Plan.Views() {
+		bad = append(bad, v.Bad...)
+		if !v.Plain() {
+			text := v.Detail
+			if text != "" {
+				text = ": " + text
+			}
+			w.say("  %s is %s, %s%s", v.Instance, v.State, v.Reason, text)
+		}
+	}
+	for _, b := range bad {
+		w.say("  unreadable on %s: %s: %s", b.Object, b.Tag, b.Why)
+	}
+	if err != nil {
+		return
+	}
+	for _, d := range report.Plan.Decisions {
+		name := d.Instance.Name
+		if last, known := w.states[name]; known && last != d.Was {
+			w.move(Move{last, d.Was, "others"}, name)
+		}
+		if d.Was != d.State {
+			w.move(Move{d.Was, d.State, "pass"}, name)
+		}
+		w.states[name] = d.State
+	}
+}
+
+func (w *World) move(m Move, name string) {
+	w.Moves[m] = true
+	for _, t := range plugin.Transitions {
+		if t.From == m.From && t.To == m.To && t.ByPass == (m.By == "pass") {
+			return
+		}
+	}
+	w.wrong("%s goes from %s to %s by %s, which is no transition", name, m.From, m.To, m.By)
+}
+
+// wrong notes what must never be.
+func (w *World) wrong(format string, args ...any) {
+	w.wrongMu.Lock()
+	defer w.wrongMu.Unlock()
+	w.broken = append(w.broken, fmt.Sprintf(format, args...))
+}
+
+// Quiet lets time pass until all jobs have ended, and five minutes more. It
+// reports false if some never will.
+func (w *World) Quiet() bool {
+	ok := w.Master.RunUntilQuiet()
+	w.Master.Advance(5 * time.Minute)
+	return ok
+}
+
+// mostPasses bounds how often Repair tries.
+const mostPasses = 20
+
+// Repair does passes, each followed by the end of all jobs, until one has nothing
+// to do. It reports false if that does not happen.
+func (w *World) Repair() bool {
+	for n := 0; n < mostPasses; n++ {
+		report, ok := w.Pass()
+		w.Quiet()
+		if ok && report.Written == 0 && len(report.Released) == 0 && !w.busy(report) {
+			return true
+		}
+	}
+	return false
+}
+
+// busy reports whether a repair has a job under way, or tries one again.
+func (w *World) busy(report *plugin.Report) bool {
+	for _, d := range report.Plan.Decisions {
+		if d.Reason == plugin.ReasonJobsRunning || d.Reason == plugin.ReasonRetry || d.Reason == plugin.ReasonReady {
+			return true
+		}
+	}
+	return false
+}
+
+func sorted(set map[string]bool) []string {
+	var list []string
+	for s := range set {
+		list = append(list, s)
+	}
+	sort.Strings(list)
+	return list
+}
+
+func minutes(d time.Duration) string { return fmt.Sprintf("%dm", int(d.Minutes())) }

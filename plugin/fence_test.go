@@ -1,0 +1,200 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// fencing is a fence that keeps what it was asked and refuses some nodes.
+type fencing struct {
+	mu      sync.Mutex
+	asked   []string
+	refuses map[string]bool
+}
+
+func (f *fencing) fence(_ context.Context, node string, instances []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, node+": "+strings.Join(instances, " "))
+	if f.refuses[node] {
+		return errors.New("still powered")
+	}
+	return nil
+}
+
+// fencedRig is a cluster whose fence refuses the given nodes.
+func fencedRig(t *testing.T, instances string, refuses ...string) (*rig, *fencing) {
+	r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+instances)
+	f := &fencing{refuses: map[string]bool{}}
+	for _, node := range refuses {
+		f.refuses[node] = true
+	}
+	r.set.Fence = "/fence"
+	r.fence = f.fence
+	return r, f
+}
+
+// V5: a fence that does not hold holds failover and reinstallation, and nothing
+// else: no job is submitted and no tag written. Once it holds they go on.
+func TestFenceHolds(t *testing.T) {
+	r, f := fencedRig(t, "instance f nodes=node2 template=rbd\ninstance chain nodes=node2 template=plain\ninstance other nodes=node1,node2 template=drbd", "node2")
+	r.m.Edit(broken("node2:offline"))
+	report := r.pass()
+	for _, d := range report.Plan.Decisions[:2] {
+		if d.State != StateNeedsRepair && d.Instance.Name != "other" || d.Instance.Name != "other" && d.Reason != ReasonNotFenced {
+			t.Errorf("%s is %s %s: %s", d.Instance.Name, d.State, d.Reason, d.Detail)
+		}
+	}
+	r.quiet()
+	r.wantRepairs("REPLACE_DISKS(other) success")
+	r.wantTags("f", "")
+	r.wantTags("chain", "")
+	if got := strings.Join(f.asked, "; "); got != "node2: chain f" {
+		t.Errorf("asked %q", got)
+	}
+	if said := r.log.said("the fence does not hold"); len(said) != 1 || !strings.Contains(said[0], "still powered") {
+		t.Errorf("said %q", said)
+	}
+	f.refuses = nil
+	r.repaired()
+	r.wantRepairs("REPLACE_DISKS(other) success, FAILOVER(f) success, RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(chain) success")
+}
+
+// V5: a pending repair that the fence holds stays as it is; a retry asks again.
+func TestFenceHoldsRetry(t *testing.T) {
+	r, f := fencedRig(t, "instance f nodes=node2 template=rbd")
+	r.m.Edit(broken("node2:offline"))
+	r.m.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_FAILOVER" && len(f.asked) == 1 {
+			return luxitest.OpFails("OpExecError", "it broke")
+		}
+		return luxitest.OpPass()
+	})
+	r.pass()
+	r.quiet()
+	before := r.tags("f")
+	f.refuses["node2"] = true
+	report := r.pass()
+	if d := report.Plan.Decisions[0]; d.State != StatePending || d.Reason != ReasonNotFenced {
+		t.Errorf("it is %s %s", d.State, d.Reason)
+	}
+	r.wantTags("f", before)
+	delete(f.refuses, "node2")
+	r.repaired()
+	r.wantRepairs("FAILOVER(f) error, FAILOVER(f) success")
+	if len(f.asked) != 3 {
+		t.Errorf("asked %q", f.asked)
+	}
+}
+
+// V5: both nodes of a drbd instance are asked about, as it may still run on
+// either.
+func TestFenceNodes(t *testing.T) {
+	r, f := fencedRig(t, "instance d nodes=node2,node3 template=drbd")
+	r.m.Edit(broken("node2:offline node3:offline"))
+	r.set.MaxUnhealthy = 100
+	f.refuses["node3"] = true
+	r.pass()
+	r.quiet()
+	r.wantRepairs("")
+	if n := len(f.asked); n != 2 {
+		t.Errorf("asked %q", f.asked)
+	}
+}
+
+// V5, P12: what became offline after the fence was asked is seen by the fresh
+// look: the job is not released.
+func TestFenceFreshLook(t *testing.T) {
+	r, f := fencedRig(t, "instance i nodes=node2 template=rbd state=down "+tags("pending:failover:byhand:1600000000:"))
+	r.m.Edit(broken("node2:drained")) // Ganeti itself sees to it that it does not run there
+	r.at(freshLook, 2, func() { r.m.Edit(broken("node2:offline")) })
+	r.pass()
+	r.m.OnCall(nil)
+	r.quiet()
+	r.wantRepairs("")
+	if said := r.log.said("job let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+		t.Errorf("said %q", said)
+	}
+	r.repaired()
+	r.wantRepairs("FAILOVER(i) success")
+	if len(f.asked) != 1 {
+		t.Errorf("asked %q", f.asked)
+	}
+}
+
+// V5, V6: a dry run says that the fence would be asked, and does not ask.
+func TestFenceDryRun(t *testing.T) {
+	r, f := fencedRig(t, "instance i nodes=node2 template=rbd\ninstance j nodes=node1,node2 template=drbd")
+	r.m.Edit(broken("node2:offline"))
+	p := r.newPass()
+	plan, err := p.Read(background, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := plan.Intentions(p)
+	if err != nil || len(list) != 2 || fmt.Sprint(list[0].Fence) != "[node2]" || len(list[1].Fence) != 0 || len(f.asked) != 0 {
+		t.Errorf("%+v, %v, asked %q", list, err, f.asked)
+	}
+}
+
+// script writes a program for a fence.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fence")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// V5: the command is given node and instances; its status decides, and what it
+// said is told.
+func TestCommandFence(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, row := range []struct{ body, want string }{
+		{`echo "$@" >` + out, ""},
+		{`echo power is on; echo for sure >&2; exit 3`, "exit status 3: power is on for sure"},
+		{`exit 1`, "exit status 1"},
+		{`kill -9 $$`, "signal: killed"},
+	} {
+		err := CommandFence(script(t, row.body))(background, "node2", []string{"a", "b"})
+		if got := fmt.Sprint(err); (err == nil) != (row.want == "") || err != nil && got != row.want {
+			t.Errorf("%s: %v, want %q", row.body, err, row.want)
+		}
+	}
+	if got, _ := os.ReadFile(out); string(got) != "node2 a b\n" {
+		t.Errorf("it was given %q", got)
+	}
+	if err := CommandFence("/nonexistent/fence")(background, "n", nil); err == nil {
+		t.Error("a command that does not exist holds")
+	}
+}
+
+// V5, C3: a command that does not end is ended, with what it started.
+func TestCommandFenceBound(t *testing.T) {
+	dir := t.TempDir()
+	ready, lock := filepath.Join(dir, "ready"), filepath.Join(dir, "fifo")
+	path := script(t, "mkfifo "+lock+"; (cat "+lock+") & echo >"+ready+"; cat "+lock)
+	ctx, cancel := context.WithCancel(background)
+	go func() {
+		for {
+			if _, err := os.Stat(ready); err == nil {
+				cancel()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if err := CommandFence(path)(ctx, "n", nil); err == nil || err.Error() != "it did not end in time" {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,76 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+// storm is a node that takes many instances down with it.
+func storm(t *testing.T, n int, slots string) *rig {
+	text := "cluster c " + slots + tags("failover") + "\ngroup g\nnode node1 mem=40960\nnode node2 mem=40960\nnode node3 mem=40960\nnode node4\n"
+	for k := 0; k < n; k++ {
+		text += fmt.Sprintf("instance i%02d nodes=node2 template=rbd\n", k)
+	}
+	r := newRig(t, text)
+	r.m.Edit(broken("node2:offline"))
+	return r
+}
+
+// order counts what was written and submitted before the first repair began.
+func (r *rig) order() (tagged, submitted, all int) {
+	began := false
+	for _, e := range r.m.Log() {
+		switch {
+		case e.Kind == luxitest.LogStart && strings.Contains(e.Text, "INSTANCE_FAILOVER"):
+			began = true
+		case e.Kind == luxitest.LogEffect && strings.HasSuffix(e.Text, " added"):
+			all++
+			if !began {
+				tagged++
+			}
+		case e.Kind == luxitest.LogSubmit && strings.Contains(e.Text, "INSTANCE_FAILOVER") && !began:
+			submitted++
+		}
+	}
+	return tagged, submitted, all
+}
+
+// C4: a storm starts its first repairs long before the last of its tags are
+// written, and before the last of its jobs are submitted.
+func TestStormBeginsEarly(t *testing.T) {
+	r := storm(t, 45, "")
+	report := r.pass()
+	tagged, submitted, all := r.order()
+	if len(report.Released) != 45 || all != 45 || tagged > 10 || submitted > 10 {
+		t.Errorf("%d released; before the first repair began %d of %d tags were written and %d jobs submitted", len(report.Released), tagged, all, submitted)
+	}
+	r.quiet()
+	r.repaired()
+	if n := strings.Count(r.repairJobs(), "success"); n != 45 {
+		t.Errorf("%d repairs", n)
+	}
+}
+
+// C1: on a queue of two slots all works, one after the other; with a single one
+// no repair is begun, which is said, because held jobs take two.
+func TestFewSlots(t *testing.T) {
+	r := storm(t, 3, "max-running-jobs=2 ")
+	r.repaired()
+	if n := strings.Count(r.repairJobs(), "success"); n != 3 {
+		t.Errorf("repairs %s", r.repairJobs())
+	}
+
+	r = storm(t, 3, "max-running-jobs=1 ")
+	report := r.pass()
+	for _, d := range report.Plan.Decisions {
+		if d.State != StateNeedsRepair || d.Reason != ReasonOneSlot {
+			t.Errorf("%s is %s %s", d.Instance.Name, d.State, d.Reason)
+		}
+	}
+	if said := r.log.said("one job at a time"); len(said) != 1 || r.count(markRepair) != 0 {
+		t.Errorf("said %q, %d jobs", said, r.count(markRepair))
+	}
+}
