@@ -43,9 +43,26 @@ cluster-shell: program ## a shell in a fresh virtual cluster of the real Ganeti 
 	@echo "Inside, the program is $(CURDIR)/build/ganeti-autorepair"
 	@build/vcluster
 
+# Debian systems to try things in, with their Ganeti: 3.0 in bookworm, 3.1 in
+# trixie. Each is made once and kept until "make clean". What runs inside gets a
+# throwaway copy: a suite of tests runs there with
+# go test -exec '$(INSIDE)/trixie'.
+
+SYSTEMS := build/bookworm build/trixie
+SYSTEM_PACKAGES := ganeti openssh-server iproute2 util-linux procps
+INSIDE := $(CURDIR)/integration/system/run $(CURDIR)/build
+
+.PHONY: $(SYSTEMS)
+$(SYSTEMS): ## a Debian system with Ganeti (root)
+	@integration/system/make $@ $(@F) $(SYSTEM_PACKAGES)
+
+.PHONY: cluster-trixie
+cluster-trixie: build/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
+	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build
+	rm -rf --one-file-system build
 
 .PHONY: help
 help: ## this list
@@ -64,7 +81,7 @@ check: ## install what is missing, then try everything (root)
 	done
 
 PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux procps \
-	golang-1.19-go go-staticcheck gcc libc6-dev
+	golang-1.19-go go-staticcheck gcc libc6-dev mmdebstrap
 
 # Services that come with the packages are not to be started on this machine: as
 # long as policy-rc.d says 101, none is.
