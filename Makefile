@@ -43,6 +43,21 @@ cluster-shell: program ## a shell in a fresh virtual cluster of the real Ganeti 
 	@echo "Inside, the program is $(CURDIR)/build/ganeti-autorepair"
 	@build/vcluster
 
+# The package is built from the files that git knows, in a folder of its own,
+# with Debian's Go and libraries whatever else is in PATH, and without network.
+DEB := build/deb
+
+.PHONY: deb
+deb: ## build/deb/*.deb, the package for this Debian release
+	@rm -rf $(DEB)
+	@mkdir -p $(DEB)/source
+	git ls-files -z | tar --create --null --files-from=- --mode=u+rw,go=rX,a-s | tar --extract --directory $(DEB)/source --same-permissions
+	cp -a $(DEB)/source/packaging/debian $(DEB)/source/debian
+	cd $(DEB)/source && env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$$HOME" LC_ALL=C.UTF-8 \
+		DEB_BUILD_OPTIONS='$(DEB_BUILD_OPTIONS)' dpkg-buildpackage --no-sign --build=binary
+	rm -rf $(DEB)/source
+	@ls $(DEB)/*.deb
+
 # Debian systems to try things in, with their Ganeti: 3.0 in bookworm, 3.1 in
 # trixie. Each is made once and kept until "make clean". What runs inside gets a
 # throwaway copy: a suite of tests runs there with
