@@ -64,7 +64,9 @@ deb: ## build/deb/*.deb, the package for this Debian release
 # go test -exec '$(INSIDE)/trixie'.
 
 SYSTEMS := build/bookworm build/trixie
-SYSTEM_PACKAGES := ganeti openssh-server iproute2 util-linux procps
+SYSTEM_PACKAGES := ganeti openssh-server iproute2 util-linux mount procps \
+	build-essential git debhelper dh-golang golang-any golang-github-alecthomas-kong-dev \
+	golang-github-burntsushi-toml-dev golang-golang-x-exp-dev bash-completion logrotate man-db
 INSIDE := $(CURDIR)/integration/system/run $(CURDIR)/build
 
 .PHONY: $(SYSTEMS)
@@ -95,7 +97,7 @@ check: ## install what is missing, then try everything (root)
 		$(MAKE) --no-print-directory "check-$$step" || { printf '\ncheck: failed: %s\n' "$$step" >&2; exit 1; }; \
 	done
 
-PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux procps \
+PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux mount procps \
 	golang-1.19-go go-staticcheck gcc libc6-dev mmdebstrap
 
 # Services that come with the packages are not to be started on this machine: as

@@ -34,7 +34,7 @@ _ganeti_autorepair()
 
     local help command= n
     help=$("$1" --help 2>/dev/null) || return 0
-    local commands=" $(awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && NF { printf "%s ", $1 }' <<<"$help")"
+    local commands=" $(awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && /^  [^ ]/ { printf "%s ", $1 }' <<<"$help")"
     for ((n = 1; n < cword; n++)); do
         if [[ $commands == *" ${words[n]} "* ]]; then
             command=${words[n]}
