@@ -43,9 +43,43 @@ cluster-shell: program ## a shell in a fresh virtual cluster of the real Ganeti 
 	@echo "Inside, the program is $(CURDIR)/build/ganeti-autorepair"
 	@build/vcluster
 
+# The package is built from the files that git knows, in a folder of its own,
+# with Debian's Go and libraries whatever else is in PATH, and without network.
+DEB := build/deb
+
+.PHONY: deb
+deb: ## build/deb/*.deb, the package for this Debian release
+	@rm -rf $(DEB)
+	@mkdir -p $(DEB)/source
+	git ls-files -z | tar --create --null --files-from=- --mode=u+rw,go=rX,a-s | tar --extract --directory $(DEB)/source --same-permissions
+	cp -a $(DEB)/source/packaging/debian $(DEB)/source/debian
+	cd $(DEB)/source && env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$$HOME" LC_ALL=C.UTF-8 \
+		DEB_BUILD_OPTIONS='$(DEB_BUILD_OPTIONS)' dpkg-buildpackage --no-sign --build=binary
+	rm -rf $(DEB)/source
+	@ls $(DEB)/*.deb
+
+# Debian systems to try things in, with their Ganeti: 3.0 in bookworm, 3.1 in
+# trixie. Each is made once and kept until "make clean". What runs inside gets a
+# throwaway copy: a suite of tests runs there with
+# go test -exec '$(INSIDE)/trixie'.
+
+SYSTEMS := build/bookworm build/trixie
+SYSTEM_PACKAGES := ganeti openssh-server iproute2 util-linux mount procps \
+	build-essential git debhelper dh-golang golang-any golang-github-alecthomas-kong-dev \
+	golang-github-burntsushi-toml-dev golang-golang-x-exp-dev bash-completion logrotate man-db
+INSIDE := $(CURDIR)/integration/system/run $(CURDIR)/build
+
+.PHONY: $(SYSTEMS)
+$(SYSTEMS): ## a Debian system with Ganeti (root)
+	@integration/system/make $@ $(@F) $(SYSTEM_PACKAGES)
+
+.PHONY: cluster-trixie
+cluster-trixie: build/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
+	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build
+	rm -rf --one-file-system build
 
 .PHONY: help
 help: ## this list
@@ -63,8 +97,8 @@ check: ## install what is missing, then try everything (root)
 		$(MAKE) --no-print-directory "check-$$step" || { printf '\ncheck: failed: %s\n' "$$step" >&2; exit 1; }; \
 	done
 
-PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux procps \
-	golang-1.19-go go-staticcheck gcc libc6-dev
+PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux mount procps \
+	golang-1.19-go go-staticcheck gcc libc6-dev mmdebstrap
 
 # Services that come with the packages are not to be started on this machine: as
 # long as policy-rc.d says 101, none is.

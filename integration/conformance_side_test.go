@@ -222,6 +222,20 @@ func (s *side) learn() {
 	s.base = s.submit() // an empty job
 }
 
+// release is the version of Ganeti, such as "3.0.2".
+func (s *side) release() string {
+	s.t.Helper()
+	s.connect()
+	defer s.conn.Close()
+	var info struct {
+		Release string `json:"software_version"`
+	}
+	if err := json.Unmarshal([]byte(s.call("QueryClusterInfo", "[]")), &info); err != nil {
+		s.fatalf("%v", err)
+	}
+	return info.Release
+}
+
 // id turns a relative job id into a real one.
 func (s *side) id(relative int64) string { return strconv.FormatInt(s.base+relative, 10) }
 

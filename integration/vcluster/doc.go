@@ -25,5 +25,7 @@
 //
 // What is needed: Linux, root with the right to make namespaces (a plain
 // container has not), and Debian's ganeti, openssh-server and iproute2.
-// Available reports whether that is so.
+// Available reports whether that is so. On a machine with another release of
+// Ganeti, or none, the whole of a test runs inside a Debian system that has the
+// wanted one: see the scripts in integration/system.
 package vcluster

@@ -20,6 +20,7 @@ PasswordAuthentication no
 PermitRootLogin yes
 PrintLastLog no
 SetEnv TMPDIR=$TMPDIR
+Subsystem sftp internal-sftp
 UsePAM no
 END
   /usr/sbin/sshd

@@ -1,5 +1,7 @@
 package luxitest
 
+import "fmt"
+
 func ofNode(get func(*Node) any) func(*Master, *Node) cell {
 	return func(_ *Master, n *Node) cell { return normal(get(n)) }
 }
@@ -138,6 +140,13 @@ func (m *Master) groupInstances(group string) []string {
 	return niceSorted(names)
 }
 
+// versionNumber is a release as Ganeti's protocols number it: 3010000 for "3.1.0" (lib/constants.py).
+func versionNumber(release string) int {
+	var major, minor int
+	_, _ = fmt.Sscanf(release, "%d.%d", &major, &minor)
+	return major*1000000 + minor*10000
+}
+
 // clusterInfo is QueryClusterInfo, of whose 55 keys those without a meaning here are left out.
 func (m *Master) clusterInfo() any {
 	c := m.cluster
@@ -148,7 +157,7 @@ func (m *Master) clusterInfo() any {
 	created := float64(m.epoch.UnixNano()/1000) / 1e6
 	return map[string]any{
 		"name": c.Name, "uuid": c.UUID, "master": c.Master, "tags": shownTags(c.Tags),
-		"software_version": c.SoftwareVersion, "protocol_version": 3000000, "config_version": 3000000,
+		"software_version": c.SoftwareVersion, "protocol_version": versionNumber(c.SoftwareVersion), "config_version": versionNumber(c.SoftwareVersion),
 		"os_api_version": 20, "export_version": 0, "vcs_version": "(ganeti) version v" + c.SoftwareVersion,
 		"architecture": []string{"64bits", "x86_64"}, "default_hypervisor": "fake", "enabled_hypervisors": []string{"fake"},
 		"enabled_disk_templates": c.EnabledTemplates, "default_iallocator": c.DefaultIAllocator,

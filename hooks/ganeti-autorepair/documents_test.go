@@ -1,0 +1,313 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"ganeti-autorepair/plugin"
+)
+
+// The manual, the settings file and the completion say what the program does, no
+// more and no less.
+
+// section is a part of a manual page.
+type section struct {
+	name  string
+	sub   []section
+	terms []string // what the paragraphs with a hanging label are about
+	text  string   // all of it, in one line
+}
+
+// manual reads a manual page: its sections, and under each its subsections.
+func manual(t *testing.T, name string) []section {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("doc", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page []section
+	now := &section{}
+	term := false
+	for _, line := range strings.Split(string(data), "\n") {
+		plain := regexp.MustCompile(`\\f[BIP]|\\&`).ReplaceAllString(line, "")
+		plain = strings.ReplaceAll(strings.ReplaceAll(plain, `\-`, "-"), `\e`, `\`)
+		switch {
+		case strings.HasPrefix(line, ".SH "):
+			page = append(page, section{name: plain[4:]})
+			now = &page[len(page)-1]
+		case strings.HasPrefix(line, ".SS "):
+			parent := &page[len(page)-1]
+			parent.sub = append(parent.sub, section{name: plain[4:]})
+			now = &parent.sub[len(parent.sub)-1]
+		case line == ".TP":
+			term = true
+			continue
+		case strings.HasPrefix(line, "."):
+		case term:
+			now.terms = append(now.terms, plain)
+			now.text += plain + " "
+		default:
+			now.text += plain + " "
+		}
+		term = false
+	}
+	return page
+}
+
+func find(t *testing.T, page []section, name string) section {
+	t.Helper()
+	for _, s := range page {
+		if s.name == name {
+			return s
+		}
+	}
+	t.Fatalf("the manual has no section %q", name)
+	return section{}
+}
+
+// allTerms are those of a section and its subsections.
+func (s section) allTerms() []string {
+	list := append([]string(nil), s.terms...)
+	for _, sub := range s.sub {
+		list = append(list, sub.terms...)
+	}
+	return list
+}
+
+// same compares two lists, whatever their order.
+func same(t *testing.T, where string, documented, real []string) {
+	t.Helper()
+	count := make(map[string]int)
+	for _, word := range real {
+		count[word]++
+	}
+	for _, word := range documented {
+		count[word]--
+	}
+	for _, word := range sorted(count) {
+		switch n := count[word]; {
+		case n > 0:
+			t.Errorf("%s: %s is missing", where, word)
+		case n < 0:
+			t.Errorf("%s: %s is there, but the program knows nothing of it (or it is there twice)", where, word)
+		}
+	}
+}
+
+func sorted(m map[string]int) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// model is the command line as kong understands it.
+func model(t *testing.T) *kong.Application {
+	t.Helper()
+	p, err := kong.New(&cli{}, kong.Vars{"version": version}, kong.Name("ganeti-autorepair"), kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Model
+}
+
+// flagTerms are flags as the manual writes them: "-L, --luxi=SOCKET".
+func flagTerms(flags []*kong.Flag) []string {
+	var list []string
+	for _, f := range flags {
+		if f.Hidden {
+			continue
+		}
+		word := "--" + f.Name
+		if f.Short != 0 {
+			word = "-" + string(f.Short) + ", " + word
+		}
+		if !f.IsBool() {
+			word += "=" + f.FormatPlaceHolder()
+		}
+		list = append(list, word)
+	}
+	return list
+}
+
+func TestManualHasEveryCommandAndFlag(t *testing.T) {
+	page := manual(t, "ganeti-autorepair.8")
+	app := model(t)
+	same(t, "OPTIONS", find(t, page, "OPTIONS").terms, flagTerms(app.Flags))
+	var documented, real []string
+	chapters := find(t, page, "COMMANDS").sub
+	for _, s := range chapters {
+		documented = append(documented, strings.Fields(s.name)[0])
+	}
+	for _, cmd := range app.Children {
+		if cmd.Hidden {
+			continue
+		}
+		real = append(real, cmd.Name)
+		for _, s := range chapters {
+			words := strings.Fields(s.name)
+			if words[0] != cmd.Name {
+				continue
+			}
+			same(t, "COMMANDS, "+cmd.Name, s.terms, flagTerms(cmd.Flags))
+			// "explain INSTANCE" names all arguments.
+			for _, arg := range cmd.Positional {
+				if !strings.Contains(s.name, strings.ToUpper(arg.Name)) {
+					t.Errorf("COMMANDS, %s: the heading does not name the argument %s", cmd.Name, strings.ToUpper(arg.Name))
+				}
+			}
+		}
+	}
+	same(t, "COMMANDS", documented, real)
+}
+
+// constants are the values of a package's constants whose type, or else whose
+// name without its first upper-case letter and what follows, is the given word.
+func constants(t *testing.T, dir, word string) []string {
+	t.Helper()
+	packages, err := parser.ParseDir(token.NewFileSet(), dir, func(info os.FileInfo) bool { return !strings.HasSuffix(info.Name(), "_test.go") }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, p := range packages {
+		ast.Inspect(p, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) == 0 {
+				return true
+			}
+			for k, name := range spec.Names {
+				typ, _ := spec.Type.(*ast.Ident)
+				value, _ := spec.Values[k].(*ast.BasicLit)
+				if value == nil || !(typ != nil && typ.Name == word || typ == nil && regexp.MustCompile("^"+word+"[A-Z]").MatchString(name.Name)) {
+					continue
+				}
+				text := value.Value
+				if value.Kind == token.STRING {
+					text, _ = strconv.Unquote(text)
+				}
+				values = append(values, text)
+			}
+			return true
+		})
+	}
+	if len(values) == 0 {
+		t.Fatalf("no constants of %s in %s", word, dir)
+	}
+	return values
+}
+
+func TestManualHasEveryReasonAndState(t *testing.T) {
+	page := manual(t, "ganeti-autorepair.8")
+	same(t, "REASONS", find(t, page, "REASONS").allTerms(), constants(t, "../../plugin", "Reason"))
+	same(t, "STATES", find(t, page, "STATES").allTerms(), constants(t, "../../plugin", "State"))
+}
+
+func TestManualHasEveryExitStatus(t *testing.T) {
+	same(t, "EXIT STATUS", find(t, manual(t, "ganeti-autorepair.8"), "EXIT STATUS").terms, constants(t, ".", "exit"))
+}
+
+// W2: the settings file that is installed changes nothing as it is, and has
+// every setting with its default. The manual has the same, and both say what is
+// allowed.
+func TestSettingsAreDocumented(t *testing.T) {
+	data, err := os.ReadFile("doc/autorepair.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := parseSettings("autorepair.toml", string(data)); err != nil || !reflect.DeepEqual(got, plugin.DefaultSettings()) {
+		t.Errorf("the settings file as installed gives %+v, %v", got, err)
+	}
+	assignment := regexp.MustCompile(`(?m)^#([a-z_]+ = .*)$`)
+	var keys, inFile, real []string
+	for _, m := range assignment.FindAllStringSubmatch(string(data), -1) {
+		inFile = append(inFile, m[1])
+		keys = append(keys, strings.Fields(m[1])[0])
+	}
+	for _, s := range settingsTable {
+		real = append(real, s.key)
+	}
+	same(t, "autorepair.toml", keys, real)
+	on := assignment.ReplaceAllString(string(data), "$1")
+	if got, err := parseSettings("autorepair.toml", on); err != nil || !reflect.DeepEqual(got, plugin.DefaultSettings()) {
+		t.Errorf("with its comments taken off, the settings file gives %+v, %v; want the defaults", got, err)
+	}
+	settings := find(t, manual(t, "ganeti-autorepair.toml.5"), "SETTINGS")
+	same(t, "ganeti-autorepair.toml(5)", settings.allTerms(), inFile)
+
+	comments := strings.Join(strings.Fields(regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(string(data), "")), " ")
+	for _, s := range settingsTable {
+		for where, text := range map[string]string{"autorepair.toml": comments, "ganeti-autorepair.toml(5)": strings.Join(strings.Fields(settings.text), " ")} {
+			if !strings.Contains(text, s.allowed) {
+				t.Errorf("%s does not say what %s may be: %s", where, s.key, s.allowed)
+			}
+		}
+	}
+	for n, line := range strings.Split(string(data), "\n") {
+		if len(line) > 80 {
+			t.Errorf("autorepair.toml:%d: %d columns", n+1, len(line))
+		}
+	}
+}
+
+// The completion reads commands and flags from --help, but has to know what each
+// kind of argument may be.
+func TestCompletionKnowsEveryKind(t *testing.T) {
+	data, err := os.ReadFile("doc/completion.bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`(?m)^ +([A-Z | ]+)\) `).FindAllStringSubmatch(string(data), -1) {
+		for _, word := range strings.Fields(strings.ReplaceAll(m[1], "|", " ")) {
+			known[word] = true
+		}
+	}
+	check := func(where, kind string) {
+		if !known[kind] {
+			t.Errorf("%s: the completion does not know what a %s may be; give it a placeholder that is known, or add it to doc/completion.bash", where, kind)
+		}
+	}
+	app := model(t)
+	for _, cmd := range app.Children {
+		for _, f := range append(append([]*kong.Flag(nil), app.Flags...), cmd.Flags...) {
+			if !f.IsBool() {
+				check(cmd.Name+" --"+f.Name, f.FormatPlaceHolder())
+			}
+		}
+		for _, arg := range cmd.Positional {
+			check(cmd.Name, strings.ToUpper(arg.Name))
+		}
+	}
+}
+
+// The version is that of the newest entry in the change log, for people and for
+// Debian.
+func TestVersions(t *testing.T) {
+	for file, pattern := range map[string]string{
+		"../../CHANGELOG.md":               `(?m)^## ([0-9][^ \n]*)`,
+		"../../packaging/debian/changelog": `^ganeti-autorepair \(([^)]+)\) `,
+	} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(string(data)); m == nil || m[1] != version {
+			t.Errorf("%s: %q, the program says %s", file, m, version)
+		}
+	}
+}
