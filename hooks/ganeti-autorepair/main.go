@@ -37,8 +37,9 @@ type cli struct {
 	Config  string           `short:"c" placeholder:"FILE" help:"Settings file (default: /etc/ganeti/autorepair.toml)."`
 	Version kong.VersionFlag `help:"Show the version and exit."`
 
-	Run    runCmd    `cmd:"" help:"Do one pass: repair what may be repaired now."`
-	Status statusCmd `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
+	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
 // env is what a command needs of the world outside, so that tests can give it
@@ -49,13 +50,18 @@ type env struct {
 	now            func() time.Time
 	cli            *cli
 	paths          paths
+	screen         terminal      // where stdout goes
+	newID          func() string // ids of new repairs
 }
 
 func main() {
 	// A watcher that died must not kill a pass at its next line of output.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	code := realMain(ctx, os.Args[1:], &env{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now})
+	code := realMain(ctx, os.Args[1:], &env{
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
+		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
+	})
 	stop()
 	os.Exit(code)
 }

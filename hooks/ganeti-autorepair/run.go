@@ -15,35 +15,35 @@ type runCmd struct {
 	DryRun      bool `short:"n" help:"Say what a pass would do, opcodes included, and change nothing."`
 	Wait        bool `short:"w" help:"Wait for the repairs to end, pass after pass."`
 	IgnorePause bool `help:"Run although the watcher is paused."`
+	dryRunFlags
 }
 
 // Run does one pass, or as many as it takes with --wait.
 func (cmd *runCmd) Run(ctx context.Context, e *env) error {
-	set, err := e.settings()
-	if err != nil {
-		return err
-	}
 	if cmd.FromWatcher && (cmd.DryRun || cmd.Wait) {
 		return usage(errors.New("--from-watcher goes with neither --dry-run nor --wait"))
 	}
 	if cmd.DryRun && cmd.Wait {
 		return usage(errors.New("--dry-run and --wait exclude each other"))
 	}
+	if cmd.DryRun {
+		return cmd.dryRun(ctx, e)
+	}
+	if cmd.given() {
+		return usage(errors.New("--assume-offline, --assume-drained, --json, --snapshot and --save go with --dry-run only"))
+	}
+	set, err := e.settings()
+	if err != nil {
+		return err
+	}
 	// A node that is not the master has no socket; its own files tell sooner.
-	if e.cli.Luxi == "" && !plugin.SameNode(e.paths.hostname, e.paths.localMaster()) {
+	if err := e.onMaster(); err != nil {
 		if cmd.FromWatcher {
 			return nil
 		}
-		master := e.paths.localMaster()
-		if master == "" {
-			return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
-		}
-		return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
+		return err
 	}
 	r := &runner{cmd: cmd, env: e, set: set}
-	if cmd.DryRun {
-		return r.dryRun(ctx)
-	}
 	file, closeLog := e.openLog(set.Log)
 	defer closeLog()
 	r.log = both{file, console{w: e.stderr, now: e.now}}
@@ -145,7 +145,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	}
 	r.reportBadTags(report.Plan)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		writeStatus(r.env.stdout, report.Plan, r.env.now())
+		r.env.writeStatus(report.Plan)
 	}
 	switch n := len(report.Problems); {
 	case n == 0:
@@ -169,7 +169,7 @@ func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
 
 // pass makes a pass for this environment.
 func (e *env) pass(set plugin.Settings, log plugin.Logger) *plugin.Pass {
-	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: newID, Log: log}
+	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: e.newID, Log: log}
 }
 
 // passError says in one line why a pass ended before its end.
@@ -192,25 +192,4 @@ func (r *runner) reportBadTags(plan *plugin.Plan) {
 	for _, b := range bad {
 		r.log.Warn("unreadable tag", "object", b.Object, "tag", b.Tag, "why", b.Why)
 	}
-}
-
-// dryRun says what a pass would do.
-func (r *runner) dryRun(ctx context.Context) error {
-	pass := r.env.pass(r.set, nil)
-	defer pass.Client.Close()
-	err := r.preflight(ctx, pass.Client)
-	var paused *plugin.PausedError
-	switch {
-	case errors.As(err, &paused), errors.Is(err, plugin.ErrQueueDrained):
-		r.env.note("a pass would do nothing now: %s", err)
-	case err != nil:
-		return r.judge(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.set.PassTimeout)
-	defer cancel()
-	plan, err := pass.Read(ctx, false)
-	if err != nil {
-		return err
-	}
-	return writeDryRun(r.env.stdout, plan, pass)
 }

@@ -35,7 +35,7 @@ func (r *runner) waitForAll(ctx context.Context) error {
 		}
 		jobs := unfinished(report)
 		if len(jobs) == 0 {
-			writeStatus(r.env.stdout, report.Plan, r.env.now())
+			r.env.writeStatus(report.Plan)
 			return failed
 		}
 		if err := r.waitForJobs(ctx, jobs); err != nil {
