@@ -39,6 +39,7 @@ type cli struct {
 
 	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
 	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+	Explain    explainCmd    `cmd:"" help:"Explain what is thought of an instance, from the facts to the next step."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
