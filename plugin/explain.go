@@ -333,7 +333,7 @@ func (x explainer) holds() []string {
 	switch d.Reason {
 	case ReasonHealthy, ReasonUnsettled, ReasonReady, ReasonRetry:
 	default:
-		list = append(list, sentence(fmt.Sprintf("%s: %s", d.Reason, d.Detail)))
+		list = append(list, fmt.Sprintf("%s: %s.", d.Reason, strings.TrimRight(d.Detail, " .;:,")))
 	}
 	if r := d.Repair; r != nil && len(r.Jobs) > 0 {
 		for _, j := range x.v.Repair.Jobs {
