@@ -40,6 +40,12 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
 	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
 	Explain    explainCmd    `cmd:"" help:"Explain what is thought of an instance, from the facts to the next step."`
+	Policy     policyCmd     `cmd:"" help:"Show what may be repaired without being asked, or permit it."`
+	Suspend    suspendCmd    `cmd:"" help:"Let no repair begin or go on."`
+	Resume     resumeCmd     `cmd:"" help:"End suspensions."`
+	Repair     repairCmd     `cmd:"" help:"Ask for a repair once, whatever the policy."`
+	Ack        ackCmd        `cmd:"" help:"Clear failures after a look."`
+	Cancel     cancelCmd     `cmd:"" help:"Give pending repairs up, with their jobs that have not begun."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
@@ -53,6 +59,7 @@ type env struct {
 	paths          paths
 	screen         terminal      // where stdout goes
 	newID          func() string // ids of new repairs
+	progress       bool          // stderr is a terminal that shows progress
 }
 
 func main() {
@@ -62,6 +69,7 @@ func main() {
 	code := realMain(ctx, os.Args[1:], &env{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
+		progress: terminalOf(os.Stderr, os.Getenv).columns > 0,
 	})
 	stop()
 	os.Exit(code)
@@ -113,6 +121,9 @@ func usage(err error) error { return &hintError{code: exitUsage, err: err} }
 func (e *env) fail(err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if errors.Is(err, errFailed) {
+		return exitFailed // told already
 	}
 	code, hint := exitFailed, ""
 	var h *hintError
