@@ -46,6 +46,7 @@ type cli struct {
 	Repair     repairCmd     `cmd:"" help:"Ask for a repair once, whatever the policy."`
 	Ack        ackCmd        `cmd:"" help:"Clear failures after a look."`
 	Cancel     cancelCmd     `cmd:"" help:"Give pending repairs up, with their jobs that have not begun."`
+	Check      checkCmd      `cmd:"" help:"Check that it works and whether anything waits for a person; for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
@@ -124,6 +125,10 @@ func (e *env) fail(err error) int {
 	}
 	if errors.Is(err, errFailed) {
 		return exitFailed // told already
+	}
+	var l *levelError
+	if errors.As(err, &l) {
+		return int(l.level)
 	}
 	code, hint := exitFailed, ""
 	var h *hintError

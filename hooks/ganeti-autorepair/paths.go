@@ -32,6 +32,9 @@ func (p paths) in(path string) string {
 func (p paths) socket() string   { return p.in("/var/run/ganeti/socket/ganeti-query") }
 func (p paths) settings() string { return p.in("/etc/ganeti/autorepair.toml") }
 
+// hook is the script that ganeti-watcher runs.
+func (p paths) hook() string { return p.in("/etc/ganeti/hooks/watcher/ganeti-autorepair") }
+
 // lock is the file that keeps passes apart. It also holds the stamp of the last
 // pass; losing it loses nothing.
 func (p paths) lock() string { return p.in("/var/lock/ganeti-autorepair.lock") }
