@@ -46,6 +46,7 @@ type cli struct {
 	Repair     repairCmd     `cmd:"" help:"Ask for a repair once, whatever the policy."`
 	Ack        ackCmd        `cmd:"" help:"Clear failures after a look."`
 	Cancel     cancelCmd     `cmd:"" help:"Give pending repairs up, with their jobs that have not begun."`
+	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
 	Check      checkCmd      `cmd:"" help:"Check that it works and whether anything waits for a person; for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }

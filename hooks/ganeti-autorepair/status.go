@@ -178,19 +178,7 @@ func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
 		}
 	}
 	if left+1+leastWhy <= t.columns {
-		b.Reset()
-		writeRows(&b, t, tableFlags{}, append(append([]field[plugin.View](nil), beside...), field[plugin.View]{title: "Why", value: func(plugin.View) string { return "\x00" }}), views)
-		for n, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
-			if n == 0 {
-				fmt.Fprintln(w, line)
-				continue
-			}
-			text := why(views[n-1])
-			if text == "" {
-				text = "-"
-			}
-			writeFolded(w, strings.TrimSuffix(line, "\x00"), strings.Repeat(" ", left+1), text, t.columns-left-1)
-		}
+		writeFoldedRows(w, t, fields, views)
 		return
 	}
 	main, _ := selectFields(all, mainFields, "")

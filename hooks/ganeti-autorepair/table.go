@@ -155,3 +155,41 @@ func (cmd *listFieldsCmd) Run(e *env) error {
 	}, rows)
 	return nil
 }
+
+// writeFoldedRows is writeRows for a terminal: what the last field holds is
+// folded into the room there is beside the others or, where that is little,
+// below them.
+func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects []T) {
+	last := fields[len(fields)-1]
+	marked := append([]field[T](nil), fields[:len(fields)-1]...)
+	marked = append(marked, field[T]{title: last.title, value: func(T) string { return "\x00" }})
+	var b, plain strings.Builder
+	writeRows(&b, t, tableFlags{}, marked, objects)
+	writeRows(&plain, terminal{}, tableFlags{}, marked, objects)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	at := strings.IndexByte(strings.Split(plain.String()+"\x00", "\n")[1], 0)
+	const least = 24
+	beside := t.columns-at >= least
+	for n, line := range lines {
+		if n == 0 {
+			if !beside {
+				line = strings.TrimRight(strings.TrimSuffix(line, last.title), " ")
+			}
+			fmt.Fprintln(w, line)
+			continue
+		}
+		line = strings.TrimSuffix(line, "\x00")
+		text := last.value(objects[n-1])
+		if text == "" && beside {
+			text = "-"
+		}
+		if beside {
+			writeFolded(w, line, strings.Repeat(" ", at), text, t.columns-at)
+			continue
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		if text != "" {
+			writeFolded(w, "    ", "    ", text, t.columns-4)
+		}
+	}
+}
