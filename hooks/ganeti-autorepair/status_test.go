@@ -266,3 +266,16 @@ func TestDryRunScreens(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(three, " offline", ""))
 	b.screens("dry-run", "run", "--dry-run", "--assume-offline=node2")
 }
+
+// run --wait: what a person sees meanwhile, on standard error; what scripts read
+// at the end, on standard output.
+func TestWaitScreens(t *testing.T) {
+	b := newBed(t, strings.ReplaceAll(steered, "cluster c", "cluster c tags=ganeti:watcher:autorepair:failover"))
+	b.screen = terminal{columns: 80, rows: 24}
+	code, stdout, stderr := b.run("run", "--wait")
+	if code != 0 {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	golden(t, "wait-stdout-80.txt", stdout)
+	golden(t, "wait-stderr.txt", stderr)
+}
