@@ -54,7 +54,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race demo cluster
+STEPS := tools format vet staticcheck go1.19 race prometheus demo cluster
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -64,7 +64,7 @@ check: ## install what is missing, then try everything (root)
 	done
 
 PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux procps \
-	golang-1.19-go go-staticcheck gcc libc6-dev
+	golang-1.19-go go-staticcheck gcc libc6-dev prometheus
 
 # Services that come with the packages are not to be started on this machine: as
 # long as policy-rc.d says 101, none is.
@@ -123,6 +123,11 @@ check-go1.19:
 
 check-race:
 	CGO_ENABLED=1 go test -race ./...
+
+check-prometheus:
+	promtool check metrics <hooks/ganeti-autorepair/testdata/metrics.prom
+	promtool check rules examples/autorepair.rules.yml
+	promtool test rules examples/autorepair.rules.test.yml
 
 check-demo: program build/demo
 	@build/demo >build/demo.out || { cat build/demo.out; exit 1; }

@@ -77,7 +77,6 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
-	p.logHeldGroups(plan)
 	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end}
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
@@ -86,18 +85,6 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		}
 	}
 	return report, err
-}
-
-// logHeldGroups says, once per group, that a valve keeps repairs from beginning
-// there (V2).
-func (p *Pass) logHeldGroups(plan *Plan) {
-	told := make(map[string]bool)
-	for _, d := range plan.Decisions {
-		if d.Reason == ReasonMaxUnhealthy && !told[d.Detail] {
-			told[d.Detail] = true
-			p.Log.Warn("no repair begins", "why", d.Detail)
-		}
-	}
 }
 
 // act carries out one plan.

@@ -14,6 +14,9 @@ type Settings struct {
 	MaxAttempts  int           // most tries of one step, the first included (S7)
 	ResultsKept  int           // success and enoperm results kept per instance (T9)
 	Log          string        // log file; "" is standard error alone
+	LogFormat    string        // of the log file: "text" or "json"
+	MetricsFile  string        // for Prometheus' text-file collector; "" is none
+	EventDir     string        // directory of programs to run on events; "" is none
 }
 
 // DefaultSettings returns the settings of an empty settings file.
@@ -28,5 +31,6 @@ func DefaultSettings() Settings {
 		MaxAttempts:  3,
 		ResultsKept:  1,
 		Log:          "/var/log/ganeti-autorepair/ganeti-autorepair.log",
+		LogFormat:    "text",
 	}
 }

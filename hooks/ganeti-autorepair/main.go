@@ -62,6 +62,7 @@ type env struct {
 	screen         terminal      // where stdout goes
 	newID          func() string // ids of new repairs
 	progress       bool          // stderr is a terminal that shows progress
+	eventBounds    eventBounds   // on event programs
 }
 
 func main() {
@@ -71,7 +72,8 @@ func main() {
 	code := realMain(ctx, os.Args[1:], &env{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
-		progress: terminalOf(os.Stderr, os.Getenv).columns > 0,
+		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
+		progress:    terminalOf(os.Stderr, os.Getenv).columns > 0,
 	})
 	stop()
 	os.Exit(code)

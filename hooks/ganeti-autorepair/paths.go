@@ -39,6 +39,10 @@ func (p paths) hook() string { return p.in("/etc/ganeti/hooks/watcher/ganeti-aut
 // pass; losing it loses nothing.
 func (p paths) lock() string { return p.in("/var/lock/ganeti-autorepair.lock") }
 
+// memory is what the last pass thought, so that the log tells of changes alone.
+// It does not outlive a reboot; losing it costs a few lines of log.
+func (p paths) memory() string { return p.in("/var/run/ganeti-autorepair/reasons") }
+
 // localMaster is the master node as this node's own files name it; empty if
 // Ganeti is not set up here.
 func (p paths) localMaster() string {

@@ -31,6 +31,7 @@ type bed struct {
 
 	screen terminal
 	ids    int
+	bounds eventBounds
 }
 
 const badNode = `
@@ -60,7 +61,7 @@ func newBed(t *testing.T, cluster string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, m: m, root: root, host: "node1"}
+	b := &bed{t: t, m: m, root: root, host: "node1", bounds: eventBounds{one: oneEventTime, all: allEventsTime}}
 	t.Cleanup(func() {
 		m.Close()
 		os.RemoveAll(root)
@@ -101,7 +102,7 @@ func (b *bed) run(args ...string) (code int, stdout, stderr string) {
 
 // env is the world that the program sees; repairs have the ids id1, id2, ...
 func (b *bed) env(out, err io.Writer) *env {
-	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, newID: func() string {
+	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, newID: func() string {
 		b.ids++
 		return fmt.Sprintf("id%d", b.ids)
 	}}

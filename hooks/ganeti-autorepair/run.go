@@ -38,13 +38,14 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 	}
 	// A node that is not the master has no socket; its own files tell sooner.
 	if err := e.onMaster(); err != nil {
+		e.removeMetrics(set)
 		if cmd.FromWatcher {
 			return nil
 		}
 		return err
 	}
 	r := &runner{cmd: cmd, env: e, set: set}
-	file, closeLog := e.openLog(set.Log)
+	file, closeLog := e.openLog(set.Log, set.LogFormat)
 	defer closeLog()
 	r.log = both{file, console{w: e.stderr, now: e.now}}
 	if cmd.FromWatcher {
@@ -54,6 +55,7 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 		return r.waitForAll(ctx)
 	}
 	_, err = r.onePass(ctx)
+	r.tellEvents(ctx)
 	return r.judge(err)
 }
 
@@ -86,6 +88,15 @@ type runner struct {
 	env *env
 	set plugin.Settings
 	log plugin.Logger
+
+	heard  ear     // what the pass said of repairs that ended
+	events []event // that nobody was told of yet
+}
+
+// nothingToDo reports whether a pass is rightly not done at all.
+func nothingToDo(err error) bool {
+	var paused *plugin.PausedError
+	return errors.Is(err, plugin.ErrNotMaster) || errors.Is(err, plugin.ErrQueueDrained) || errors.As(err, &paused)
 }
 
 // errTooEarly says that no pass is due yet.
@@ -99,6 +110,7 @@ func (r *runner) judge(err error) error {
 	case err == nil || errors.Is(err, errTooEarly):
 		return nil
 	case errors.Is(err, plugin.ErrNotMaster):
+		r.env.removeMetrics(r.set)
 		if r.cmd.FromWatcher {
 			return nil
 		}
@@ -128,22 +140,33 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.Interval, r.set.BusyInterval) {
 		return nil, errTooEarly
 	}
-	pass := r.env.pass(r.set, r.log)
+	pass := r.env.pass(r.set, both{r.log, &r.heard})
 	defer pass.Client.Close()
-	if err := r.preflight(ctx, pass.Client); err != nil {
+	facts := plugin.PassFacts{Began: now}
+	if last, ok := lock.last(); ok {
+		facts.LastSuccess = last.Time
+	}
+	report, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
+	if nothingToDo(err) {
 		return nil, err
 	}
-	report, err := pass.Run(ctx)
+	if err == nil {
+		report, err = pass.Run(ctx)
+	}
+	facts.Took = r.env.now().Sub(now)
 	if err != nil {
+		r.env.writeMetrics(r.set, nil, facts)
 		return report, passError(ctx, err)
 	}
 	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0}); err != nil {
 		r.env.note("warning: %s", err)
 	}
+	facts.LastSuccess, facts.Success, facts.Released = now, len(report.Problems) == 0, len(report.Released)
+	r.env.writeMetrics(r.set, report.Plan, facts)
 	if report.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
-	r.reportBadTags(report.Plan)
+	r.remember(report)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
 		r.env.writeStatus(report.Plan)
 	}
@@ -181,15 +204,4 @@ func passError(ctx context.Context, err error) error {
 		return fmt.Errorf("the pass took too long and ended early, the next one goes on: %w", err)
 	}
 	return err
-}
-
-// reportBadTags logs every tag that cannot be read (T10).
-func (r *runner) reportBadTags(plan *plugin.Plan) {
-	bad := plan.BadTags()
-	for _, v := range plan.Views() {
-		bad = append(bad, v.Bad...)
-	}
-	for _, b := range bad {
-		r.log.Warn("unreadable tag", "object", b.Object, "tag", b.Tag, "why", b.Why)
-	}
 }

@@ -16,6 +16,7 @@ func (r *runner) waitForAll(ctx context.Context) error {
 	var failed error
 	for {
 		report, err := r.onePass(ctx)
+		r.tellEvents(ctx)
 		if errors.Is(err, errLocked) {
 			// The watcher's pass; it is bounded in time.
 			if !sleep(ctx, time.Second) {
