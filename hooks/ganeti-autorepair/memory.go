@@ -142,11 +142,14 @@ func (r *runner) logChanges(changed []change) {
 		views := kinds[kind]
 		if len(views) <= linesEach {
 			for _, v := range views {
-				id := ""
-				if v.Repair != nil {
-					id = v.Repair.ID
+				args := []any{"instance", v.Instance, "was", string(kind[0]), "reason", string(kind[1])}
+				if v.Detail != "" {
+					args = append(args, "why", v.Detail)
 				}
-				r.log.Info("reason changed", "instance", v.Instance, "was", string(kind[0]), "reason", string(kind[1]), "why", v.Detail, "repair", id)
+				if v.Repair != nil {
+					args = append(args, "repair", v.Repair.ID)
+				}
+				r.log.Info("reason changed", args...)
 			}
 			continue
 		}

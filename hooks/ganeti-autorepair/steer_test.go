@@ -244,7 +244,7 @@ func TestSteerGivesUp(t *testing.T) {
 	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
 	b.m.Advance(time.Second)
 	code, stdout, stderr := b.run("suspend", "web2", "db2", "--timeout", "1s")
-	if code != 1 || !strings.Contains(stdout, "db2.example.com: suspended") || !strings.Contains(stderr, "web2.example.com: tag job") || !strings.Contains(stderr, "canceled") {
+	if code != 1 || !strings.Contains(stdout, "db2.example.com: suspended") || !strings.Contains(stderr, "error: web2.example.com: tag job 2") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 	b.m.Continue(id)
