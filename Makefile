@@ -88,7 +88,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race demo cluster
+STEPS := tools format vet staticcheck go1.19 race prometheus demo cluster
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -98,7 +98,7 @@ check: ## install what is missing, then try everything (root)
 	done
 
 PACKAGES := ganeti ganeti-testsuite openssh-server iproute2 util-linux mount procps \
-	golang-1.19-go go-staticcheck gcc libc6-dev mmdebstrap
+	golang-1.19-go go-staticcheck gcc libc6-dev mmdebstrap prometheus
 
 # Services that come with the packages are not to be started on this machine: as
 # long as policy-rc.d says 101, none is.
@@ -157,6 +157,11 @@ check-go1.19:
 
 check-race:
 	CGO_ENABLED=1 go test -race ./...
+
+check-prometheus:
+	promtool check metrics <hooks/ganeti-autorepair/testdata/metrics.prom
+	promtool check rules examples/autorepair.rules.yml
+	promtool test rules examples/autorepair.rules.test.yml
 
 check-demo: program build/demo
 	@build/demo >build/demo.out || { cat build/demo.out; exit 1; }

@@ -77,7 +77,6 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
-	p.logHeld(plan)
 	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end, holds: make(map[string]bool)}
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
@@ -86,18 +85,6 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		}
 	}
 	return report, err
-}
-
-// logHeld says, once per group, that a valve keeps repairs from beginning there
-// (V2), and likewise that the queue has no room for any.
-func (p *Pass) logHeld(plan *Plan) {
-	told := make(map[string]bool)
-	for _, d := range plan.Decisions {
-		if (d.Reason == ReasonMaxUnhealthy || d.Reason == ReasonOneSlot) && !told[d.Detail] {
-			told[d.Detail] = true
-			p.Log.Warn("no repair begins", "why", d.Detail)
-		}
-	}
 }
 
 // act carries out one plan.

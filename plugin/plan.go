@@ -13,6 +13,8 @@ type Plan struct {
 	Snapshot  *Snapshot
 	Decisions []*Decision // by instance name
 	Steps     []*Planned  // in the order in which they begin
+
+	starts []*Decision // those that the valves let pass, in order
 }
 
 // Planned is a step with everything its job needs.
@@ -25,13 +27,9 @@ type Planned struct {
 // NewPlan decides about every instance of the snapshot. It changes nothing; for
 // steps whose nodes are chosen here it asks those nodes for their free room.
 func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, newID NewID) (*Plan, error) {
-	p := &Plan{Snapshot: s}
-	for _, i := range s.Instances {
-		p.Decisions = append(p.Decisions, Decide(s, i, set, newID))
-	}
-	starts := Guard(s, p.Decisions, set)
+	p := decideAll(s, set, newID)
 	var ask []*Instance
-	for _, d := range starts {
+	for _, d := range p.starts {
 		if nodesWanted(s, d, set) > 0 {
 			ask = append(ask, d.Instance)
 		}
@@ -40,7 +38,30 @@ func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, new
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range starts {
+	p.place(placer, set)
+	return p, nil
+}
+
+// planWith is NewPlan with what nodes have free known beforehand.
+func planWith(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
+	p := decideAll(s, set, newID)
+	p.place(placer, set)
+	return p
+}
+
+func decideAll(s *Snapshot, set Settings, newID NewID) *Plan {
+	p := &Plan{Snapshot: s}
+	for _, i := range s.Instances {
+		p.Decisions = append(p.Decisions, Decide(s, i, set, newID))
+	}
+	p.starts = Guard(s, p.Decisions, set)
+	return p
+}
+
+// place says where each step that begins now shall bring its instance.
+func (p *Plan) place(placer *Placer, set Settings) {
+	s := p.Snapshot
+	for _, d := range p.starts {
 		step := &Planned{Decision: d}
 		if count := nodesWanted(s, d, set); count > 0 {
 			step.Place.Nodes, step.NoRoom = placer.Place(s, d.Instance, count, ownDisks(d))
@@ -52,7 +73,6 @@ func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, new
 		}
 		p.Steps = append(p.Steps, step)
 	}
-	return p, nil
 }
 
 // allocator is the one to name in opcodes: "." stands for the cluster's

@@ -20,6 +20,10 @@ type Reader struct {
 	Now    func() time.Time
 	// Full reads the place of every instance even where all nodes are fine.
 	Full bool
+	// LiveOfAll reads the live status of every instance, not only of those for
+	// which it matters.
+	LiveOfAll bool
+	Assume    Assumption // what to take for true beside what is read
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what
@@ -51,6 +55,9 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*Snapshot, error) {
 		return nil, err
 	}
 	if err := r.readNodes(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.Assume.apply(s); err != nil {
 		return nil, err
 	}
 	if err := r.readInstances(ctx, s, uuids); err != nil {
@@ -284,7 +291,7 @@ func (r *Reader) readLive(ctx context.Context, s *Snapshot) error {
 	want := make(map[string]*Instance)
 	var uuids []string
 	for _, i := range s.Instances {
-		if i.PlaceKnown && (needsLive(s, i) || needsLiveToSettle(s, i)) {
+		if i.PlaceKnown && (r.LiveOfAll || needsLive(s, i) || needsLiveToSettle(s, i)) {
 			want[i.UUID] = i
 			uuids = append(uuids, i.UUID)
 		}

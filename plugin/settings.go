@@ -15,6 +15,9 @@ type Settings struct {
 	ResultsKept  int           // success and enoperm results kept per instance (T9)
 	Fence        string        // command that must succeed before an instance of an offline node is touched; NoFence is none (V5)
 	Log          string        // log file; "" is standard error alone
+	LogFormat    string        // of the log file: "text" or "json"
+	MetricsFile  string        // for Prometheus' text-file collector; "" is none
+	EventDir     string        // directory of programs to run on events; "" is none
 }
 
 // DefaultSettings returns the settings of an empty settings file.
@@ -30,5 +33,6 @@ func DefaultSettings() Settings {
 		ResultsKept:  1,
 		Fence:        NoFence,
 		Log:          "/var/log/ganeti-autorepair/ganeti-autorepair.log",
+		LogFormat:    "text",
 	}
 }

@@ -19,6 +19,7 @@ import (
 //	tags suspend      the removal of suspend tags whose time has passed
 //	hold              the job that bounds how long repair jobs are held
 //	gate ID STEP      the job whose cancellation releases a repair job
+//	steer COMMAND     a change of tags that a person asked for
 const Source = "ganeti-autorepair"
 
 // kinds of jobs in the reason trail.

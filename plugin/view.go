@@ -20,12 +20,15 @@ type View struct {
 	Primary  string      `json:"primary_node,omitempty"`
 	Second   []string    `json:"secondary_nodes,omitempty"`
 	Template string      `json:"disk_template,omitempty"`
+	Group    string      `json:"node_group,omitempty"` // of the primary node
 	Policy   PolicyView  `json:"policy"`
 	Need     *NeedView   `json:"need,omitempty"`
 	Repair   *RepairView `json:"repair,omitempty"`
 	Next     string      `json:"next_step,omitempty"` // the step that a pass would submit now
 	Bad      []BadTag    `json:"unreadable_tags,omitempty"`
 	Failures []string    `json:"failures,omitempty"` // failure results a person has to look at
+	HeldBy   string      `json:"held_by,omitempty"`  // what keeps the next step from being taken
+	Command  string      `json:"command,omitempty"`  // what a person could type about it
 }
 
 // PolicyView is the policy in force and where it comes from.
@@ -118,6 +121,7 @@ func (p *Plan) view(d *Decision) View {
 	for _, f := range i.Tags.Records().Failures {
 		v.Failures = append(v.Failures, f.Tag)
 	}
+	p.advise(d, &v)
 	return v
 }
 

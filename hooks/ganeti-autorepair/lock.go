@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -82,4 +83,41 @@ func (s stamp) due(now time.Time, interval, busy time.Duration) bool {
 		interval = busy
 	}
 	return now.Before(s.Time) || now.Sub(s.Time) >= interval
+}
+
+// readStamp reads the stamp without taking the lock; found is false if there was
+// no pass yet.
+func readStamp(path string) (s stamp, found bool, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("stamp: %w", err)
+	}
+	defer f.Close()
+	s, found = (&passLock{file: f}).last()
+	return s, found, nil
+}
+
+// lockHolder is the id of the process that holds the lock, empty if none does.
+// It only looks: to try the lock would make a pass that begins just then leave.
+func lockHolder(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	file, ok := info.Sys().(*syscall.Stat_t)
+	data, err := os.ReadFile("/proc/locks")
+	if !ok || err != nil {
+		return ""
+	}
+	for _, line := range strings.Split(string(data), "\n") {
+		// 1: FLOCK  ADVISORY  WRITE 4711 00:2f:815 0 EOF
+		f := strings.Fields(line)
+		if len(f) >= 6 && f[1] == "FLOCK" && strings.HasSuffix(f[5], fmt.Sprintf(":%d", file.Ino)) {
+			return f[4]
+		}
+	}
+	return ""
 }

@@ -15,7 +15,7 @@ import (
 // openLog opens the log file for appending, and returns a logger that writes
 // there. A log that cannot be written is no reason not to repair: it is said on
 // standard error and does without.
-func (e *env) openLog(path string) (plugin.Logger, func()) {
+func (e *env) openLog(path, format string) (plugin.Logger, func()) {
 	if path == "" {
 		return logging.New(io.Discard), func() {}
 	}
@@ -30,6 +30,9 @@ func (e *env) openLog(path string) (plugin.Logger, func()) {
 	if err != nil {
 		e.note("warning: no log: %s", err)
 		return logging.New(io.Discard), func() {}
+	}
+	if format == "json" {
+		return logging.NewJSON(f), func() { f.Close() }
 	}
 	return logging.New(f), func() { f.Close() }
 }

@@ -37,8 +37,18 @@ type cli struct {
 	Config  string           `short:"c" placeholder:"FILE" help:"Settings file (default: /etc/ganeti/autorepair.toml)."`
 	Version kong.VersionFlag `help:"Show the version and exit."`
 
-	Run    runCmd    `cmd:"" help:"Do one pass: repair what may be repaired now."`
-	Status statusCmd `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
+	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
+	Explain    explainCmd    `cmd:"" help:"Explain what is thought of an instance, from the facts to the next step."`
+	Policy     policyCmd     `cmd:"" help:"Show what may be repaired without being asked, or permit it."`
+	Suspend    suspendCmd    `cmd:"" help:"Let no repair begin or go on."`
+	Resume     resumeCmd     `cmd:"" help:"End suspensions."`
+	Repair     repairCmd     `cmd:"" help:"Ask for a repair once, whatever the policy."`
+	Ack        ackCmd        `cmd:"" help:"Clear failures after a look."`
+	Cancel     cancelCmd     `cmd:"" help:"Give pending repairs up, with their jobs that have not begun."`
+	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
+	Check      checkCmd      `cmd:"" help:"Check that it works and whether anything waits for a person; for Nagios."`
+	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
 // env is what a command needs of the world outside, so that tests can give it
@@ -49,13 +59,22 @@ type env struct {
 	now            func() time.Time
 	cli            *cli
 	paths          paths
+	screen         terminal      // where stdout goes
+	newID          func() string // ids of new repairs
+	progress       bool          // stderr is a terminal that shows progress
+	eventBounds    eventBounds   // on event programs
 }
 
 func main() {
 	// A watcher that died must not kill a pass at its next line of output.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	code := realMain(ctx, os.Args[1:], &env{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now})
+	code := realMain(ctx, os.Args[1:], &env{
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
+		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
+		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
+		progress:    terminalOf(os.Stderr, os.Getenv).columns > 0,
+	})
 	stop()
 	os.Exit(code)
 }
@@ -106,6 +125,13 @@ func usage(err error) error { return &hintError{code: exitUsage, err: err} }
 func (e *env) fail(err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if errors.Is(err, errFailed) {
+		return exitFailed // told already
+	}
+	var l *levelError
+	if errors.As(err, &l) {
+		return int(l.level)
 	}
 	code, hint := exitFailed, ""
 	var h *hintError

@@ -15,36 +15,37 @@ type runCmd struct {
 	DryRun      bool `short:"n" help:"Say what a pass would do, opcodes included, and change nothing."`
 	Wait        bool `short:"w" help:"Wait for the repairs to end, pass after pass."`
 	IgnorePause bool `help:"Run although the watcher is paused."`
+	dryRunFlags
 }
 
 // Run does one pass, or as many as it takes with --wait.
 func (cmd *runCmd) Run(ctx context.Context, e *env) error {
-	set, err := e.settings()
-	if err != nil {
-		return err
-	}
 	if cmd.FromWatcher && (cmd.DryRun || cmd.Wait) {
 		return usage(errors.New("--from-watcher goes with neither --dry-run nor --wait"))
 	}
 	if cmd.DryRun && cmd.Wait {
 		return usage(errors.New("--dry-run and --wait exclude each other"))
 	}
+	if cmd.DryRun {
+		return cmd.dryRun(ctx, e)
+	}
+	if cmd.given() {
+		return usage(errors.New("--assume-offline, --assume-drained, --json, --snapshot and --save go with --dry-run only"))
+	}
+	set, err := e.settings()
+	if err != nil {
+		return err
+	}
 	// A node that is not the master has no socket; its own files tell sooner.
-	if e.cli.Luxi == "" && !plugin.SameNode(e.paths.hostname, e.paths.localMaster()) {
+	if err := e.onMaster(); err != nil {
+		e.removeMetrics(set)
 		if cmd.FromWatcher {
 			return nil
 		}
-		master := e.paths.localMaster()
-		if master == "" {
-			return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
-		}
-		return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
+		return err
 	}
 	r := &runner{cmd: cmd, env: e, set: set}
-	if cmd.DryRun {
-		return r.dryRun(ctx)
-	}
-	file, closeLog := e.openLog(set.Log)
+	file, closeLog := e.openLog(set.Log, set.LogFormat)
 	defer closeLog()
 	r.log = both{file, console{w: e.stderr, now: e.now}}
 	if cmd.FromWatcher {
@@ -54,6 +55,7 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 		return r.waitForAll(ctx)
 	}
 	_, err = r.onePass(ctx)
+	r.tellEvents(ctx)
 	return r.judge(err)
 }
 
@@ -86,6 +88,15 @@ type runner struct {
 	env *env
 	set plugin.Settings
 	log plugin.Logger
+
+	heard  ear     // what the pass said of repairs that ended
+	events []event // that nobody was told of yet
+}
+
+// nothingToDo reports whether a pass is rightly not done at all.
+func nothingToDo(err error) bool {
+	var paused *plugin.PausedError
+	return errors.Is(err, plugin.ErrNotMaster) || errors.Is(err, plugin.ErrQueueDrained) || errors.As(err, &paused)
 }
 
 // errTooEarly says that no pass is due yet.
@@ -99,6 +110,7 @@ func (r *runner) judge(err error) error {
 	case err == nil || errors.Is(err, errTooEarly):
 		return nil
 	case errors.Is(err, plugin.ErrNotMaster):
+		r.env.removeMetrics(r.set)
 		if r.cmd.FromWatcher {
 			return nil
 		}
@@ -128,24 +140,35 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.Interval, r.set.BusyInterval) {
 		return nil, errTooEarly
 	}
-	pass := r.env.pass(r.set, r.log)
+	pass := r.env.pass(r.set, both{r.log, &r.heard})
 	defer pass.Client.Close()
-	if err := r.preflight(ctx, pass.Client); err != nil {
+	facts := plugin.PassFacts{Began: now}
+	if last, ok := lock.last(); ok {
+		facts.LastSuccess = last.Time
+	}
+	report, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
+	if nothingToDo(err) {
 		return nil, err
 	}
-	report, err := pass.Run(ctx)
+	if err == nil {
+		report, err = pass.Run(ctx)
+	}
+	facts.Took = r.env.now().Sub(now)
 	if err != nil {
+		r.env.writeMetrics(r.set, nil, facts)
 		return report, passError(ctx, err)
 	}
 	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0 || report.OutOfTime}); err != nil {
 		r.env.note("warning: %s", err)
 	}
+	facts.LastSuccess, facts.Success, facts.Released = now, len(report.Problems) == 0, len(report.Released)
+	r.env.writeMetrics(r.set, report.Plan, facts)
 	if report.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
-	r.reportBadTags(report.Plan)
+	r.remember(report)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		writeStatus(r.env.stdout, report.Plan, r.env.now())
+		r.env.writeStatus(report.Plan)
 	}
 	switch n := len(report.Problems); {
 	case n == 0:
@@ -169,7 +192,7 @@ func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
 
 // pass makes a pass for this environment.
 func (e *env) pass(set plugin.Settings, log plugin.Logger) *plugin.Pass {
-	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: newID, Log: log}
+	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: e.newID, Log: log}
 }
 
 // passError says in one line why a pass ended before its end.
@@ -181,36 +204,4 @@ func passError(ctx context.Context, err error) error {
 		return fmt.Errorf("the pass took too long and ended early, the next one goes on: %w", err)
 	}
 	return err
-}
-
-// reportBadTags logs every tag that cannot be read (T10).
-func (r *runner) reportBadTags(plan *plugin.Plan) {
-	bad := plan.BadTags()
-	for _, v := range plan.Views() {
-		bad = append(bad, v.Bad...)
-	}
-	for _, b := range bad {
-		r.log.Warn("unreadable tag", "object", b.Object, "tag", b.Tag, "why", b.Why)
-	}
-}
-
-// dryRun says what a pass would do.
-func (r *runner) dryRun(ctx context.Context) error {
-	pass := r.env.pass(r.set, nil)
-	defer pass.Client.Close()
-	err := r.preflight(ctx, pass.Client)
-	var paused *plugin.PausedError
-	switch {
-	case errors.As(err, &paused), errors.Is(err, plugin.ErrQueueDrained):
-		r.env.note("a pass would do nothing now: %s", err)
-	case err != nil:
-		return r.judge(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.set.PassTimeout)
-	defer cancel()
-	plan, err := pass.Read(ctx, false)
-	if err != nil {
-		return err
-	}
-	return writeDryRun(r.env.stdout, plan, pass)
 }

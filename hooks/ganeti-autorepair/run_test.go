@@ -27,7 +27,7 @@ func (b *bed) runUntil(method string, n int, args ...string) (code int, stderr s
 		return luxitest.Pass()
 	})
 	var out, err bytes.Buffer
-	code = realMain(ctx, args, &env{stdout: &out, stderr: &err, getenv: b.getenv, now: b.m.Now})
+	code = realMain(ctx, args, b.env(&out, &err))
 	b.m.OnCall(nil)
 	return code, err.String()
 }
@@ -77,7 +77,7 @@ func TestSeveralProblems(t *testing.T) {
 	}
 	// Afterwards the table tells the command that lifts the failure.
 	_, stdout, _ := b.run("status")
-	if !strings.Contains(stdout, "web1: after a look: gnt-instance remove-tags web1 ganeti:watcher:autorepair:result:failover:web1:") {
+	if !strings.Contains(stdout, "; after a look: ganeti-autorepair ack web1\n") {
 		t.Errorf("%s", stdout)
 	}
 }

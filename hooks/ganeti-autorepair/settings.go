@@ -34,6 +34,9 @@ var settingsTable = []setting{
 	{"results_kept", "a whole number from 0 to 100", number(0, 100, func(s *plugin.Settings) *int { return &s.ResultsKept })},
 	{"fence", `"none", or the absolute path of a command`, text(`^(none|/[^\x00]*)$`, func(s *plugin.Settings) *string { return &s.Fence })},
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *plugin.Settings) *string { return &s.Log })},
+	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *plugin.Settings) *string { return &s.LogFormat })},
+	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *plugin.Settings) *string { return &s.MetricsFile })},
+	{"event_dir", `the absolute path of a directory, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *plugin.Settings) *string { return &s.EventDir })},
 }
 
 func duration(min, max time.Duration, at func(*plugin.Settings) *time.Duration) func(*plugin.Settings, any) bool {

@@ -21,6 +21,9 @@ func TestSettingsBounds(t *testing.T) {
 		"results_kept":        {`0`, `100`},
 		"fence":               {`"none"`, `"/usr/local/sbin/fence"`, `"/a b"`},
 		"log":                 {`""`, `"/x"`, `'/var/log/a b'`},
+		"log_format":          {`"text"`, `"json"`},
+		"metrics_file":        {`""`, `"/var/lib/prometheus/node-exporter/autorepair.prom"`},
+		"event_dir":           {`""`, `"/etc/ganeti/autorepair.d"`},
 	}
 	bad := map[string][]string{
 		"interval":            {`"999ms"`, `"24h1s"`, `"0s"`, `"-1m"`, `""`, `"15"`, `900`, `15.0`, `true`, `1979-05-27T07:32:00Z`, `["15m"]`, `{ a = 1 }`},
@@ -34,6 +37,9 @@ func TestSettingsBounds(t *testing.T) {
 		"results_kept":        {`-1`, `101`},
 		"fence":               {`""`, `"fence"`, `"none "`, `"./fence"`, `1`, `["/x"]`},
 		"log":                 {`"x"`, `"./x"`, `true`, `[]`},
+		"log_format":          {`""`, `"xml"`, `1`},
+		"metrics_file":        {`"x.prom"`, `"/x"`, `".prom"`, `1`},
+		"event_dir":           {`"x"`, `false`},
 	}
 	for _, s := range settingsTable {
 		if len(good[s.key]) == 0 || len(bad[s.key]) == 0 {

@@ -25,10 +25,14 @@ max_attempts = 1
 results_kept = 0
 fence = "/usr/local/sbin/fence"
 log = ""
+log_format = "json"
+metrics_file = "/m.prom"
+event_dir = "/d"
 `)
 	want := plugin.Settings{
 		Interval: 30 * time.Minute, BusyInterval: 90 * time.Second, PassTimeout: 2 * time.Minute,
 		IAllocator: "my-hail", MaxRunning: 3, MaxNew: 7, MaxUnhealthy: 100, MaxAttempts: 1, ResultsKept: 0, Fence: "/usr/local/sbin/fence", Log: "",
+		LogFormat: "json", MetricsFile: "/m.prom", EventDir: "/d",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)

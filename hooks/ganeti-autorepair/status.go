@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+	"sort"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"ganeti-autorepair/plugin"
@@ -14,148 +14,287 @@ import (
 
 // statusCmd is "ganeti-autorepair status".
 type statusCmd struct {
-	JSON bool `name:"json" help:"Write JSON instead of a table."`
-	All  bool `help:"Show healthy instances, too."`
+	Instances []string `arg:"" optional:"" name:"instance" help:"Only these instances, healthy or not."`
+	All       bool     `help:"Show healthy instances, too."`
+	JSON      bool     `name:"json" help:"Write JSON instead of a table."`
+	Watch     bool     `help:"Show it again and again, until it is interrupted."`
+	Every     seconds  `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
+	tableFlags
+	lookFlags
 }
 
 // Run shows what is thought of the instances. It changes nothing.
 func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
-	set, err := e.settings()
+	if cmd.JSON && cmd.scripted() {
+		return usage(fmt.Errorf("--json goes with none of -o, --no-headers and --separator"))
+	}
+	if cmd.Watch && (cmd.Snapshot != "" || cmd.Save != "") {
+		return usage(fmt.Errorf("--watch goes with neither --snapshot nor --save"))
+	}
+	if _, err := selectFields(statusFields(e.now()), usualFields, cmd.Output); err != nil {
+		return err
+	}
+	if !cmd.Watch {
+		return cmd.once(ctx, e, e.stdout)
+	}
+	for {
+		var b bytes.Buffer
+		if err := cmd.once(ctx, e, &b); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			// The master may be busy for a moment; the next look tells.
+			fmt.Fprintf(&b, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
+		}
+		e.redraw(b.String())
+		if !sleep(ctx, time.Duration(cmd.Every)) {
+			return nil
+		}
+	}
+}
+
+// redraw shows a text in place of the last one: on a terminal as much of it as
+// fits, the end in any case, as the summary is there.
+func (e *env) redraw(text string) {
+	t := e.screen
+	if t.rows == 0 {
+		fmt.Fprint(e.stdout, text, "\n")
+		return
+	}
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if most := t.rows - 1; len(lines) > most && most > 3 {
+		end := 6 // lines that are always shown
+		if end > most/2 {
+			end = most / 2
+		}
+		head := most - end - 1
+		left := len(lines) - head - end
+		lines = append(append(append([]string(nil), lines[:head]...), fmt.Sprintf("... %d lines more ...", left)), lines[len(lines)-end:]...)
+	}
+	fmt.Fprint(e.stdout, "\x1b[H\x1b[2J", strings.Join(lines, "\n"), "\n")
+}
+
+func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
+	l, err := cmd.look(ctx, e, plugin.Assumption{})
 	if err != nil {
 		return err
 	}
-	pass := e.pass(set, nil)
-	defer pass.Client.Close()
-	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
-	defer cancel()
-	plan, err := pass.Read(ctx, true)
+	views, err := chosenViews(l.plan.Views(), cmd.Instances, cmd.All)
 	if err != nil {
 		return err
 	}
-	if cmd.JSON {
-		return writeStatusJSON(e.stdout, plan, cmd.All)
+	now := l.plan.Snapshot.Time
+	switch {
+	case cmd.JSON:
+		return writeStatusJSON(w, l.plan, views)
+	case cmd.scripted():
+		fields, err := selectFields(statusFields(now), usualFields, cmd.Output)
+		if err != nil {
+			return err
+		}
+		writeRows(w, e.screen, cmd.tableFlags, fields, views)
+		return nil
 	}
-	writeTable(e.stdout, plan, e.now(), cmd.All)
+	writeViews(w, e.screen, views, now)
+	writeSummary(w, e.screen, l.plan)
 	return nil
 }
 
-// statusJSON is what "status --json" writes.
-type statusJSON struct {
-	Version   int             `json:"version"`
-	Time      int64           `json:"time"` // Unix time in seconds
-	Cluster   string          `json:"cluster"`
-	Instances []plugin.View   `json:"instances"`
-	Counts    map[string]int  `json:"counts"` // instances by state
-	Bad       []plugin.BadTag `json:"unreadable_tags"`
-}
-
-func writeStatusJSON(w io.Writer, plan *plugin.Plan, all bool) error {
-	s := statusJSON{
-		Version: 1, Time: plan.Snapshot.Time.Unix(), Cluster: plan.Snapshot.Cluster.Name,
-		Instances: []plugin.View{}, Counts: map[string]int{}, Bad: append([]plugin.BadTag{}, plan.BadTags()...),
+// chosenViews are those of the instances that were named, or else those that
+// are not plainly healthy, or all.
+func chosenViews(views []plugin.View, names []string, all bool) ([]plugin.View, error) {
+	var list []plugin.View
+	if len(names) == 0 {
+		for _, v := range views {
+			if all || !v.Plain() {
+				list = append(list, v)
+			}
+		}
+		return list, nil
 	}
-	for _, v := range plan.Views() {
-		s.Counts[string(v.State)]++
-		if all || !v.Plain() {
-			s.Instances = append(s.Instances, v)
+	var known []string
+	for _, v := range views {
+		known = append(known, v.Instance)
+	}
+	for _, name := range names {
+		full, err := matchName(known, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range views {
+			if v.Instance == full {
+				list = append(list, v)
+			}
 		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(s)
+	return list, nil
 }
 
-func writeStatus(w io.Writer, plan *plugin.Plan, now time.Time) { writeTable(w, plan, now, false) }
+// matchName finds a name as Ganeti does: the name itself, or the only one that
+// begins with it and a dot.
+func matchName(known []string, name string) (string, error) {
+	var found []string
+	for _, k := range known {
+		if strings.EqualFold(k, name) {
+			return k, nil
+		}
+		if strings.HasPrefix(strings.ToLower(k), strings.ToLower(name)+".") {
+			found = append(found, k)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", &hintError{code: exitFailed, err: fmt.Errorf("there is no instance %q", name), hint: "gnt-instance list"}
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("%q is short for %s and %s", name, found[0], found[1])
+}
 
-// writeTable writes a line per instance that is not plainly healthy, with a
-// second one for what it needs to be told in words, and a count per state.
-func writeTable(w io.Writer, plan *plugin.Plan, now time.Time, all bool) {
-	counts := make(map[plugin.State]int)
-	var table strings.Builder
-	tw := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "Instance\tState\tReason\tPolicy\tRepair")
-	rows := 0
-	for _, v := range plan.Views() {
-		counts[v.State]++
-		if !all && v.Plain() {
+// mainFields are those that narrow terminals show in columns; what the others
+// hold is told in words below each line.
+var mainFields = []string{"instance", "state", "reason", "policy"}
+
+// writeViews writes the table for people: all fields side by side where there is
+// room, else the main ones with the others folded below.
+func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
+	if len(views) == 0 {
+		return
+	}
+	all := statusFields(now)
+	fields, _ := selectFields(all, usualFields, "")
+	if t.columns == 0 {
+		writeRows(w, t, tableFlags{}, fields, views)
+		return
+	}
+	const leastWhy = 30
+	var b bytes.Buffer
+	beside := fields[:len(fields)-1] // Why is the last
+	writeRows(&b, terminal{}, tableFlags{}, beside, views)
+	left := 0
+	for _, line := range strings.Split(b.String(), "\n") {
+		if len(line) > left {
+			left = len(line)
+		}
+	}
+	if left+1+leastWhy <= t.columns {
+		writeFoldedRows(w, t, fields, views)
+		return
+	}
+	main, _ := selectFields(all, mainFields, "")
+	policy := &main[len(main)-1]
+	policy.value = func(v plugin.View) string {
+		v.Policy.Until = 0 // told in words
+		return v.Policy.Short()
+	}
+	b.Reset()
+	writeRows(&b, t, tableFlags{}, main, views)
+	for n, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		fmt.Fprintln(w, line)
+		if n == 0 {
 			continue
 		}
-		rows++
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", v.Instance, v.State, v.Reason, v.Policy.Short(), repairShort(v, now))
-	}
-	tw.Flush()
-	if rows > 0 {
-		for _, line := range strings.Split(strings.TrimRight(table.String(), "\n"), "\n") {
-			fmt.Fprintln(w, strings.TrimRight(line, " "))
+		if text := inWords(views[n-1], now); text != "" {
+			writeFolded(w, "    ", "    ", text, t.columns-4)
 		}
 	}
-	for _, b := range plan.BadTags() {
-		fmt.Fprintf(w, "unreadable tag on %s: %s: %s\n", b.Object, b.Tag, b.Why)
-	}
-	for _, v := range plan.Views() {
-		if (all || !v.Plain()) && v.Detail != "" && v.Reason != plugin.ReasonReady {
-			fmt.Fprintf(w, "%s: %s\n", v.Instance, v.Detail)
-		}
-		for _, f := range v.Failures {
-			fmt.Fprintf(w, "%s: after a look: gnt-instance remove-tags %s %s\n", v.Instance, v.Instance, f)
-		}
-		for _, b := range v.Bad {
-			fmt.Fprintf(w, "%s: unreadable tag %s: %s\n", v.Instance, b.Tag, b.Why)
-		}
-	}
-	fmt.Fprintf(w, "%d instances", len(plan.Decisions))
-	for _, s := range []plugin.State{plugin.StateHealthy, plugin.StateSuspended, plugin.StateNeedsRepair, plugin.StatePending, plugin.StateFailed} {
-		if counts[s] > 0 {
-			fmt.Fprintf(w, ", %d %s", counts[s], s)
-		}
-	}
-	fmt.Fprintln(w)
 }
 
-// repairShort is an open repair, or else the needed one, in a few words.
-func repairShort(v plugin.View, now time.Time) string {
+// writeFolded writes text behind a beginning, and what does not fit further on.
+func writeFolded(w io.Writer, begin, further, text string, width int) {
+	if width > 2 && begin == "" {
+		width -= len(further) // further on it is set in
+	}
+	for k, part := range wrap(text, width) {
+		if k > 0 {
+			begin = further
+		}
+		fmt.Fprintln(w, strings.TrimRight(begin+part, " "))
+	}
+}
+
+// inWords tells what the main fields do not.
+func inWords(v plugin.View, now time.Time) string {
+	var parts []string
 	if v.Repair != nil {
-		var jobs []string
-		for _, j := range v.Repair.Jobs {
-			jobs = append(jobs, fmt.Sprintf("%d:%s", j.ID, j.Status))
+		text := fmt.Sprintf("repair %s %s, %s", v.Repair.Type, v.Repair.ID, plugin.Age(v.Repair.Since, now))
+		if jobs := jobStates(v.Repair); jobs != "" {
+			text += ", jobs " + jobs
 		}
-		word := fmt.Sprintf("%s %s %s", v.Repair.Type, v.Repair.ID, plugin.Age(v.Repair.Since, now))
-		if len(jobs) > 0 {
-			word += " jobs " + strings.Join(jobs, ",")
+		if v.Repair.Waiting > 0 {
+			text += fmt.Sprintf(", %d more waiting", v.Repair.Waiting)
 		}
-		return word
+		parts = append(parts, text)
 	}
 	if v.Need != nil {
-		return strings.Join(v.Need.Steps, ", ")
+		parts = append(parts, "needs "+strings.Join(v.Need.Steps, ", "))
 	}
-	return "-"
+	if text := why(v); text != "" {
+		if v.Policy.Until != 0 && v.Reason == plugin.ReasonSuspended {
+			text += " until " + clockTime(v.Policy.Until)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
 }
 
-// writeDryRun writes what a pass would do, opcodes included.
-func writeDryRun(w io.Writer, plan *plugin.Plan, pass *plugin.Pass) error {
-	list, err := plan.Intentions(pass)
-	if err != nil {
-		return err
+// clockTime is a Unix time in seconds for people.
+func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02 15:04") }
+
+// writeSummary writes a line per state with the reasons in it, and a last one
+// for everything.
+func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
+	for _, b := range plan.BadTags() {
+		writeFolded(w, "", "  ", fmt.Sprintf("unreadable tag on %s: %s: %s", b.Object, b.Tag, b.Why), t.columns)
 	}
-	for _, n := range list {
-		fmt.Fprintf(w, "%s: %s\n", n.Instance, n.Why)
-		if n.Probe {
-			fmt.Fprintln(w, "  only if a dry run of the first opcode finds room:")
+	states := make(map[plugin.State]int)
+	reasons := make(map[plugin.State]map[string]int)
+	for _, v := range plan.Views() {
+		states[v.State]++
+		if reasons[v.State] == nil {
+			reasons[v.State] = make(map[string]int)
 		}
-		for _, node := range n.Fence {
-			fmt.Fprintf(w, "  only if this succeeds: %s %s %s\n", pass.Settings.Fence, node, n.Instance)
-		}
-		for _, op := range n.OpCodes {
-			fmt.Fprintf(w, "  submit  %s\n", op)
-		}
-		for _, tag := range n.Add {
-			fmt.Fprintf(w, "  add     %s\n", tag)
-		}
-		for _, tag := range n.Remove {
-			fmt.Fprintf(w, "  remove  %s\n", tag)
+		reasons[v.State][string(v.Reason)]++
+		for _, b := range v.Bad {
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: unreadable tag %s: %s", v.Instance, b.Tag, b.Why), t.columns)
 		}
 	}
-	writeStatus(w, plan, plan.Snapshot.Time)
-	return nil
+	total := fmt.Sprintf("%d instances", len(plan.Decisions))
+	for _, s := range states5 {
+		if states[s] == 0 {
+			continue
+		}
+		total += fmt.Sprintf(", %d %s", states[s], s)
+		if s != plugin.StateHealthy || len(reasons[s]) > 1 {
+			fmt.Fprintf(w, "%s: %s\n", t.paint(stateColour(s), string(s)), counted(reasons[s]))
+		}
+	}
+	fmt.Fprintln(w, total)
+}
+
+var states5 = []plugin.State{plugin.StateHealthy, plugin.StateSuspended, plugin.StateNeedsRepair, plugin.StatePending, plugin.StateFailed}
+
+// counted is a list of counts by word, the most first.
+func counted(m map[string]int) string {
+	var words []string
+	for word := range m {
+		words = append(words, word)
+	}
+	sort.Slice(words, func(a, b int) bool {
+		if m[words[a]] != m[words[b]] {
+			return m[words[a]] > m[words[b]]
+		}
+		return words[a] < words[b]
+	})
+	for k, word := range words {
+		words[k] = fmt.Sprintf("%d %s", m[word], word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// writeStatus writes what a pass leaves behind.
+func (e *env) writeStatus(plan *plugin.Plan) {
+	views, _ := chosenViews(plan.Views(), nil, false)
+	writeViews(e.stdout, e.screen, views, e.now())
+	writeSummary(e.stdout, e.screen, plan)
 }

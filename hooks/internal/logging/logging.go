@@ -3,5 +3,5 @@
 // with older Go. Both write the same lines.
 //
 // Each of the two files defines Logger, whose Info, Warn and Error take a
-// message and alternating keys and values, and New.
+// message and alternating keys and values, New and NewJSON.
 package logging

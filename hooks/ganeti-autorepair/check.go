@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
+)
+
+// checkCmd is "ganeti-autorepair check", a plugin for Nagios and its kin.
+type checkCmd struct {
+	Verbose bool `short:"v" help:"Tell the result of every check, not only what is wrong."`
+}
+
+// level is a state as Nagios has it, and its exit code.
+type level int
+
+const (
+	levelOK level = iota
+	levelWarning
+	levelCritical
+	levelUnknown
+)
+
+func (l level) String() string { return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[l] }
+
+// levelError ends the program with the exit code of a level; all is told.
+type levelError struct{ level level }
+
+func (e *levelError) Error() string { return e.level.String() }
+
+// finding is what came of one check.
+type finding struct {
+	level level
+	about string
+	text  string
+}
+
+// checkup collects findings.
+type checkup struct {
+	env      *env
+	findings []finding
+}
+
+func (c *checkup) add(l level, about, format string, args ...any) {
+	c.findings = append(c.findings, finding{l, about, fmt.Sprintf(format, args...)})
+}
+
+// worst is the state of the whole; not knowing is less than being broken.
+func (c *checkup) worst() level {
+	worst := levelOK
+	for _, f := range c.findings {
+		rank := map[level]int{levelOK: 0, levelWarning: 1, levelUnknown: 2, levelCritical: 3}
+		if rank[f.level] > rank[worst] {
+			worst = f.level
+		}
+	}
+	return worst
+}
+
+// Run checks that auto-repair works, and whether anything waits for a person.
+func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
+	c := &checkup{env: e}
+	set, err := e.settings()
+	if err != nil {
+		c.add(levelCritical, "settings", "%s", err)
+		set = plugin.DefaultSettings()
+	} else {
+		c.add(levelOK, "settings", "can be read")
+	}
+	master := e.paths.localMaster()
+	here := plugin.SameNode(e.paths.hostname, master)
+	c.hook()
+	summary, perf := "", ""
+	switch {
+	case master == "" && e.cli.Luxi == "":
+		c.add(levelUnknown, "master", "Ganeti is not set up here")
+	case !here && e.cli.Luxi == "":
+		c.add(levelOK, "master", "it is %s, there is nothing to do on this node", master)
+		summary = "not the master"
+	default:
+		summary, perf = c.cluster(ctx, set)
+	}
+	worst := c.worst()
+	var wrong []string
+	for _, f := range c.findings {
+		if f.level != levelOK {
+			wrong = append(wrong, f.about+": "+f.text)
+		}
+	}
+	line := "AUTOREPAIR " + worst.String()
+	if len(wrong) > 0 {
+		line += " - " + strings.Join(wrong, "; ")
+	} else if summary != "" {
+		line += " - " + summary
+	}
+	// What follows the bar is read as numbers.
+	line = strings.ReplaceAll(oneLine(line), "|", "/")
+	if perf != "" {
+		line += " | " + perf
+	}
+	fmt.Fprintln(e.stdout, line)
+	if cmd.Verbose {
+		for _, f := range c.findings {
+			fmt.Fprintf(e.stdout, "%s: %s: %s\n", f.level, f.about, oneLine(f.text))
+		}
+	}
+	if worst == levelOK {
+		return nil
+	}
+	return &levelError{worst}
+}
+
+// hook checks what the watcher runs.
+func (c *checkup) hook() {
+	path := c.env.paths.hook()
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.add(levelCritical, "hook", "%s is missing, ganeti-watcher runs no repairs", path)
+	case err != nil:
+		c.add(levelCritical, "hook", "%s", err)
+	case info.Mode().Perm()&0o111 == 0:
+		c.add(levelCritical, "hook", "ganeti-watcher does not run it: chmod +x %s", path)
+	default:
+		c.add(levelOK, "hook", "is installed and executable")
+	}
+}
+
+// cluster checks what the master knows, and returns a summary and numbers.
+func (c *checkup) cluster(ctx context.Context, set plugin.Settings) (summary, perf string) {
+	e := c.env
+	pass := e.pass(set, nil)
+	defer pass.Client.Close()
+	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
+	defer cancel()
+	v, err := pass.Client.QueryConfigValues(ctx)
+	if err != nil {
+		c.add(levelCritical, "socket", "%s", err)
+		return "", ""
+	}
+	c.add(levelOK, "socket", "luxid answers")
+	if !plugin.SameNode(e.paths.hostname, v.MasterNode) {
+		c.add(levelCritical, "master", "luxid says it is %s, this is %s", v.MasterNode, e.paths.hostname)
+		return "", ""
+	}
+	c.add(levelOK, "master", "is this node")
+	if v.WatcherPause.After(e.now()) {
+		c.add(levelWarning, "watcher", "is paused until %s: gnt-cluster watcher continue", v.WatcherPause.Local().Format("2006-01-02 15:04"))
+	} else {
+		c.add(levelOK, "watcher", "is not paused")
+	}
+	if v.Drained {
+		c.add(levelWarning, "queue", "is drained: gnt-cluster queue undrain")
+	} else {
+		c.add(levelOK, "queue", "accepts jobs")
+	}
+	c.lastPass(set)
+	plan, err := pass.Look(ctx, plugin.Assumption{})
+	if err != nil {
+		c.add(levelCritical, "reading", "%s", err)
+		return "", ""
+	}
+	c.nodeTags(ctx, pass.Client)
+	return c.instances(plan)
+}
+
+// lastPass checks the lock and the stamp in it.
+func (c *checkup) lastPass(set plugin.Settings) {
+	path := c.env.paths.lock()
+	s, found, err := readStamp(path)
+	holder := lockHolder(path)
+	if f, e := os.OpenFile(path, os.O_RDWR, 0); e == nil {
+		f.Close()
+	} else if !errors.Is(e, fs.ErrNotExist) {
+		c.add(levelCritical, "lock", "%s", e)
+		return
+	}
+	now := c.env.now()
+	word := "is free"
+	if holder != "" {
+		word = "is held by a pass that runs, process " + holder
+	}
+	c.add(levelOK, "lock", "%s", word)
+	// The watcher comes every five minutes, and may be held up once.
+	late := set.Interval + set.PassTimeout + 15*time.Minute
+	switch {
+	case err != nil:
+		c.add(levelWarning, "last pass", "%s", err)
+	case !found && holder != "":
+		c.add(levelOK, "last pass", "the first one runs")
+	case !found:
+		c.add(levelWarning, "last pass", "there was none yet, or it failed; see the log")
+	case now.Before(s.Time.Add(-time.Minute)):
+		c.add(levelWarning, "last pass", "was at %s, which lies ahead; look at the clock", s.Time.Format("2006-01-02 15:04:05"))
+	case now.Sub(s.Time) > late:
+		c.add(levelCritical, "last pass", "was %s ago; does cron run ganeti-watcher?", plugin.Age(s.Time.Unix(), now))
+	default:
+		c.add(levelOK, "last pass", "was %s ago", plugin.Age(s.Time.Unix(), now))
+	}
+}
+
+// nodeTags looks for tags of ours on nodes, where they mean nothing.
+func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
+	t, err := client.Query(ctx, luxi.ResNode, []string{"name", "tags"}, nil)
+	if err != nil {
+		c.add(levelUnknown, "node tags", "%s", err)
+		return
+	}
+	for row := range t.Rows {
+		var name string
+		var tags []string
+		if err := t.Scan(row, &name, &tags); err != nil {
+			c.add(levelUnknown, "node tags", "%s", err)
+			return
+		}
+		for _, tag := range tags {
+			if strings.HasPrefix(tag, tagstore.Prefix) {
+				c.add(levelWarning, "unknown tag", "node %s: %s means nothing on nodes; use the group", name, tag)
+			}
+		}
+	}
+}
+
+// instances checks what waits for a person.
+func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
+	states := make(map[plugin.State]int)
+	stuck := make(map[plugin.Reason][]string)
+	bad := plan.BadTags()
+	for _, v := range plan.Views() {
+		states[v.State]++
+		bad = append(bad, v.Bad...)
+		switch v.Reason {
+		case plugin.ReasonFailed, plugin.ReasonNoRepair, plugin.ReasonAdminOffline, plugin.ReasonNoTarget, plugin.ReasonUnknownPlace, plugin.ReasonMaxUnhealthy:
+			stuck[v.Reason] = append(stuck[v.Reason], v.Instance)
+		}
+	}
+	for _, b := range bad {
+		about := "unreadable tag"
+		if strings.HasPrefix(b.Why, "not a repair type") {
+			about = "unknown tag"
+		}
+		c.add(levelWarning, about, "%s: %s: %s", b.Object, b.Tag, b.Why)
+	}
+	if len(bad) == 0 {
+		c.add(levelOK, "tags", "can all be read")
+	}
+	for _, s := range []struct {
+		reason plugin.Reason
+		about  string
+		text   string
+	}{
+		{plugin.ReasonFailed, "failed repairs", "wait for a person: "},
+		{plugin.ReasonNoRepair, "no repair exists", "for "},
+		{plugin.ReasonAdminOffline, "no repair exists", "while marked offline: "},
+		{plugin.ReasonNoTarget, "no target node", "for "},
+		{plugin.ReasonUnknownPlace, "unknown nodes", "of "},
+		{plugin.ReasonMaxUnhealthy, "max_unhealthy_nodes", "holds "},
+	} {
+		if names := stuck[s.reason]; len(names) > 0 {
+			c.add(levelWarning, s.about, "%s%s", s.text, someNames(names))
+		}
+	}
+	if len(stuck) == 0 {
+		c.add(levelOK, "instances", "none waits for a person")
+	}
+	summary = fmt.Sprintf("%d instances", len(plan.Decisions))
+	for _, s := range states5 {
+		if states[s] > 0 {
+			summary += fmt.Sprintf(", %d %s", states[s], s)
+		}
+		perf += fmt.Sprintf("%s=%d ", s, states[s])
+	}
+	return summary, strings.TrimSpace(perf)
+}
+
+// someNames lists names, not too many.
+func someNames(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi/luxitest"
+)
+
+const calm = `
+	cluster c tags=ganeti:watcher:autorepair:failover
+	group default
+	node node1 mem=8192 disk=100000 master
+	node node2 mem=8192 disk=100000
+	node node3 mem=8192 disk=100000
+	node node4 mem=8192 disk=100000
+	instance web1 template=sharedfile nodes=node2 mem=512
+	instance web2 template=plain nodes=node3 mem=512
+`
+
+// newChecked is a cluster on which all is well: the hook is installed, a pass
+// has run.
+func newChecked(t *testing.T) *bed {
+	b := newBed(t, calm)
+	b.write("/etc/ganeti/hooks/watcher/ganeti-autorepair", "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(b.root, "/etc/ganeti/hooks/watcher/ganeti-autorepair"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.want(0, 0, "", "run", "--from-watcher")
+	return b
+}
+
+// What Nagios reads: the exit code and one line, for each thing that can be
+// wrong.
+func TestCheck(t *testing.T) {
+	const ok = "AUTOREPAIR OK - 2 instances, 2 healthy | healthy=2 suspended=0 needs-repair=0 pending=0 failed=0\n"
+	for _, row := range []struct {
+		what string
+		do   func(*bed)
+		code int
+		line string // the beginning
+	}{
+		{"all is well", func(*bed) {}, 0, ok},
+		{"settings", func(b *bed) { b.write("/etc/ganeti/autorepair.toml", "x = 1\n") }, 2, "AUTOREPAIR CRITICAL - settings: "},
+		{"no hook", func(b *bed) { os.Remove(newPaths(b.getenv).hook()) }, 2, "AUTOREPAIR CRITICAL - hook: "},
+		{"hook switched off", func(b *bed) { os.Chmod(newPaths(b.getenv).hook(), 0o644) }, 2, "AUTOREPAIR CRITICAL - hook: ganeti-watcher does not run it: chmod +x /"},
+		{"luxid down", func(b *bed) { b.m.StopLuxid() }, 2, "AUTOREPAIR CRITICAL - socket: luxi: dial on "},
+		{"not the master", func(b *bed) { b.host = "node2" }, 0, "AUTOREPAIR OK - not the master\n"},
+		{"another master", func(b *bed) { b.host = "node2"; b.write("/var/lib/ganeti/ssconf_master_node", "node2\n") }, 2, "AUTOREPAIR CRITICAL - master: luxid says it is node1, this is node2\n"},
+		{"no Ganeti", func(b *bed) { os.RemoveAll(filepath.Join(b.root, "/var/lib/ganeti")) }, 3, "AUTOREPAIR UNKNOWN - master: Ganeti is not set up here\n"},
+		{"paused", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.WatcherPause = present.Add(time.Hour) })
+		}, 1, "AUTOREPAIR WARNING - watcher: is paused until "},
+		{"drained", func(b *bed) { b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true }) }, 1, "AUTOREPAIR WARNING - queue: is drained: gnt-cluster queue undrain | healthy=2"},
+		{"a pass runs", func(b *bed) {
+			lock, err := takeLock(newPaths(b.getenv).lock())
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			b.t.Cleanup(lock.release)
+		}, 0, ok},
+		{"no pass yet", func(b *bed) { os.Remove(newPaths(b.getenv).lock()) }, 1, "AUTOREPAIR WARNING - last pass: there was none yet, or it failed; see the log | "},
+		{"lock is a directory", func(b *bed) {
+			os.Remove(newPaths(b.getenv).lock())
+			os.Mkdir(newPaths(b.getenv).lock(), 0o755)
+		}, 2, "AUTOREPAIR CRITICAL - lock: "},
+		{"just in time", func(b *bed) { b.m.Advance(31 * time.Minute) }, 0, ok},
+		{"no pass for long", func(b *bed) { b.m.Advance(2 * time.Hour) }, 2, "AUTOREPAIR CRITICAL - last pass: was 2h ago; does cron run ganeti-watcher? | "},
+		{"a stamp from the future", func(b *bed) {
+			lock, _ := takeLock(newPaths(b.getenv).lock())
+			lock.record(stamp{Time: b.m.Now().Add(time.Hour)})
+			lock.release()
+		}, 1, "AUTOREPAIR WARNING - last pass: was at "},
+		{"malformed tag", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Groups[0].Tags = []string{"ganeti:watcher:autorepair:suspend:soon"} })
+		}, 1, "AUTOREPAIR WARNING - unreadable tag: group default: ganeti:watcher:autorepair:suspend:soon: suspend time is not a Unix time in seconds"},
+		{"unknown tag", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:repair"} })
+		}, 1, "AUTOREPAIR WARNING - unknown tag: instance web1: ganeti:watcher:autorepair:repair: not a repair type"},
+		{"tag on a node", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Nodes[1].Tags = []string{"ganeti:watcher:autorepair:migrate"} })
+		}, 1, "AUTOREPAIR WARNING - unknown tag: node node2: ganeti:watcher:autorepair:migrate means nothing on nodes; use the group | "},
+		{"no repair exists", func(b *bed) { b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Drained = true }) }, 1, "AUTOREPAIR WARNING - no repair exists: for web2 | healthy=1"},
+		{"failed", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) {
+				c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:result:failover:x:1:failure:"}
+			})
+		}, 1, "AUTOREPAIR WARNING - failed repairs: wait for a person: web1 | healthy=1 suspended=0 needs-repair=0 pending=0 failed=1\n"},
+		{"two things", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true })
+			os.Remove(newPaths(b.getenv).hook())
+		}, 2, "AUTOREPAIR CRITICAL - hook: "},
+	} {
+		b := newChecked(t)
+		row.do(b)
+		code, stdout, stderr := b.run("check")
+		if code != row.code || !strings.HasPrefix(stdout, row.line) || strings.Count(stdout, "\n") != 1 || stderr != "" || strings.Count(stdout, "|") > 1 {
+			t.Errorf("%s: %d, want %d and %q:\n%s%s", row.what, code, row.code, row.line, stdout, stderr)
+		}
+	}
+	b := newChecked(t)
+	_, stdout, _ := b.run("check", "--verbose")
+	golden(t, "check.txt", stdout)
+	lock, err := takeLock(newPaths(b.getenv).lock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ := b.run("check", "-v"); !strings.Contains(stdout, fmt.Sprintf("OK: lock: is held by a pass that runs, process %d\n", os.Getpid())) {
+		t.Error(stdout)
+	}
+	lock.release()
+	b.idle("checking")
+}

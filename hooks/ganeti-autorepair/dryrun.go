@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"ganeti-autorepair/plugin"
+)
+
+// dryRunFlags are those of "run" that say more of what a dry run is about.
+type dryRunFlags struct {
+	AssumeOffline []string `placeholder:"NODE" help:"With --dry-run: as if these nodes were offline."`
+	AssumeDrained []string `placeholder:"NODE" help:"With --dry-run: as if these nodes were drained."`
+	JSON          bool     `name:"json" help:"With --dry-run: write JSON."`
+	lookFlags
+}
+
+func (f dryRunFlags) assumption() plugin.Assumption {
+	return plugin.Assumption{Offline: f.AssumeOffline, Drained: f.AssumeDrained}
+}
+
+// given reports whether any of the flags is.
+func (f dryRunFlags) given() bool {
+	return !f.assumption().Empty() || f.JSON || f.Snapshot != "" || f.Save != ""
+}
+
+// dryRunJSON is what "run --dry-run --json" writes.
+type dryRunJSON struct {
+	Version    int                `json:"version"`
+	Time       int64              `json:"time"` // Unix time in seconds
+	Cluster    string             `json:"cluster"`
+	Offline    []string           `json:"assumed_offline,omitempty"`
+	Drained    []string           `json:"assumed_drained,omitempty"`
+	Blocked    string             `json:"blocked,omitempty"` // why a pass would do nothing now
+	Intentions []plugin.Intention `json:"intentions"`
+	Counts     map[string]int     `json:"counts"` // instances by state
+}
+
+// dryRun says what a pass would do, and does nothing.
+func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
+	assume := cmd.assumption()
+	l, err := cmd.look(ctx, e, assume)
+	if err != nil {
+		return err
+	}
+	blocked := ""
+	if cmd.Snapshot == "" {
+		if blocked, err = cmd.blocked(ctx, e, l); err != nil {
+			return err
+		}
+	}
+	list, err := l.plan.Intentions(l.pass)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		s := dryRunJSON{
+			Version: jsonVersion, Time: l.plan.Snapshot.Time.Unix(), Cluster: l.plan.Snapshot.Cluster.Name,
+			Offline: assume.Offline, Drained: assume.Drained, Blocked: blocked,
+			Intentions: append([]plugin.Intention{}, list...), Counts: map[string]int{},
+		}
+		for _, d := range l.plan.Decisions {
+			s.Counts[string(d.State)]++
+		}
+		return writeJSON(e.stdout, s)
+	}
+	if blocked != "" {
+		e.note("a pass would do nothing now: %s", blocked)
+	}
+	writeIntentions(e.stdout, e.screen, l.pass.Settings.Fence, list)
+	e.writeStatus(l.plan)
+	return nil
+}
+
+// blocked says why a pass would do nothing now, if so.
+func (cmd *runCmd) blocked(ctx context.Context, e *env, l *looked) (string, error) {
+	r := &runner{cmd: cmd, env: e, set: l.pass.Settings}
+	c := e.client()
+	defer c.Close()
+	err := r.preflight(ctx, c)
+	var paused *plugin.PausedError
+	switch {
+	case errors.As(err, &paused), errors.Is(err, plugin.ErrQueueDrained):
+		return err.Error(), nil
+	case err != nil:
+		return "", r.judge(err)
+	}
+	return "", nil
+}
+
+func writeIntentions(w io.Writer, t terminal, fence string, list []plugin.Intention) {
+	for _, n := range list {
+		writeFolded(w, "", "  ", t.paint(bold, n.Instance)+": "+n.Why, t.columns)
+		if n.Probe {
+			fmt.Fprintln(w, "  only if a dry run of the first opcode finds room:")
+		}
+		for _, node := range n.Fence {
+			fmt.Fprintf(w, "  only if this succeeds: %s %s %s\n", fence, node, n.Instance)
+		}
+		for _, op := range n.OpCodes {
+			fmt.Fprintf(w, "  submit  %s\n", op)
+		}
+		for _, tag := range n.Add {
+			fmt.Fprintf(w, "  add     %s\n", tag)
+		}
+		for _, tag := range n.Remove {
+			fmt.Fprintf(w, "  remove  %s\n", tag)
+		}
+	}
+	if len(list) > 0 {
+		fmt.Fprintln(w, strings.Repeat("-", 20))
+	}
+}

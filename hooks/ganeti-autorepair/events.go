@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	"ganeti-autorepair/plugin"
+)
+
+// Events are told to the programs in a directory of people's own (event_dir):
+// the facts as environment variables, and as JSON on standard input. They are
+// run after the pass, when its lock is free and its stamp written, so that none
+// of them can stop or hold up a pass; and each only for a time.
+
+// The kinds of events.
+const (
+	eventStarted = "repair-started" // its first job was released
+	eventEnded   = "repair-ended"   // its result is written
+	eventHeld    = "repair-held"    // a valve keeps it from beginning
+)
+
+// event is something that programs are told of.
+type event struct {
+	Version  int    `json:"version"`
+	Event    string `json:"event"`
+	Time     int64  `json:"time"` // Unix time in seconds
+	Cluster  string `json:"cluster"`
+	Instance string `json:"instance"`
+	Repair   string `json:"repair,omitempty"` // id
+	Type     string `json:"type,omitempty"`
+	Step     string `json:"step,omitempty"`
+	Jobs     string `json:"jobs,omitempty"` // ids, joined with +
+	Result   string `json:"result,omitempty"`
+	Valve    string `json:"valve,omitempty"` // the setting that holds it
+	Why      string `json:"why,omitempty"`
+}
+
+// environment is the event as environment variables.
+func (v event) environment() []string {
+	list := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	for _, pair := range [][2]string{
+		{"EVENT", v.Event}, {"TIME", fmt.Sprint(v.Time)}, {"CLUSTER", v.Cluster}, {"INSTANCE", v.Instance}, {"REPAIR", v.Repair}, {"TYPE", v.Type},
+		{"STEP", v.Step}, {"JOBS", v.Jobs}, {"RESULT", v.Result}, {"VALVE", v.Valve}, {"WHY", v.Why},
+	} {
+		list = append(list, "AUTOREPAIR_"+pair[0]+"="+strings.ReplaceAll(pair[1], "\x00", ""))
+	}
+	return list
+}
+
+// The bounds of event programs: one for each run, one for all runs after a pass.
+const (
+	oneEventTime  = 10 * time.Second
+	allEventsTime = 30 * time.Second
+	eventErrors   = 200 // bytes of what a program says that are logged
+	eventNameRule = `^[a-zA-Z0-9_-]+$`
+)
+
+// eventBounds are the bounds in force.
+type eventBounds struct{ one, all time.Duration }
+
+// ear hears from a pass which repairs ended: the pass says so when the result is
+// written, and not before.
+type ear struct{ ended []event }
+
+// Info takes a line of the log.
+func (l *ear) Info(msg string, args ...any) { l.hear(msg, args) }
+
+// Warn takes a line of the log.
+func (l *ear) Warn(msg string, args ...any) { l.hear(msg, args) }
+
+func (l *ear) hear(msg string, args []any) {
+	if msg != "repair ended" {
+		return
+	}
+	v := event{Event: eventEnded}
+	for k := 0; k+1 < len(args); k += 2 {
+		text := fmt.Sprint(args[k+1])
+		switch args[k] {
+		case "instance":
+			v.Instance = text
+		case "repair":
+			v.Repair = text
+		case "type":
+			v.Type = text
+		case "result":
+			v.Result = text
+		case "jobs":
+			v.Jobs = text
+		case "why":
+			v.Why = text
+		}
+	}
+	l.ended = append(l.ended, v)
+}
+
+// event notes an event for when the pass is over.
+func (r *runner) event(report *plugin.Report, v event) {
+	if r.set.EventDir == "" {
+		return
+	}
+	v.Version, v.Time, v.Cluster = jsonVersion, r.env.now().Unix(), report.Plan.Snapshot.Cluster.Name
+	r.events = append(r.events, v)
+}
+
+// heldEvent notes that a valve now holds an instance.
+func (r *runner) heldEvent(report *plugin.Report, c change) {
+	if c.v.Reason != plugin.ReasonMaxUnhealthy && c.v.Reason != plugin.ReasonMaxNew {
+		return
+	}
+	v := event{Event: eventHeld, Instance: c.v.Instance, Valve: c.v.HeldBy, Why: c.v.Detail}
+	if c.v.Need != nil {
+		v.Type = c.v.Need.Type
+	}
+	r.event(report, v)
+}
+
+// passEvents notes the repairs that the pass began and ended.
+func (r *runner) passEvents(report *plugin.Report) {
+	first := make(map[string]*plugin.Decision)
+	for _, d := range report.Plan.Decisions {
+		if d.Start != nil && len(d.Start.Repair.Jobs) == 0 {
+			first[d.Instance.Name] = d
+		}
+	}
+	for _, rel := range report.Released {
+		if d := first[rel.Instance]; d != nil && d.Start.Repair.ID == rel.Repair {
+			r.event(report, event{
+				Event: eventStarted, Instance: rel.Instance, Repair: rel.Repair, Type: d.Start.Repair.Type.String(), Step: string(rel.Step), Jobs: fmt.Sprint(int64(rel.Job)),
+			})
+		}
+	}
+	for _, v := range r.heard.ended {
+		r.event(report, v)
+	}
+	r.heard.ended = nil
+}
+
+// tellEvents runs the programs, each once for each event, in order, as long as
+// the time allows. Whatever they do is logged at most.
+func (r *runner) tellEvents(ctx context.Context) {
+	events := r.events
+	r.events = nil
+	if len(events) == 0 {
+		return
+	}
+	programs, skipped, err := eventPrograms(r.env.paths.in(r.set.EventDir))
+	if err != nil {
+		r.log.Warn("no event is told", "error", err.Error())
+		return
+	}
+	for _, s := range skipped {
+		r.log.Warn("event program not run", "program", s)
+	}
+	if len(programs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.env.eventBounds.all)
+	defer cancel()
+	for k, v := range events {
+		for _, path := range programs {
+			if ctx.Err() != nil {
+				r.log.Warn("event programs take too long", "events_not_told", len(events)-k)
+				return
+			}
+			if err := runEvent(ctx, path, v, r.env.eventBounds.one); err != nil {
+				r.log.Warn("event program failed", "program", path, "event", v.Event, "instance", v.Instance, "error", oneLine(err.Error()))
+			}
+		}
+	}
+}
+
+// eventPrograms lists the programs of a directory, by the rules that Ganeti has
+// for its own hooks (lib/utils/process.py RunParts), and those that are not run
+// because others than root could have written them.
+func eventPrograms(dir string) (programs, skipped []string, err error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if why := untrusted(info); why != "" {
+		return nil, nil, fmt.Errorf("%s: %s", dir, why)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	rule := regexp.MustCompile(eventNameRule)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || !rule.MatchString(entry.Name()) {
+			continue
+		}
+		if why := untrusted(info); why != "" {
+			skipped = append(skipped, path+": "+why)
+			continue
+		}
+		programs = append(programs, path)
+	}
+	sort.Strings(programs)
+	return programs, skipped, nil
+}
+
+// untrusted says why something is not to be trusted with the rights of root.
+func untrusted(info os.FileInfo) string {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok:
+		return "its owner is not known"
+	case s.Uid != 0 && int(s.Uid) != os.Geteuid():
+		return fmt.Sprintf("it belongs to user %d", s.Uid)
+	case info.Mode().Perm()&0o022 != 0:
+		return "others than its owner can write it"
+	}
+	return ""
+}
+
+// runEvent runs one program for one event. When its time is over it is killed,
+// with all that it began.
+func runEvent(ctx context.Context, path string, v event, bound time.Duration) error {
+	input, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	// A file, not a pipe: what the program leaves behind would hold that open.
+	said, err := os.CreateTemp("", "autorepair-event-")
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	os.Remove(said.Name())
+	cmd := exec.Command(path)
+	cmd.Dir, cmd.Env, cmd.Stdin = "/", v.environment(), bytes.NewReader(append(input, '\n'))
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	select {
+	case err = <-ended:
+	case <-timer.C:
+		err = fmt.Errorf("killed, as it took more than %s", bound)
+	case <-ctx.Done():
+		err = fmt.Errorf("killed: %w", ctx.Err())
+	}
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err == nil {
+		return nil
+	}
+	buf := make([]byte, eventErrors)
+	if n, _ := said.ReadAt(buf, 0); n > 0 {
+		err = fmt.Errorf("%w: %s", err, buf[:n])
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/plugin"
+)
+
+// usualFields are what status shows without -o.
+var usualFields = []string{"instance", "state", "reason", "policy", "need", "repair", "age", "jobs", "next_step", "why"}
+
+// statusFields are the fields of "status -o".
+func statusFields(now time.Time) []field[plugin.View] {
+	type V = plugin.View
+	repair := func(get func(r *plugin.RepairView) string) func(V) string {
+		return func(v V) string {
+			if v.Repair == nil {
+				return ""
+			}
+			return get(v.Repair)
+		}
+	}
+	return []field[V]{
+		{name: "instance", title: "Instance", doc: "Name of the instance", value: func(v V) string { return v.Instance }},
+		{name: "uuid", title: "UUID", doc: "UUID of the instance", value: func(v V) string { return v.UUID }},
+		{name: "state", title: "State", doc: "State: healthy, suspended, needs-repair, pending, failed",
+			value: func(v V) string { return string(v.State) }, colour: func(v V) string { return stateColour(v.State) }},
+		{name: "reason", title: "Reason", doc: "Reason for the state, a stable word", value: func(v V) string { return string(v.Reason) }},
+		{name: "why", title: "Why", doc: "The reason in words", value: why},
+		{name: "policy", title: "Policy", doc: "Strongest repair permitted, or suspended, and where that comes from",
+			value: func(v V) string { return v.Policy.Short() }},
+		{name: "policy_type", title: "PolicyType", doc: "Strongest repair permitted: none if nothing is", value: func(v V) string { return v.Policy.Type }},
+		{name: "policy_origin", title: "PolicyOrigin", doc: "Object that decides the policy", value: func(v V) string { return v.Policy.Origin }},
+		{name: "policy_tag", title: "PolicyTag", doc: "Tag that decides the policy", value: func(v V) string { return v.Policy.Tag }},
+		{name: "suspended_until", title: "SuspendedUntil", doc: "Unix time at which the suspension ends", right: true, value: func(v V) string {
+			if v.Policy.Until == 0 {
+				return ""
+			}
+			return strconv.FormatInt(v.Policy.Until, 10)
+		}},
+		{name: "need", title: "Need", doc: "Steps that a repair would take from here", value: func(v V) string {
+			if v.Need == nil {
+				return ""
+			}
+			return strings.Join(v.Need.Steps, ",")
+		}},
+		{name: "need_type", title: "NeedType", doc: "Type of repair that is needed", value: func(v V) string {
+			if v.Need == nil {
+				return ""
+			}
+			return v.Need.Type
+		}},
+		{name: "repair", title: "Repair", doc: "Type and id of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.Type + " " + r.ID })},
+		{name: "repair_id", title: "RepairID", doc: "Id of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.ID })},
+		{name: "repair_type", title: "RepairType", doc: "Type of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.Type })},
+		{name: "since", title: "Since", doc: "Unix time at which the pending repair began", right: true,
+			value: repair(func(r *plugin.RepairView) string { return strconv.FormatInt(r.Since, 10) })},
+		{name: "age", title: "Age", doc: "Age of the pending repair", right: true, value: repair(func(r *plugin.RepairView) string { return plugin.Age(r.Since, now) })},
+		{name: "jobs", title: "Jobs", doc: "Jobs of the pending repair and their states", value: repair(jobStates)},
+		{name: "more_waiting", title: "Waiting", doc: "Further pending repairs behind it", right: true,
+			value: repair(func(r *plugin.RepairView) string { return strconv.Itoa(r.Waiting) })},
+		{name: "next_step", title: "Next", doc: "Step that a pass would submit now", value: func(v V) string { return v.Next }},
+		{name: "held_by", title: "HeldBy", doc: "What keeps the next step from being taken", value: func(v V) string { return v.HeldBy }},
+		{name: "command", title: "Command", doc: "What a person could type about it", value: func(v V) string { return v.Command }},
+		{name: "group", title: "Group", doc: "Node group of the primary node", value: func(v V) string { return v.Group }},
+		{name: "pnode", title: "PrimaryNode", doc: "Primary node", value: func(v V) string { return v.Primary }},
+		{name: "snodes", title: "SecondaryNodes", doc: "Secondary nodes", value: func(v V) string { return strings.Join(v.Second, ",") }},
+		{name: "disk_template", title: "DiskTemplate", doc: "Disk template", value: func(v V) string { return v.Template }},
+	}
+}
+
+func jobStates(r *plugin.RepairView) string {
+	var jobs []string
+	for _, j := range r.Jobs {
+		jobs = append(jobs, fmt.Sprintf("%d:%s", j.ID, j.Status))
+	}
+	return strings.Join(jobs, ",")
+}
+
+// why is the reason in words; for what waits for a person, with the command.
+func why(v plugin.View) string {
+	if v.Reason == plugin.ReasonFailed && len(v.Failures) > 0 {
+		return v.Detail + "; after a look: " + v.Command
+	}
+	return v.Detail
+}
+
+func stateColour(s plugin.State) string {
+	switch s {
+	case plugin.StateFailed:
+		return red
+	case plugin.StatePending:
+		return yellow
+	case plugin.StateNeedsRepair:
+		return bold
+	case plugin.StateSuspended:
+		return cyan
+	case plugin.StateHealthy:
+		return green
+	}
+	return ""
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/plugin"
+)
+
+// historyCmd is "ganeti-autorepair history".
+type historyCmd struct {
+	Instance  string `arg:"" optional:"" help:"Only this instance."`
+	Since     span   `placeholder:"TIME" help:"Only what happened in this last time, for example 7d."`
+	JSON      bool   `name:"json" help:"Write JSON."`
+	NoHeaders bool   `help:"Leave the headings out."`
+	Separator string `placeholder:"STRING" help:"Put this between fields instead of aligning them."`
+}
+
+// historyJSON is what "history --json" writes.
+type historyJSON struct {
+	Version int                 `json:"version"`
+	Time    int64               `json:"time"` // Unix time in seconds
+	Repairs []plugin.PastRepair `json:"repairs"`
+}
+
+// Run lists repairs, past and present. It changes nothing.
+func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
+	if err := e.onMaster(); err != nil {
+		return err
+	}
+	c := e.client()
+	defer c.Close()
+	name := cmd.Instance
+	if name != "" {
+		d, err := plugin.ReadDirectory(ctx, c, nil)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, l := range d.Instances {
+			names = append(names, l.Name)
+		}
+		// One that is gone may still be in the archive.
+		if full, err := matchName(names, name); err == nil {
+			name = full
+		}
+	}
+	var since time.Time
+	if cmd.Since != 0 {
+		since = e.now().Add(-time.Duration(cmd.Since))
+	}
+	list, err := plugin.ReadHistory(ctx, c, name, since)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return writeJSON(e.stdout, historyJSON{Version: jsonVersion, Time: e.now().Unix(), Repairs: list})
+	}
+	if len(list) == 0 {
+		e.note("neither tags nor the job queue and its archive tell of any repair")
+		return nil
+	}
+	fields := historyFields(e.now())
+	if cmd.NoHeaders || cmd.Separator != "" || e.screen.columns == 0 {
+		writeRows(e.stdout, e.screen, tableFlags{NoHeaders: cmd.NoHeaders, Separator: cmd.Separator}, fields, list)
+		return nil
+	}
+	writeFoldedRows(e.stdout, e.screen, fields, list)
+	return nil
+}
+
+func historyFields(now time.Time) []field[plugin.PastRepair] {
+	type P = plugin.PastRepair
+	return []field[P]{
+		{title: "Began", value: func(p P) string {
+			if p.Began == 0 {
+				return ""
+			}
+			return clockTime(p.Began)
+		}},
+		{title: "Instance", value: func(p P) string { return p.Instance }},
+		{title: "Repair", value: func(p P) string { return p.ID }},
+		{title: "Type", value: func(p P) string { return p.Type }},
+		{title: "Result", value: func(p P) string { return p.Outcome }, colour: func(p P) string {
+			return map[string]string{"success": green, "failure": red, plugin.PastPending: yellow}[p.Outcome]
+		}},
+		{title: "Took", right: true, value: func(p P) string {
+			switch {
+			case p.Began == 0:
+				return ""
+			case p.Ended != 0:
+				return plugin.Age(p.Began, time.Unix(p.Ended, 0))
+			case p.Outcome == plugin.PastPending:
+				return plugin.Age(p.Began, now)
+			}
+			return ""
+		}},
+		{title: "Jobs", value: func(p P) string {
+			var words []string
+			for _, j := range p.Jobs {
+				word := fmt.Sprintf("%d", j.ID)
+				if j.Step != "" {
+					word += " " + string(j.Step)
+				}
+				word += " " + j.Status
+				if j.Began != 0 && j.Ended != 0 {
+					word += " " + plugin.Age(j.Began, time.Unix(j.Ended, 0))
+				}
+				words = append(words, word)
+			}
+			return strings.Join(words, ", ")
+		}},
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ganeti-autorepair/plugin"
+)
+
+// lookFlags say what the commands that change nothing look at.
+type lookFlags struct {
+	Snapshot string `placeholder:"FILE" help:"Look at a saved snapshot instead of the cluster."`
+	Save     string `placeholder:"FILE" help:"Save what was read, without secrets, for a bug report or another look."`
+}
+
+// looked is a plan, and the pass that it would be carried out by.
+type looked struct {
+	plan *plugin.Plan
+	pass *plugin.Pass
+}
+
+// look makes a plan: of the cluster or of a saved snapshot, as it is or as it
+// would be under an assumption.
+func (f lookFlags) look(ctx context.Context, e *env, assume plugin.Assumption) (*looked, error) {
+	if f.Save != "" && (f.Snapshot != "" || !assume.Empty()) {
+		return nil, usage(errors.New("--save goes with neither --snapshot nor an assumption"))
+	}
+	if f.Snapshot != "" {
+		return f.lookBack(e, assume)
+	}
+	set, err := e.settings()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.onMaster(); err != nil {
+		return nil, err
+	}
+	pass := e.pass(set, nil)
+	defer pass.Client.Close()
+	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
+	defer cancel()
+	if f.Save == "" {
+		plan, err := pass.Look(ctx, assume)
+		return &looked{plan, pass}, err
+	}
+	plan, saved, err := pass.LookAndSave(ctx)
+	if err != nil {
+		return nil, err
+	}
+	saved.Program += " " + version
+	return &looked{plan, pass}, saveTo(f.Save, saved)
+}
+
+// lookBack makes a plan of a saved snapshot, at its time and with its settings,
+// unless others were asked for by name.
+func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
+	file, err := os.Open(f.Snapshot)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	saved, err := plugin.ReadSaved(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
+	}
+	set := plugin.DefaultSettings()
+	saved.Apply(&set)
+	if e.cli.Config != "" {
+		if set, err = e.settings(); err != nil {
+			return nil, err
+		}
+	}
+	plan, err := saved.Plan(assume, set, e.newID)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
+	}
+	at := plan.Snapshot.Time
+	e.now = func() time.Time { return at }
+	return &looked{plan, e.pass(set, nil)}, nil
+}
+
+// saveTo writes a snapshot beside its place and renames it there, so that there
+// is never half a file.
+func saveTo(path string, saved *plugin.Saved) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
+	if err != nil {
+		return fmt.Errorf("saving the snapshot: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	err = saved.Write(tmp)
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("saving the snapshot: %w", err)
+	}
+	return nil
+}
+
+// onMaster returns an error unless this node is the master, as far as its own
+// files tell: a node that is not has no socket. With a socket named it is for
+// luxid to say.
+func (e *env) onMaster() error {
+	master := e.paths.localMaster()
+	if e.cli.Luxi != "" || plugin.SameNode(e.paths.hostname, master) {
+		return nil
+	}
+	if master == "" {
+		return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
+	}
+	return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
+}
+
+// seconds is a span of time on the command line, such as "5s" or "2m".
+type seconds time.Duration
+
+// UnmarshalText reads the span.
+func (s *seconds) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < time.Second {
+		return fmt.Errorf("%q is not a time of at least a second, such as 5s", text)
+	}
+	*s = seconds(d)
+	return nil
+}

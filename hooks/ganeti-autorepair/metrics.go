@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"ganeti-autorepair/plugin"
+)
+
+// metricsPath is where the metrics go, empty if nowhere.
+func (e *env) metricsPath(set plugin.Settings) string {
+	if set.MetricsFile == "" {
+		return ""
+	}
+	return e.paths.in(set.MetricsFile)
+}
+
+// writeMetrics writes the metrics beside their place and renames them there:
+// the collector may read at any time, and reads no file with another ending.
+// Trouble is no reason not to repair.
+func (e *env) writeMetrics(set plugin.Settings, plan *plugin.Plan, facts plugin.PassFacts) {
+	path := e.metricsPath(set)
+	if path == "" {
+		return
+	}
+	facts.Version = version
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
+	if err == nil {
+		defer os.Remove(tmp.Name())
+		err = plugin.WriteMetrics(tmp, plan, facts)
+		if e := tmp.Chmod(0o644); err == nil {
+			err = e
+		}
+		if e := tmp.Close(); err == nil {
+			err = e
+		}
+		if err == nil {
+			err = os.Rename(tmp.Name(), path)
+		}
+	}
+	if err != nil {
+		e.note("warning: no metrics: %s", err)
+	}
+}
+
+// removeMetrics removes the metrics of the time when this node was the master:
+// they would go on telling of a cluster that another node looks after.
+func (e *env) removeMetrics(set plugin.Settings) {
+	path := e.metricsPath(set)
+	if path == "" {
+		return
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.note("warning: %s", fmt.Errorf("metrics: %w", err))
+	}
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/luxi/qlang"
+	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
+)
+
+// selectFlags select instances in place of naming objects; what is given must
+// all be true.
+type selectFlags struct {
+	Filter   string `short:"F" placeholder:"FILTER" help:"Instances that match a filter, as in gnt-instance list -F."`
+	Tag      string `placeholder:"TAG" help:"Instances with this tag."`
+	OS       string `name:"os" placeholder:"OS" help:"Instances with this operating system."`
+	Template string `placeholder:"TEMPLATE" help:"Instances with this disk template."`
+}
+
+func (f selectFlags) given() bool { return f != selectFlags{} }
+
+// filter is what luxid is asked for.
+func (f selectFlags) filter() (luxi.Filter, error) {
+	var all []luxi.Filter
+	if f.Filter != "" {
+		given, err := qlang.Parse(f.Filter)
+		if err != nil {
+			return nil, usage(err)
+		}
+		all = append(all, given)
+	}
+	if f.Tag != "" {
+		all = append(all, luxi.Contains("tags", f.Tag))
+	}
+	if f.OS != "" {
+		all = append(all, luxi.Eq("os", f.OS))
+	}
+	if f.Template != "" {
+		all = append(all, luxi.Eq("disk_template", f.Template))
+	}
+	return luxi.And(all...), nil
+}
+
+// objectHelp tells how objects are named.
+const objectHelp = "cluster, group:NAME, node:NAME (its instances), or the name of an instance."
+
+// resolve finds the objects that are meant. It never returns none: nothing found
+// is an error, as nothing named is.
+func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string) (*plugin.Directory, []tagstore.Object, error) {
+	if f.given() && len(words) > 0 {
+		return nil, nil, usage(fmt.Errorf("%s is named beside --filter, --tag, --os or --template; give one or the other", words[0]))
+	}
+	if !f.given() && len(words) == 0 {
+		return nil, nil, &hintError{code: exitUsage, err: errors.New("no object is named; it is " + strings.TrimSuffix(objectHelp, ".")), hint: "or select instances with --filter, --tag, --os or --template"}
+	}
+	if f.given() {
+		filter, err := f.filter()
+		if err != nil {
+			return nil, nil, err
+		}
+		d, err := plugin.ReadDirectory(ctx, c, filter)
+		if err != nil {
+			return nil, nil, err
+		}
+		var list []tagstore.Object
+		for _, l := range d.Instances {
+			list = append(list, l.Object)
+		}
+		if len(list) == 0 {
+			return nil, nil, errors.New("no instance matches")
+		}
+		return d, list, nil
+	}
+	d, err := plugin.ReadDirectory(ctx, c, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []tagstore.Object
+	seen := make(map[string]bool)
+	for _, word := range words {
+		found, err := named(d, word)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, o := range found {
+			if !seen[o.String()] {
+				seen[o.String()] = true
+				list = append(list, o)
+			}
+		}
+	}
+	return d, list, nil
+}
+
+// named finds what one word means.
+func named(d *plugin.Directory, word string) ([]tagstore.Object, error) {
+	kind, name, qualified := strings.Cut(word, ":")
+	switch {
+	case word == "cluster":
+		return []tagstore.Object{d.Cluster}, nil
+	case qualified && kind == "group":
+		for _, g := range d.Groups {
+			if g.Name == name {
+				return []tagstore.Object{g}, nil
+			}
+		}
+		return nil, &hintError{code: exitFailed, err: fmt.Errorf("there is no node group %q", name), hint: "gnt-group list"}
+	case qualified && kind == "node":
+		node, err := matchName(d.Nodes, name)
+		if err != nil {
+			return nil, &hintError{code: exitFailed, err: fmt.Errorf("there is no node %q", name), hint: "gnt-node list"}
+		}
+		var list []tagstore.Object
+		for _, l := range d.Instances {
+			if l.On(node) {
+				list = append(list, l.Object)
+			}
+		}
+		if len(list) == 0 {
+			return nil, fmt.Errorf("no instance lives on node %s", node)
+		}
+		return list, nil
+	case qualified && kind != "instance":
+		return nil, usage(fmt.Errorf("%q: an object is %s", word, strings.TrimSuffix(objectHelp, ".")))
+	case !qualified:
+		name = word
+	}
+	var names []string
+	for _, l := range d.Instances {
+		names = append(names, l.Name)
+	}
+	full, err := matchName(names, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range d.Instances {
+		if l.Name == full {
+			return []tagstore.Object{l.Object}, nil
+		}
+	}
+	return nil, err
+}
+
+// instancesOnly refuses objects that are no instances.
+func instancesOnly(list []tagstore.Object) error {
+	for _, o := range list {
+		if o.Kind != luxi.TagInstance {
+			return usage(fmt.Errorf("%s: this is for instances; name them, or node:NAME for those on a node", o))
+		}
+	}
+	return nil
+}
+
+// word is an object as the commands take it.
+func word(o tagstore.Object) string { return plugin.ObjectWord(o.String()) }
+
+// withOpinion lists the objects that have a policy of their own, farthest first.
+func withOpinion(d *plugin.Directory, now int64) []tagstore.Object {
+	var list []tagstore.Object
+	all := append([]tagstore.Object{d.Cluster}, d.Groups...)
+	var instances []tagstore.Object
+	for _, l := range d.Instances {
+		instances = append(instances, l.Object)
+	}
+	sort.Slice(instances, func(a, b int) bool { return instances[a].Name < instances[b].Name })
+	for _, o := range append(all, instances...) {
+		if p := tagstore.EffectivePolicy(now, o); p.Origin != "" {
+			list = append(list, o)
+		}
+	}
+	return list
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
+)
+
+// progressPatience is how long one job is waited for before all are looked at
+// again.
+const progressPatience = 2 * time.Second
+
+// watched is a repair job that is waited for.
+type watched struct {
+	id       luxi.JobID
+	instance string
+	step     string
+	status   luxi.JobStatus // as told last
+	op       int            // opcodes that had begun
+	serial   int            // of the last line of its log that was told
+	since    time.Time      // when it began, or else was first looked at
+}
+
+// follow waits for jobs to end. Meanwhile it tells on standard error how they
+// stand, opcode by opcode, and Ganeti's own log lines, each with the job, its
+// instance and the time since it began; and on standard output, a line per job,
+// how each ended.
+func (r *runner) follow(ctx context.Context, jobs []*watched) error {
+	c := r.env.client()
+	defer c.Close()
+	for len(jobs) > 0 {
+		var ids []luxi.JobID
+		for _, j := range jobs {
+			ids = append(ids, j.id)
+		}
+		list, err := c.QueryProgress(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("waiting for job %d: %w", ids[0], err)
+		}
+		var left []*watched
+		for k, p := range list {
+			if j := jobs[k]; !r.tell(j, p) {
+				left = append(left, j)
+			}
+		}
+		if jobs = left; len(jobs) == 0 {
+			return nil
+		}
+		_, err = c.WaitForJobChange(ctx, jobs[0].id, jobs[0].status, progressPatience)
+		if err != nil && !isLost(err) {
+			return fmt.Errorf("waiting for job %d: %w", jobs[0].id, err)
+		}
+	}
+	return nil
+}
+
+// tell tells what is new of a job, and whether it has ended.
+func (r *runner) tell(j *watched, p luxi.JobProgress) bool {
+	now := r.env.now()
+	if j.since.IsZero() {
+		j.since = now
+	}
+	if !p.Known {
+		fmt.Fprintf(r.env.stdout, "job %d: unknown\n", j.id)
+		return true
+	}
+	if !p.Started.IsZero() && j.status != luxi.JobRunning {
+		j.since = p.Started
+	}
+	say := func(at time.Time, format string, args ...any) {
+		elapsed := at.Sub(j.since)
+		if elapsed < 0 {
+			elapsed = 0
+		}
+		fmt.Fprintf(r.env.stderr, "%5s  %s job %d: %s\n", elapsed.Truncate(time.Second), j.instance, j.id, fmt.Sprintf(format, args...))
+	}
+	begun, current := 0, ""
+	for k, s := range p.Ops {
+		if s != luxi.JobQueued && k < len(p.Summary) {
+			begun, current = k+1, p.Summary[k]
+		}
+	}
+	if (p.Status != j.status || begun != j.op) && !p.Status.Final() {
+		text := string(p.Status)
+		if len(p.Ops) > 1 && current != "" {
+			text += fmt.Sprintf(", opcode %d of %d", begun, len(p.Ops))
+		}
+		if current != "" {
+			text += ", " + current
+		}
+		say(now, "%s (%s)", j.step, text)
+	}
+	j.status, j.op = p.Status, begun
+	for _, l := range p.Log {
+		if l.Serial > j.serial {
+			j.serial = l.Serial
+			say(l.Time, "%s", oneLine(l.Text))
+		}
+	}
+	if !p.Status.Final() {
+		return false
+	}
+	fmt.Fprintf(r.env.stdout, "job %d: %s\n", j.id, p.Status)
+	return true
+}
+
+// underWay lists the repair jobs that a pass left running.
+func underWay(report *plugin.Report) []*watched {
+	var list []*watched
+	seen := make(map[luxi.JobID]bool)
+	add := func(j *watched) {
+		if !seen[j.id] {
+			seen[j.id] = true
+			list = append(list, j)
+		}
+	}
+	for _, rel := range report.Released {
+		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
+	}
+	for _, v := range report.Plan.Views() {
+		if v.Repair == nil {
+			continue
+		}
+		for _, j := range v.Repair.Jobs {
+			if j.Outcome == string(plugin.OutcomeUnfinished) {
+				add(&watched{id: luxi.JobID(j.ID), instance: v.Instance, step: j.Step})
+			}
+		}
+	}
+	return list
+}
+
+// results lists how the repairs ended that a pass settled: "web1: repair id2:
+// success".
+func results(report *plugin.Report) []string {
+	var list []string
+	for _, d := range report.Plan.Decisions {
+		for _, s := range d.Settled {
+			list = append(list, strings.TrimSpace(fmt.Sprintf("%s: repair %s: %s", d.Instance.Name, s.Result.ID, s.Result.Outcome)))
+		}
+	}
+	return list
+}

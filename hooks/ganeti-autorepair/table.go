@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Tables in the manner of gnt-*: -o [+]FIELD,..., --no-headers, --separator.
+
+// tableFlags are the flags of commands that list things.
+type tableFlags struct {
+	NoHeaders bool   `help:"Leave the headings out."`
+	Separator string `placeholder:"STRING" help:"Put this between fields instead of aligning them."`
+	Output    string `short:"o" placeholder:"FIELDS" help:"Fields to show, separated by commas; with a leading + beside the usual ones."`
+}
+
+// scripted reports whether the table is laid out for programs: then a line is
+// an object, whatever the terminal.
+func (f tableFlags) scripted() bool { return f.Separator != "" || f.Output != "" || f.NoHeaders }
+
+// field is one thing a table can show of a T.
+type field[T any] struct {
+	name, title, doc string
+	right            bool // numbers stand on the right
+	value            func(T) string
+	colour           func(T) string // nil if it has none
+}
+
+// selectFields reads the value of -o.
+func selectFields[T any](all []field[T], usual []string, selected string) ([]field[T], error) {
+	names := usual
+	if selected != "" {
+		names = strings.Split(strings.TrimPrefix(selected, "+"), ",")
+		if strings.HasPrefix(selected, "+") {
+			names = append(append([]string(nil), usual...), names...)
+		}
+	}
+	var list []field[T]
+	for _, name := range names {
+		f := fieldNamed(all, name)
+		if f == nil {
+			return nil, &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q", name), hint: "ganeti-autorepair list-fields"}
+		}
+		list = append(list, *f)
+	}
+	return list, nil
+}
+
+func fieldNamed[T any](all []field[T], name string) *field[T] {
+	for k := range all {
+		if all[k].name == name {
+			return &all[k]
+		}
+	}
+	return nil
+}
+
+// writeRows writes a table of one line per object.
+func writeRows[T any](w io.Writer, t terminal, flags tableFlags, fields []field[T], objects []T) {
+	var lines [][]string
+	if !flags.NoHeaders {
+		var head []string
+		for _, f := range fields {
+			head = append(head, f.title)
+		}
+		lines = append(lines, head)
+	}
+	heads := len(lines)
+	for _, o := range objects {
+		var line []string
+		for _, f := range fields {
+			line = append(line, f.value(o))
+		}
+		lines = append(lines, line)
+	}
+	widths := columnWidths(lines)
+	for n, line := range lines {
+		if flags.Separator != "" {
+			fmt.Fprintln(w, strings.Join(line, flags.Separator))
+			continue
+		}
+		var b strings.Builder
+		for k, cell := range line {
+			if cell == "" {
+				cell = "-"
+			}
+			pad := strings.Repeat(" ", widths[k]-len(cell))
+			if n >= heads && fields[k].colour != nil {
+				cell = t.paint(fields[k].colour(objects[n-heads]), cell)
+			}
+			switch {
+			case fields[k].right:
+				cell = pad + cell
+			case k < len(line)-1:
+				cell += pad
+			}
+			if k > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(cell)
+		}
+		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+	}
+}
+
+func columnWidths(lines [][]string) []int {
+	if len(lines) == 0 {
+		return nil
+	}
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for k, cell := range line {
+			if cell == "" {
+				cell = "-"
+			}
+			if len(cell) > widths[k] {
+				widths[k] = len(cell)
+			}
+		}
+	}
+	return widths
+}
+
+// listFieldsCmd is "ganeti-autorepair list-fields".
+type listFieldsCmd struct {
+	Fields    []string `arg:"" optional:"" name:"field" help:"Only these fields."`
+	NoHeaders bool     `help:"Leave the headings out."`
+	Separator string   `placeholder:"STRING" help:"Put this between columns instead of aligning them."`
+}
+
+// Run lists the fields that "status -o" takes.
+func (cmd *listFieldsCmd) Run(e *env) error {
+	type row struct{ name, title, doc string }
+	var rows []row
+	for _, f := range statusFields(e.now()) {
+		rows = append(rows, row{f.name, f.title, f.doc})
+	}
+	if len(cmd.Fields) > 0 {
+		var some []row
+		for _, name := range cmd.Fields {
+			f := fieldNamed(statusFields(e.now()), name)
+			if f == nil {
+				return usage(errors.New("unknown field \"" + name + "\""))
+			}
+			some = append(some, row{f.name, f.title, f.doc})
+		}
+		rows = some
+	}
+	writeRows(e.stdout, e.screen, tableFlags{NoHeaders: cmd.NoHeaders, Separator: cmd.Separator}, []field[row]{
+		{name: "name", title: "Name", value: func(r row) string { return r.name }},
+		{name: "title", title: "Title", value: func(r row) string { return r.title }},
+		{name: "description", title: "Description", value: func(r row) string { return r.doc }},
+	}, rows)
+	return nil
+}
+
+// writeFoldedRows is writeRows for a terminal: what the last field holds is
+// folded into the room there is beside the others or, where that is little,
+// below them.
+func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects []T) {
+	last := fields[len(fields)-1]
+	marked := append([]field[T](nil), fields[:len(fields)-1]...)
+	marked = append(marked, field[T]{title: last.title, value: func(T) string { return "\x00" }})
+	var b, plain strings.Builder
+	writeRows(&b, t, tableFlags{}, marked, objects)
+	writeRows(&plain, terminal{}, tableFlags{}, marked, objects)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	at := strings.IndexByte(strings.Split(plain.String()+"\x00", "\n")[1], 0)
+	const least = 24
+	beside := t.columns-at >= least
+	for n, line := range lines {
+		if n == 0 {
+			if !beside {
+				line = strings.TrimRight(strings.TrimSuffix(line, last.title), " ")
+			}
+			fmt.Fprintln(w, line)
+			continue
+		}
+		line = strings.TrimSuffix(line, "\x00")
+		text := last.value(objects[n-1])
+		if text == "" && beside {
+			text = "-"
+		}
+		if beside {
+			writeFolded(w, line, strings.Repeat(" ", at), text, t.columns-at)
+			continue
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		if text != "" {
+			writeFolded(w, "    ", "    ", text, t.columns-4)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+// terminal is what is known of the place where output goes. The zero value is a
+// file or a pipe: lines of any length, no colour.
+type terminal struct {
+	columns, rows int // 0 if it is no terminal
+	colour        bool
+}
+
+// terminalOf looks at a file. Colour is for terminals that have it and people
+// who have not refused it (NO_COLOR).
+func terminalOf(w io.Writer, getenv func(string) string) terminal {
+	f, ok := w.(*os.File)
+	if !ok {
+		return terminal{}
+	}
+	var size struct{ rows, columns, x, y uint16 }
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size))); errno != 0 {
+		return terminal{}
+	}
+	t := terminal{columns: int(size.columns), rows: int(size.rows)}
+	if t.columns == 0 {
+		t.columns, t.rows = 80, 24
+	}
+	term := getenv("TERM")
+	t.colour = getenv("NO_COLOR") == "" && term != "" && term != "dumb"
+	return t
+}
+
+// The colours of states and levels.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+	bold   = "1"
+)
+
+func (t terminal) paint(colour, s string) string {
+	if !t.colour || colour == "" {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}
+
+// wrap folds text into lines of at most width characters; a word that is longer
+// stands alone. No width means a single line.
+func wrap(text string, width int) []string {
+	if width <= 0 {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len(line)+1+len(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,85 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+)
+
+// advise completes a view with what holds the instance and what a person could
+// type about it (O).
+func (p *Plan) advise(d *Decision, v *View) {
+	i := d.Instance
+	if g := p.Snapshot.group(i); g != nil {
+		v.Group = g.Name
+	}
+	if d.Reason == ReasonBusy || d.Reason == ReasonJobsRunning {
+		if id := p.runningJob(d); id != 0 {
+			v.HeldBy, v.Command = fmt.Sprintf("job %d", id), fmt.Sprintf("gnt-job watch %d", id)
+		}
+		return
+	}
+	switch d.Reason {
+	case ReasonSuspended:
+		v.HeldBy = d.Policy.Origin
+		v.Command = "ganeti-autorepair resume " + ObjectWord(d.Policy.Origin)
+	case ReasonUnreadableTag:
+		tag := i.Tags.Records().Unclear[0].Tag
+		v.HeldBy, v.Command = "tag "+tag, fmt.Sprintf("gnt-instance remove-tags %s %s", i.Name, tag)
+	case ReasonNoPermission, ReasonTooWeak:
+		v.HeldBy = "policy"
+		v.Command = fmt.Sprintf("ganeti-autorepair repair %s %s", i.Name, d.Need.Type)
+	case ReasonFailed:
+		v.HeldBy, v.Command = "failure result", "ganeti-autorepair ack "+i.Name
+	case ReasonNoRoom:
+		v.HeldBy, v.Command = "resources", "gnt-node list -o name,offline,drained,mfree,dfree"
+	case ReasonMaxUnhealthy:
+		v.HeldBy, v.Command = "max_unhealthy_nodes", "gnt-node list -o name,group,offline,drained"
+	case ReasonMaxNew:
+		v.HeldBy = "max_new_per_pass"
+	case ReasonNotFenced:
+		v.HeldBy = "fence"
+	case ReasonOneSlot:
+		v.HeldBy, v.Command = "max_running_jobs", "gnt-cluster modify --max-running-jobs=20"
+	case ReasonAdminOffline:
+		v.HeldBy, v.Command = "admin state", "gnt-instance modify --online "+i.Name
+	case ReasonNoLiveStatus:
+		v.HeldBy, v.Command = "live status", "gnt-instance list -o name,status,oper_state "+i.Name
+	case ReasonNoRepair, ReasonNoTarget:
+		v.HeldBy = "nodes"
+	case ReasonUnknownPlace:
+		v.HeldBy, v.Command = "nodes", "gnt-cluster verify"
+	case ReasonReady, ReasonRetry, ReasonUnsettled:
+		v.Command = "ganeti-autorepair run --wait"
+	}
+}
+
+// runningJob is the unfinished job that an instance waits for: of its own
+// repairs, or else somebody else's.
+func (p *Plan) runningJob(d *Decision) luxi.JobID {
+	for _, r := range d.Instance.Tags.Records().Repairs {
+		for _, id := range r.Jobs {
+			if f := p.Snapshot.Jobs[id]; f != nil && f.Outcome == OutcomeUnfinished {
+				return id
+			}
+		}
+	}
+	if job, busy := p.Snapshot.busyJob(d.Instance, nil); busy {
+		return job.ID
+	}
+	return 0
+}
+
+// ObjectWord is an object as the commands take it: "cluster", "group:rack1",
+// "web1". It is given as tagstore.Object.String names it.
+func ObjectWord(origin string) string {
+	kind, name, _ := strings.Cut(origin, " ")
+	switch kind {
+	case "group":
+		return "group:" + name
+	case "instance":
+		return name
+	}
+	return kind
+}

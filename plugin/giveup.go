@@ -1,0 +1,91 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// EndRepairs cancels the jobs of an instance's open repairs, so that their
+// pending tags can be removed: held ones that a pass which died left behind,
+// and those that are queued or wait for locks. The caller holds the lock of
+// passes, so that none adds to them meanwhile. It returns the jobs that it
+// canceled or, if dry, would cancel.
+//
+// A job that runs cannot be canceled. It is an error, and nothing is changed:
+// the pending tag stays, as the record of what goes on.
+//
+// A gate is never canceled: that would release the job behind it.
+func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]luxi.JobID, error) {
+	running, err := p.Client.ListJobs(ctx, luxi.UnfinishedJobs(), false)
+	if err != nil {
+		return nil, fmt.Errorf("reading the job queue: %w", err)
+	}
+	var cancel []luxi.JobID
+	for _, job := range running {
+		if !concerns(job, o) {
+			continue
+		}
+		if job.Status == luxi.JobRunning || job.Status == luxi.JobCanceling {
+			return nil, fmt.Errorf("job %d (%s) is %s and cannot be canceled; its repair stays pending until it ends", job.ID, strings.Join(job.Summary, ", "), job.Status)
+		}
+		cancel = append(cancel, job.ID)
+	}
+	if dry {
+		return cancel, nil
+	}
+	for _, id := range cancel {
+		ok, why, err := p.Client.CancelJob(ctx, id, false)
+		if err != nil {
+			return nil, fmt.Errorf("canceling job %d: %w", id, err)
+		}
+		if ok {
+			continue
+		}
+		infos, err := p.Client.QueryJobs(ctx, []luxi.JobID{id})
+		if err != nil {
+			return nil, fmt.Errorf("looking up job %d: %w", id, err)
+		}
+		if infos[0].Known && !infos[0].Status.Final() {
+			return nil, fmt.Errorf("job %d began meanwhile and cannot be canceled (%s); its repair stays pending until it ends", id, strings.TrimSpace(why))
+		}
+	}
+	return cancel, nil
+}
+
+// concerns reports whether a job belongs to an open repair of the instance: it
+// is named by one of its pending tags, or our mark says so.
+func concerns(job luxi.JobInfo, o tagstore.Object) bool {
+	for _, p := range o.Tags.Pendings {
+		for _, id := range p.Jobs {
+			if id == job.ID {
+				return true
+			}
+		}
+	}
+	m, ours := markOf(job)
+	if !ours {
+		return false
+	}
+	switch m.Kind {
+	case markRepair, markProbe:
+		for _, op := range job.Ops {
+			if op.Param("instance_name") == o.Name {
+				return true
+			}
+		}
+	case markTags:
+		for _, op := range job.Ops {
+			if op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SteerMark is the text of the reason trail of tag jobs that a person asked for.
+func SteerMark(command string) string { return "steer " + command }
