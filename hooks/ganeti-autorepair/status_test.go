@@ -170,6 +170,10 @@ func TestColour(t *testing.T) {
 		}
 		f.Close()
 	}
+	columns := func(name string) string { return map[string]string{"COLUMNS": "77", "TERM": "xterm"}[name] }
+	if got := terminalOf(&b2, columns); got != (terminal{columns: 77}) {
+		t.Errorf("a buffer with COLUMNS is %+v", got)
+	}
 }
 
 // --watch shows it anew until it is interrupted, and trouble in between does not
