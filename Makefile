@@ -37,11 +37,31 @@ cluster-demo: program build/demo ## the same on a virtual cluster of the real Ga
 build/demo:
 	@go build $(BUILDFLAGS) -o $@ ./integration/cmd/demo
 
+# A cluster for use by hand: a real master over simulated nodes of any number.
+NODES ?= 6
+INSTANCES ?= 30
+DESCRIPTION ?=
+SIMCLUSTER := build/simcluster/simcluster -dir build/simcluster
+
+.PHONY: cluster-up
+cluster-up: program ## NODES=6 INSTANCES=30 [DESCRIPTION=file]: a real master over simulated nodes, in the background (root)
+	@go build $(BUILDFLAGS) -o build/simcluster/simcluster ./integration/cmd/simcluster
+	@$(SIMCLUSTER) up -nodes $(NODES) -instances $(INSTANCES) -file '$(DESCRIPTION)'
+	@echo "make cluster-shell enters it, make cluster-down ends it; power off a node with"
+	@echo "$(SIMCLUSTER) power-off n1; the program is $(CURDIR)/build/ganeti-autorepair"
+
 .PHONY: cluster-shell
-cluster-shell: program ## a shell in a fresh virtual cluster of the real Ganeti (root)
-	@go build $(BUILDFLAGS) -o build/vcluster ./integration/cmd/vcluster
+cluster-shell: program ## a shell on the master of cluster-up, or else of a fresh virtual cluster (root)
 	@echo "Inside, the program is $(CURDIR)/build/ganeti-autorepair"
-	@build/vcluster
+	@if [[ -e build/simcluster/pid ]]; then \
+		$(SIMCLUSTER) shell; \
+	else \
+		go build $(BUILDFLAGS) -o build/vcluster ./integration/cmd/vcluster && build/vcluster; \
+	fi
+
+.PHONY: cluster-down
+cluster-down: ## end the cluster of cluster-up (root)
+	@$(SIMCLUSTER) down
 
 # The package is built from the files that git knows, in a folder of its own,
 # with Debian's Go and libraries whatever else is in PATH, and without network.
