@@ -25,6 +25,20 @@ test: ## what needs neither root nor Ganeti: go vet, go test
 	go vet ./...
 	go test ./...
 
+.PHONY: spec-coverage
+spec-coverage: ## the demands, and which scenarios and tests prove them
+	@go test ./integration -count=1 -run '^TestDemandsAreCited$$' -v | sed -n 's/^ *coverage_test.go:[0-9]*: //p; /^FAIL/p'
+
+RUNS := 10000
+SEED := 1
+.PHONY: simulate
+simulate: ## random scenarios: make simulate RUNS=10000 SEED=1
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 0 -run '^TestSimulation$$' -v -runs $(RUNS) -seed $(SEED)
+
+.PHONY: guards
+guards: ## take the guards away, one at a time, and see which tests notice
+	@go run ./integration/cmd/guards
+
 .PHONY: demo
 demo: program build/demo ## a bad day of a simulated cluster, told pass by pass
 	@build/demo
@@ -108,7 +122,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race prometheus demo cluster
+STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -155,7 +169,7 @@ check-tools:
 	@eval "$$SCRIPT"
 
 check-format:
-	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l .); \
+	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$(git ls-files '*.go')); \
 	if [[ -n $$unformatted ]]; then printf 'not as gofmt has it:\n%s\n' "$$unformatted" >&2; exit 1; fi
 
 check-vet:
@@ -182,6 +196,28 @@ check-prometheus:
 	promtool check metrics <hooks/ganeti-autorepair/testdata/metrics.prom
 	promtool check rules examples/autorepair.rules.yml
 	promtool test rules examples/autorepair.rules.test.yml
+
+check-coverage:
+	@go test ./integration -count=1 -run '^TestDemandsAreCited$$'
+
+# Every call of every scenario with every disturbance that can make a difference.
+check-matrix:
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestCrashMatrix$$' -matrix distinct
+
+check-simulate:
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestSimulation$$' -runs $(RUNS) -seed $(SEED)
+
+check-guards:
+	go run ./integration/cmd/guards -quick
+
+FUZZTIME := 5s
+check-fuzz:
+	@git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do \
+		grep -oP '^func \KFuzz\w+' "$$file" | while read -r target; do \
+			echo "$$target ($$(dirname "$$file"))"; \
+			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) >build/fuzz.out 2>&1 </dev/null || { cat build/fuzz.out; exit 1; }; \
+		done; \
+	done
 
 check-demo: program build/demo
 	@build/demo >build/demo.out || { cat build/demo.out; exit 1; }
