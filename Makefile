@@ -111,6 +111,12 @@ $(SYSTEMS): ## a Debian system with Ganeti (root)
 cluster-trixie: build/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
 
+ROUNDS ?= 200
+
+.PHONY: chaos
+chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated nodes (root)
+	go test -tags cluster -count=1 -timeout 0 -v -run '^TestChaos$$' ./integration -args -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf --one-file-system build
@@ -122,7 +128,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster
+STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster ganeti-3.1
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -227,3 +233,9 @@ check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
 	# More at a time than there are processors: these tests mostly wait.
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 ./integration/...
+
+# The suite over simulated nodes once more, on Ganeti 3.1, save for what takes
+# long: "make cluster-trixie" runs everything.
+check-ganeti-3.1: build/trixie
+	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' \
+		-run '^Test(EveryRow|MixedDisks|BetweenSteps|TargetDrainedMeanwhile|FaultsOfSteps|DeadButNotOffline|Room|TagsOfHarep)$$' ./integration
