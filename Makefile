@@ -25,6 +25,20 @@ test: ## what needs neither root nor Ganeti: go vet, go test
 	go vet ./...
 	go test ./...
 
+.PHONY: spec-coverage
+spec-coverage: ## the demands, and which scenarios and tests prove them
+	@go test ./integration -count=1 -run '^TestDemandsAreCited$$' -v | sed -n 's/^ *coverage_test.go:[0-9]*: //p; /^FAIL/p'
+
+RUNS := 10000
+SEED := 1
+.PHONY: simulate
+simulate: ## random scenarios: make simulate RUNS=10000 SEED=1
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 0 -run '^TestSimulation$$' -v -runs $(RUNS) -seed $(SEED)
+
+.PHONY: guards
+guards: ## take the guards away, one at a time, and see which tests notice
+	@go run ./integration/cmd/guards
+
 .PHONY: demo
 demo: program build/demo ## a bad day of a simulated cluster, told pass by pass
 	@build/demo
@@ -37,11 +51,31 @@ cluster-demo: program build/demo ## the same on a virtual cluster of the real Ga
 build/demo:
 	@go build $(BUILDFLAGS) -o $@ ./integration/cmd/demo
 
+# A cluster for use by hand: a real master over simulated nodes of any number.
+NODES ?= 6
+INSTANCES ?= 30
+DESCRIPTION ?=
+SIMCLUSTER := build/simcluster/simcluster -dir build/simcluster
+
+.PHONY: cluster-up
+cluster-up: program ## NODES=6 INSTANCES=30 [DESCRIPTION=file]: a real master over simulated nodes, in the background (root)
+	@go build $(BUILDFLAGS) -o build/simcluster/simcluster ./integration/cmd/simcluster
+	@$(SIMCLUSTER) up -nodes $(NODES) -instances $(INSTANCES) -file '$(DESCRIPTION)'
+	@echo "make cluster-shell enters it, make cluster-down ends it; power off a node with"
+	@echo "$(SIMCLUSTER) power-off n1; the program is $(CURDIR)/build/ganeti-autorepair"
+
 .PHONY: cluster-shell
-cluster-shell: program ## a shell in a fresh virtual cluster of the real Ganeti (root)
-	@go build $(BUILDFLAGS) -o build/vcluster ./integration/cmd/vcluster
+cluster-shell: program ## a shell on the master of cluster-up, or else of a fresh virtual cluster (root)
 	@echo "Inside, the program is $(CURDIR)/build/ganeti-autorepair"
-	@build/vcluster
+	@if [[ -e build/simcluster/pid ]]; then \
+		$(SIMCLUSTER) shell; \
+	else \
+		go build $(BUILDFLAGS) -o build/vcluster ./integration/cmd/vcluster && build/vcluster; \
+	fi
+
+.PHONY: cluster-down
+cluster-down: ## end the cluster of cluster-up (root)
+	@$(SIMCLUSTER) down
 
 # The package is built from the files that git knows, in a folder of its own,
 # with Debian's Go and libraries whatever else is in PATH, and without network.
@@ -79,6 +113,12 @@ $(SYSTEMS): ## a Debian system with Ganeti (root)
 cluster-trixie: build/_system/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
 
+ROUNDS ?= 200
+
+.PHONY: chaos
+chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated nodes (root)
+	go test -tags cluster -count=1 -timeout 0 -v -run '^TestChaos$$' ./integration -args -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf --one-file-system build
@@ -90,7 +130,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race prometheus demo cluster package
+STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster ganeti-3.1 package
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -165,6 +205,28 @@ check-prometheus:
 	promtool check rules examples/autorepair.rules.yml
 	promtool test rules examples/autorepair.rules.test.yml
 
+check-coverage:
+	@go test ./integration -count=1 -run '^TestDemandsAreCited$$'
+
+# Every call of every scenario with every disturbance that can make a difference.
+check-matrix:
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestCrashMatrix$$' -matrix distinct
+
+check-simulate:
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestSimulation$$' -runs $(RUNS) -seed $(SEED)
+
+check-guards:
+	go run ./integration/cmd/guards -quick
+
+FUZZTIME := 5s
+check-fuzz:
+	@git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do \
+		grep -oP '^func \KFuzz\w+' "$$file" | while read -r target; do \
+			echo "$$target ($$(dirname "$$file"))"; \
+			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) >build/fuzz.out 2>&1 </dev/null || { cat build/fuzz.out; exit 1; }; \
+		done; \
+	done
+
 check-demo: program build/demo
 	@build/demo >build/demo.out || { cat build/demo.out; exit 1; }
 	@tail -n 3 build/demo.out
@@ -206,3 +268,9 @@ check-package: $(SYSTEMS)
 	done; \
 	pids=(); \
 	if [[ -n $$failed ]]; then echo "failed on$$failed" >&2; exit 1; fi
+
+# The suite over simulated nodes once more, on Ganeti 3.1, save for what takes
+# long: "make cluster-trixie" runs everything.
+check-ganeti-3.1: build/_system/trixie
+	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' \
+		-run '^Test(EveryRow|MixedDisks|BetweenSteps|TargetDrainedMeanwhile|FaultsOfSteps|DeadButNotOffline|Room|TagsOfHarep)$$' ./integration

@@ -153,8 +153,8 @@ instance lost nodes=good1,dead template=drbd
 		{"half", tagstore.Migrate, tagstore.Success, "MIGRATE, MIGRATE", "original", 1},
 		{"never", tagstore.Migrate, tagstore.Failure, "MIGRATE, MIGRATE, MIGRATE", "original", 1},
 		{"sync", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
-		{"killed", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
-		{"lost", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
+		{"killed", tagstore.FixStorage, tagstore.Failure, "REPLACE_DISKS", "original", 1},
+		{"lost", tagstore.FixStorage, tagstore.Failure, "REPLACE_DISKS", "original", 1},
 		{"space", tagstore.Reinstall, tagstore.Failure, chainUp, "", 0},
 		{"script", tagstore.Reinstall, tagstore.Failure, chainUp, "blank", 0},
 	} {

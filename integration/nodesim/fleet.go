@@ -20,7 +20,7 @@ type Options struct {
 	// Master is the name of the node that the nodes take for the master until
 	// they are told of another.
 	Master string
-	// Version is what nodes answer to "version"; 3000000 if zero.
+	// Version is what nodes answer to "version", such as 3000000.
 	Version int
 }
 
@@ -56,9 +56,6 @@ func New(o Options) (*Fleet, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(o.Certificate) {
 		return nil, errors.New("nodesim: server.pem has no certificate")
-	}
-	if o.Version == 0 {
-		o.Version = 3000000
 	}
 	return &Fleet{
 		opts: o,

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"text/tabwriter"
 )
 
 // NodeSpec describes a node.
@@ -161,4 +163,23 @@ func (n *node) freeStorage(kind string) int {
 		}
 	}
 	return free
+}
+
+// String is a table of the nodes and what runs there.
+func (f *Fleet) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var b strings.Builder
+	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "Node\tAddress\tPower\tMemory free\tDisk free\tRunning")
+	for _, name := range f.nodeNames() {
+		n := f.nodes[name]
+		power := "on"
+		if n.listener == nil {
+			power = "off"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d MiB\t%d MiB\t%d\n", name, n.spec.Address, power, n.freeMemory(), n.freeStorage("lvm-vg"), len(n.running))
+	}
+	tw.Flush()
+	return b.String()
 }

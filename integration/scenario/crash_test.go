@@ -120,12 +120,12 @@ func TestCrashMatrix(t *testing.T) {
 	if *matrix == "sample" {
 		// In a period that is none of the matrix's.
 		var sample []cell
-		for k := 0; k < len(cells); k += 31 {
+		for k := 0; k < len(cells); k += 61 {
 			sample = append(sample, cells[k])
 		}
 		cells = sample
 	}
-	if len(want) < 120 || len(cells) < 300 {
+	if len(want) < 120 || len(cells) < 200 {
 		t.Errorf("%d scenarios with %d cells only", len(want), len(cells))
 	}
 	var mu sync.Mutex

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -331,15 +330,6 @@ func (w *World) busy(report *plugin.Report) bool {
 		}
 	}
 	return false
-}
-
-func sorted(set map[string]bool) []string {
-	var list []string
-	for s := range set {
-		list = append(list, s)
-	}
-	sort.Strings(list)
-	return list
 }
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%dm", int(d.Minutes())) }

@@ -129,7 +129,12 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if c.Sim != nil {
 		c.Sim.Close()
 	}
+	version, err := versionOf(c.base)
+	if err != nil {
+		return err
+	}
 	fleet, err := nodesim.New(nodesim.Options{
+		Version:     version,
 		Certificate: c.certs,
 		Master:      c.Master(),
 		Listen:      func(a string) (net.Listener, error) { return c.Listen("tcp", a) },
@@ -164,6 +169,17 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// versionOf is Ganeti's version as its nodes tell it: that of its configuration.
+func versionOf(config []byte) (int, error) {
+	var c struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil || c.Version == 0 {
+		return 0, fmt.Errorf("config.data has no version: %v", err)
+	}
+	return c.Version, nil
 }
 
 // writeState replaces what the real nodes keep of the cluster.
