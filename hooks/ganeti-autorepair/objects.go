@@ -43,7 +43,7 @@ func (f selectFlags) filter() (luxi.Filter, error) {
 	if f.Template != "" {
 		all = append(all, luxi.Eq("disk_template", f.Template))
 	}
-	return luxi.And(all...), nil
+	return luxi.And(all...), nil // also around one alone, which may ask for names
 }
 
 // objectHelp tells how objects are named.
