@@ -61,17 +61,13 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 // mark is on it. A tag alone proves nothing: anyone may have written it, with
 // the number of any job.
 func concerns(job luxi.JobInfo, o tagstore.Object) bool {
-	m, ours := markOf(job)
+	_, ours := markOf(job)
 	for _, op := range job.Ops {
 		switch {
-		case op.Param("instance_name") == o.Name:
-			if ours && (m.Kind == markRepair || m.Kind == markProbe) || named(o, job.ID) {
-				return true
-			}
-		case op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name:
-			if ours && m.Kind == markTags {
-				return true
-			}
+		case op.Param("instance_name") == o.Name && (ours || named(o, job.ID)):
+			return true
+		case op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name && ours:
+			return true // a change of tags that a pass began
 		}
 	}
 	return false
