@@ -369,6 +369,9 @@ func TestLifecycle(t *testing.T) {
 		if err := os.Remove(master); err != nil {
 			t.Fatal(err)
 		}
+		if exists(lock) { // which is on a file system of its own
+			t.Error("the stamp is left")
+		}
 		after := files(t)
 		if after != before {
 			write(t, "/root/before", before, 0o644)
