@@ -174,7 +174,7 @@ func files(t *testing.T) string {
 	t.Helper()
 	out := run(t, "/", "find", "/", "-xdev", "-path", "/root", "-prune", "-o", "-path", "/var/lib/dpkg", "-prune", "-o",
 		"-path", "/var/cache", "-prune", "-o", "-path", "/var/log/apt", "-prune", "-o", "-path", "/var/lib/apt", "-prune", "-o",
-		"-path", "/var/lib/systemd", "-prune", "-o", "-printf", "%p %m %u %g\n")
+		"-path", "/var/lib/systemd", "-prune", "-o", "-path", "/var/log/dpkg.log", "-prune", "-o", "-printf", "%p %m %u %g\n")
 	lines := strings.Split(out, "\n")
 	sort.Strings(lines)
 	return strings.Join(lines, "\n")
@@ -368,6 +368,9 @@ func TestLifecycle(t *testing.T) {
 		run(t, "/", "dpkg", "--purge", name)
 		if err := os.Remove(master); err != nil {
 			t.Fatal(err)
+		}
+		if exists(lock) { // which is on a file system of its own
+			t.Error("the stamp is left")
 		}
 		after := files(t)
 		if after != before {
