@@ -281,7 +281,7 @@ func TestCompletionKnowsEveryKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := make(map[string]bool)
-	for _, m := range regexp.MustCompile(`(?m)^ +([A-Z | ]+)\) `).FindAllStringSubmatch(string(data), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^ +([A-Z | ]+)\)`).FindAllStringSubmatch(string(data), -1) {
 		for _, word := range strings.Fields(strings.ReplaceAll(m[1], "|", " ")) {
 			known[word] = true
 		}
