@@ -93,22 +93,24 @@ deb: ## build/deb/*.deb, the package for this Debian release
 	@ls $(DEB)/*.deb
 
 # Debian systems to try things in, with their Ganeti: 3.0 in bookworm, 3.1 in
-# trixie. Each is made once and kept until "make clean". What runs inside gets a
-# throwaway copy: a suite of tests runs there with
-# go test -exec '$(INSIDE)/trixie'.
+# trixie. Each is made once and kept until "make clean", in a folder that go does
+# not look into. What runs inside gets a throwaway copy: a suite of tests runs
+# there with go test -exec '$(INSIDE)/trixie'.
 
-SYSTEMS := build/bookworm build/trixie
+SYSTEMS := build/_system/bookworm build/_system/trixie
 SYSTEM_PACKAGES := ganeti openssh-server iproute2 util-linux mount procps \
 	build-essential git debhelper dh-golang golang-any golang-github-alecthomas-kong-dev \
-	golang-github-burntsushi-toml-dev golang-golang-x-exp-dev bash-completion logrotate man-db
-INSIDE := $(CURDIR)/integration/system/run $(CURDIR)/build
+	golang-github-burntsushi-toml-dev golang-golang-x-exp-dev bash-completion logrotate \
+	man-db mandoc
+build/_system/bookworm: SYSTEM_PACKAGES += lintian
+INSIDE := $(CURDIR)/integration/system/run $(CURDIR)/build/_system
 
 .PHONY: $(SYSTEMS)
 $(SYSTEMS): ## a Debian system with Ganeti (root)
 	@integration/system/make $@ $(@F) $(SYSTEM_PACKAGES)
 
 .PHONY: cluster-trixie
-cluster-trixie: build/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
+cluster-trixie: build/_system/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
 
 ROUNDS ?= 200
@@ -128,7 +130,7 @@ help: ## this list
 # The check is all that continuous integration does. Its steps can be made one
 # by one, too. Each uses what "tools" installs.
 
-STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster ganeti-3.1
+STEPS := tools format vet staticcheck go1.19 race prometheus coverage matrix simulate guards fuzz demo cluster ganeti-3.1 package
 
 .PHONY: check $(STEPS:%=check-%)
 check: ## install what is missing, then try everything (root)
@@ -175,12 +177,12 @@ check-tools:
 	@eval "$$SCRIPT"
 
 check-format:
-	@unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$(git ls-files '*.go')); \
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 "$$(go env GOROOT)/bin/gofmt" -l); \
 	if [[ -n $$unformatted ]]; then printf 'not as gofmt has it:\n%s\n' "$$unformatted" >&2; exit 1; fi
 
 check-vet:
 	go vet ./...
-	go vet -tags cluster ./...
+	go vet -tags cluster,installed,lifecycle ./...
 
 # The Go that Debian 12 builds with; its staticcheck knows no newer one.
 check-staticcheck check-go1.19: export PATH := /usr/lib/go-1.19/bin:$(PATH)
@@ -188,7 +190,7 @@ check-staticcheck check-go1.19: export GOTOOLCHAIN := local
 
 check-staticcheck:
 	go-staticcheck ./...
-	go-staticcheck -tags cluster ./...
+	go-staticcheck -tags cluster,installed,lifecycle ./...
 
 check-go1.19:
 	go version
@@ -235,8 +237,41 @@ check-cluster:
 	# More at a time than there are processors: these tests mostly wait.
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 ./integration/...
 
+# Builds the package as the README says, takes it through its life and tries it on
+# a virtual cluster, in a Debian 12 with Ganeti 3.0 and a Debian 13 with Ganeti 3.1
+# side by side.
+define TRY_PACKAGE
+set -euo pipefail
+"$$1/build/lifecycle.test" -test.v
+cd /root/clone
+export AUTOPKGTEST_TMP=/root/autopkgtest
+exec packaging/debian/tests/repair
+endef
+
+check-package: export SCRIPT = $(TRY_PACKAGE)
+check-package: $(SYSTEMS)
+	@git ls-files -z | tar --create --null --files-from=- --mode=u+rw,go=rX,a-s --file build/source.tar
+	@go test -tags lifecycle -c -o build/lifecycle.test ./integration/lifecycle
+	@declare -A pids; failed=; \
+	trap 'kill "$${pids[@]}" 2>/dev/null || true' EXIT; \
+	for system in $(^F); do \
+		AUTOREPAIR_SOURCE=$(CURDIR)/build/source.tar $(INSIDE)/$$system bash -c "$$SCRIPT" bash '$(CURDIR)' \
+			>build/package-$$system.log 2>&1 & \
+		pids[$$system]=$$!; \
+	done; \
+	for system in $(^F); do \
+		if wait "$${pids[$$system]}"; then \
+			printf '%s: ' $$system; tail -n 1 build/package-$$system.log; \
+		else \
+			grep -E -A 20 '^ *(--- FAIL|[a-z_]+_test\.go:)|rror:' build/package-$$system.log | tail -n 60 || true; \
+			failed+=" $$system (build/package-$$system.log)"; \
+		fi; \
+	done; \
+	pids=(); \
+	if [[ -n $$failed ]]; then echo "failed on$$failed" >&2; exit 1; fi
+
 # The suite over simulated nodes once more, on Ganeti 3.1, save for what takes
 # long: "make cluster-trixie" runs everything.
-check-ganeti-3.1: build/trixie
+check-ganeti-3.1: build/_system/trixie
 	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' \
 		-run '^Test(EveryRow|MixedDisks|BetweenSteps|TargetDrainedMeanwhile|FaultsOfSteps|DeadButNotOffline|Room|TagsOfHarep)$$' ./integration

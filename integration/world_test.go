@@ -109,6 +109,7 @@ func dress(t *testing.T, ctx context.Context, c *vcluster.Cluster) *world {
 		w.must(w.InstallHook(ctx, node, "ganeti-autorepair", script))
 		w.must(w.RemoveFile(w.Root(node) + "/var/lock/ganeti-autorepair.lock"))
 		w.must(w.RemoveFile(w.Root(node) + "/var/log/ganeti-autorepair/ganeti-autorepair.log"))
+		w.must(w.RemoveFile(w.Root(node) + "/var/run/ganeti-autorepair/reasons"))
 	}
 	w.settings(testSettings)
 	return w

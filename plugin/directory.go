@@ -40,7 +40,8 @@ func (l Listed) On(node string) bool {
 
 // ReadDirectory reads the cluster, the groups, the nodes and the instances that
 // match the filter; nil matches all. No node is contacted unless the filter
-// asks for what only nodes know.
+// asks for what only nodes know. A filter of names alone is a look-up, which one
+// unknown name fails, unless it is wrapped in luxi.And.
 func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Directory, error) {
 	d := &Directory{groups: map[string]tagstore.Object{}}
 	r := &Reader{Client: c}
@@ -62,10 +63,6 @@ func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Di
 		g := s.Groups[n.Group]
 		d.Nodes = append(d.Nodes, n.Name)
 		d.groups[n.Name] = tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags}
-	}
-	if filter != nil {
-		// Never a look-up by name, which one unknown name would fail.
-		filter = luxi.And(filter)
 	}
 	t, err := query(ctx, c, luxi.ResInstance, []string{"name", "tags", "pnode", "snodes"}, filter)
 	if err != nil {

@@ -56,30 +56,28 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 	return cancel, nil
 }
 
-// concerns reports whether a job belongs to an open repair of the instance: it
-// is named by one of its pending tags, or our mark says so.
+// concerns reports whether a job belongs to an open repair of the instance: its
+// opcodes name the instance, and one of its pending tags names the job or our
+// mark is on it. A tag alone proves nothing: anyone may have written it, with
+// the number of any job.
 func concerns(job luxi.JobInfo, o tagstore.Object) bool {
+	_, ours := markOf(job)
+	for _, op := range job.Ops {
+		switch {
+		case op.Param("instance_name") == o.Name && (ours || named(o, job.ID)):
+			return true
+		case op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name && ours:
+			return true // a change of tags that a pass began
+		}
+	}
+	return false
+}
+
+// named reports whether a pending tag of the instance names the job.
+func named(o tagstore.Object, job luxi.JobID) bool {
 	for _, p := range o.Tags.Pendings {
 		for _, id := range p.Jobs {
-			if id == job.ID {
-				return true
-			}
-		}
-	}
-	m, ours := markOf(job)
-	if !ours {
-		return false
-	}
-	switch m.Kind {
-	case markRepair, markProbe:
-		for _, op := range job.Ops {
-			if op.Param("instance_name") == o.Name {
-				return true
-			}
-		}
-	case markTags:
-		for _, op := range job.Ops {
-			if op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name {
+			if id == job {
 				return true
 			}
 		}

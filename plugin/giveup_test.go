@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
@@ -48,4 +50,44 @@ func TestEndRepairsHeld(t *testing.T) {
 	}
 	r.quiet()
 	r.wantRepairs("")
+}
+
+// A tag that names somebody else's job does not have it canceled; a job of
+// another program that works on the instance and that the tag names is one of
+// the repair, as is a tag job that a dead pass left behind.
+func TestEndRepairsOfOthers(t *testing.T) {
+	r := newRig(t, "cluster c max-running-jobs=1"+fourNodes+"instance i nodes=node1\ninstance other nodes=node1\ninstance a nodes=node1")
+	hanging := r.hang("a")
+	p := r.newPass()
+	submit := func(op luxi.OpCode) luxi.JobID {
+		id, err := p.Client.SubmitJob(background, []luxi.OpCode{op})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	foreign := submit(&luxi.InstanceShutdown{InstanceName: "other"})
+	harep := submit(&luxi.InstanceFailover{InstanceName: "i"})
+	busy := submit(&luxi.InstanceStartup{InstanceName: "i"})
+	common := luxi.Common{Reason: trail(mark{Kind: markTags, ID: "x"}, 0, p.Now())}
+	left := submit(&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "i", Tags: withPrefix("pending:migrate:z:1:")})
+	steer := submit(&luxi.TagsSet{Common: luxi.Common{Reason: []luxi.ReasonEntry{{Source: Source, Text: SteerMark("suspend"), Time: p.Now()}}}, Kind: luxi.TagInstance, Name: "i", Tags: withPrefix("suspend")})
+	o := tagstore.Object{Kind: luxi.TagInstance, Name: "i", Tags: parsedTags(withPrefix("pending:failover:x:5:" + itoa(int64(foreign)) + "+" + itoa(int64(harep))))}
+	ids, err := p.EndRepairs(background, o, false)
+	if err != nil || len(ids) != 2 || ids[0] != harep || ids[1] != left {
+		t.Errorf("%v, %v, want jobs %d and %d", ids, err, harep, left)
+	}
+	for id, want := range map[luxi.JobID]string{foreign: "queued", harep: "canceled", busy: "queued", left: "canceled", steer: "queued"} {
+		if s := r.m.Job(int64(id)).Status; s != want {
+			t.Errorf("job %d is %s, want %s", id, s, want)
+		}
+	}
+	// One that runs is left as it is.
+	r.m.OnOpcode(nil)
+	running := tagstore.Object{Kind: luxi.TagInstance, Name: "a", Tags: parsedTags(withPrefix("pending:failover:x:5:" + itoa(hanging)))}
+	if _, err := p.EndRepairs(background, running, false); err == nil || !strings.Contains(err.Error(), "is running and cannot be canceled") {
+		t.Errorf("%v", err)
+	}
+	r.m.Continue(hanging)
+	r.m.Advance(time.Second)
 }

@@ -46,6 +46,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all is well", func(*bed) {}, 0, ok},
 		{"settings", func(b *bed) { b.write("/etc/ganeti/autorepair.toml", "x = 1\n") }, 2, "AUTOREPAIR CRITICAL - settings: "},
+		{"a bar in a message", func(b *bed) { b.write("/etc/ganeti/autorepair.toml", "'a|b' = 1\n") }, 2, "AUTOREPAIR CRITICAL - settings: "},
 		{"no hook", func(b *bed) { os.Remove(newPaths(b.getenv).hook()) }, 2, "AUTOREPAIR CRITICAL - hook: "},
 		{"hook switched off", func(b *bed) { os.Chmod(newPaths(b.getenv).hook(), 0o644) }, 2, "AUTOREPAIR CRITICAL - hook: ganeti-watcher does not run it: chmod +x /"},
 		{"luxid down", func(b *bed) { b.m.StopLuxid() }, 2, "AUTOREPAIR CRITICAL - socket: luxi: dial on "},

@@ -73,7 +73,7 @@ func main() {
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
 		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
-		progress:    terminalOf(os.Stderr, os.Getenv).columns > 0,
+		progress:    terminalOf(os.Stderr, os.Getenv).rows > 0,
 	})
 	stop()
 	os.Exit(code)

@@ -30,7 +30,7 @@ func (f selectFlags) filter() (luxi.Filter, error) {
 	if f.Filter != "" {
 		given, err := qlang.Parse(f.Filter)
 		if err != nil {
-			return nil, usage(err)
+			return nil, &hintError{code: exitUsage, err: err, hint: "man 7 ganeti"}
 		}
 		all = append(all, given)
 	}
@@ -43,7 +43,7 @@ func (f selectFlags) filter() (luxi.Filter, error) {
 	if f.Template != "" {
 		all = append(all, luxi.Eq("disk_template", f.Template))
 	}
-	return luxi.And(all...), nil
+	return luxi.And(all...), nil // also around one alone, which may ask for names
 }
 
 // objectHelp tells how objects are named.
@@ -56,7 +56,10 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 		return nil, nil, usage(fmt.Errorf("%s is named beside --filter, --tag, --os or --template; give one or the other", words[0]))
 	}
 	if !f.given() && len(words) == 0 {
-		return nil, nil, &hintError{code: exitUsage, err: errors.New("no object is named; it is " + strings.TrimSuffix(objectHelp, ".")), hint: "or select instances with --filter, --tag, --os or --template"}
+		return nil, nil, &hintError{
+			code: exitUsage, err: errors.New("no object is named: " + strings.TrimSuffix(objectHelp, ".") + "; or select instances with --filter, --tag, --os or --template"),
+			hint: "ganeti-autorepair --help",
+		}
 	}
 	if f.given() {
 		filter, err := f.filter()
@@ -64,6 +67,10 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 			return nil, nil, err
 		}
 		d, err := plugin.ReadDirectory(ctx, c, filter)
+		var refused *luxi.Error
+		if errors.As(err, &refused) && refused.Class == "ParameterError" {
+			return nil, nil, &hintError{code: exitFailed, err: err, hint: "gnt-instance list-fields"}
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -72,7 +79,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 			list = append(list, l.Object)
 		}
 		if len(list) == 0 {
-			return nil, nil, errors.New("no instance matches")
+			return nil, nil, &hintError{code: exitFailed, err: errors.New("no instance matches"), hint: "gnt-instance list -o name,os,disk_template,tags"}
 		}
 		return d, list, nil
 	}

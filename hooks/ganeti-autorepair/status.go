@@ -229,7 +229,7 @@ func inWords(v plugin.View, now time.Time) string {
 	if v.Need != nil {
 		parts = append(parts, "needs "+strings.Join(v.Need.Steps, ", "))
 	}
-	if text := why(v); text != "" {
+	if text := why(v); text != "" && (v.Reason != plugin.ReasonReady || v.Need == nil) {
 		if v.Policy.Until != 0 && v.Reason == plugin.ReasonSuspended {
 			text += " until " + clockTime(v.Policy.Until)
 		}

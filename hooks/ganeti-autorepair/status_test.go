@@ -170,6 +170,10 @@ func TestColour(t *testing.T) {
 		}
 		f.Close()
 	}
+	columns := func(name string) string { return map[string]string{"COLUMNS": "77", "TERM": "xterm"}[name] }
+	if got := terminalOf(&b2, columns); got != (terminal{columns: 77}) {
+		t.Errorf("a buffer with COLUMNS is %+v", got)
+	}
 }
 
 // --watch shows it anew until it is interrupted, and trouble in between does not
@@ -265,6 +269,10 @@ func TestAssume(t *testing.T) {
 func TestDryRunScreens(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(three, " offline", ""))
 	b.screens("dry-run", "run", "--dry-run", "--assume-offline=node2")
+	b = newBed(t, many(3000))
+	b.host = "node01"
+	b.write("/var/lib/ganeti/ssconf_master_node", "node01\n")
+	b.screens("dry-run-3000", "run", "--dry-run", "--assume-drained=node02")
 }
 
 // run --wait: what a person sees meanwhile, on standard error; what scripts read

@@ -254,6 +254,29 @@ func TestSteerGivesUp(t *testing.T) {
 	}
 }
 
+// A signal ends it in one line more, and what was not written is not written
+// later.
+func TestSteerStoppedBySignal(t *testing.T) {
+	b := newBed(t, steered)
+	b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_STARTUP" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
+	b.m.Advance(time.Second)
+	code, stderr := b.runUntil("WaitForJobChange", 2, "suspend", "web2")
+	if code != 1 || !strings.Contains(stderr, "error: web2.example.com: tag job 2") || !strings.Contains(stderr, "error: stopped by a signal; what was not written yet is not written\n") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	b.m.Continue(id)
+	b.m.RunUntilQuiet()
+	if got := b.shown(""); got != "" {
+		t.Errorf("later: %s", got)
+	}
+}
+
 // C2: canceling a repair whose job is queued cancels the job, too; one that runs
 // stays as it is, with its tag.
 func TestCancel(t *testing.T) {
@@ -312,24 +335,33 @@ func TestCancelWaitsForThePass(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	var out, errs bytes.Buffer
-	asked := 0
-	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if asked++; asked == 1 { // for the master; then it waits
-			go stop()
-		}
-		return luxitest.Pass()
-	})
-	code := realMain(ctx, []string{"cancel", "web1"}, b.env(&out, &errs))
-	b.m.OnCall(nil)
-	if code != 1 || asked > 1 || b.shown("web1") == "" {
-		t.Errorf("%d, %d calls: %s%s", code, asked, out.String(), errs.String())
+	defer stop()
+	var out bytes.Buffer
+	errs := &onText{text: "waiting for the pass that runs", do: stop}
+	code := realMain(ctx, []string{"cancel", "web1"}, b.env(&out, errs))
+	if code != 1 || b.shown("web1") == "" {
+		t.Errorf("%d: %s%s", code, out.String(), errs.String())
 	}
 	lock.release()
 	b.want(0, 0, "", "cancel", "web1")
 	if got := b.shown("web1"); got != "" {
 		t.Errorf("tags %s", got)
 	}
+}
+
+// onText is a writer that does something when a text comes.
+type onText struct {
+	bytes.Buffer
+	text string
+	do   func()
+}
+
+func (w *onText) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if strings.Contains(w.String(), w.text) {
+		w.do()
+	}
+	return n, err
 }
 
 // The screens of policies.
@@ -348,5 +380,8 @@ func TestPolicyScreens(t *testing.T) {
 	if _, stdout, _ := b.run("policy", "--no-headers", "--separator=|", "db2"); stdout != "db2.example.com|migrate|cluster|ganeti:watcher:autorepair:migrate\n" {
 		t.Error(stdout)
 	}
+	b.idle("looking")
+	b = newBed(t, many(3000))
+	b.screens("policy-3000", "policy")
 	b.idle("looking")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -16,15 +17,20 @@ type terminal struct {
 }
 
 // terminalOf looks at a file. Colour is for terminals that have it and people
-// who have not refused it (NO_COLOR).
+// who have not refused it (NO_COLOR). What is no terminal has the width that
+// COLUMNS says, if it is set.
 func terminalOf(w io.Writer, getenv func(string) string) terminal {
+	given, _ := strconv.Atoi(getenv("COLUMNS"))
+	if given < 20 {
+		given = 0
+	}
 	f, ok := w.(*os.File)
 	if !ok {
-		return terminal{}
+		return terminal{columns: given}
 	}
 	var size struct{ rows, columns, x, y uint16 }
 	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size))); errno != 0 {
-		return terminal{}
+		return terminal{columns: given}
 	}
 	t := terminal{columns: int(size.columns), rows: int(size.rows)}
 	if t.columns == 0 {

@@ -45,12 +45,12 @@ func offers(t *testing.T, root, bin, line string) string {
 const help = `#!/bin/sh
 case $1 in
 explain) echo 'Usage: ganeti-autorepair explain <instance>' ;;
-repair) echo 'Usage: ganeti-autorepair repair <instance> <type>' ;;
+mend) echo 'Usage: ganeti-autorepair mend <instance> <type>' ;;
 suspend) echo 'Usage: ganeti-autorepair suspend [<object> ...]' ;;
 run) echo 'Usage: ganeti-autorepair run' ;;
 *)
 	printf 'Usage: ganeti-autorepair <command>\n\nFlags:\n  -h, --help    Show help.\n\n'
-	printf 'Commands:\n  explain <instance>           Say why.\n  repair <instance> <type>     Repair.\n'
+	printf 'Commands:\n  explain <instance>           Say why.\n  mend <instance> <type>       Mend.\n'
 	printf '  suspend [<object> ...]       Suspend.\n  run                          Run,\n'
 	printf '                               really.\n\nRun "ganeti-autorepair <command> --help".\n'
 	exit ;;
@@ -85,9 +85,22 @@ func TestCompletion(t *testing.T) {
 		{root, "", "ganeti-autorepair status --conf", "--config="},
 		{root, "", "ganeti-autorepair -c /etc/logi", "/etc/login.defs"},
 		{root, "", "ganeti-autorepair --config=/etc/logi", "/etc/login.defs"},
+		{root, "", "ganeti-autorepair explain w", "web1 web2"},
+		{root, "", "ganeti-autorepair run --assume-offline ", "node1 node2"},
+		{root, "", "ganeti-autorepair run --assume-offline=node1,n", "node1,node1 node1,node2"},
+		{root, "", "ganeti-autorepair status -o sta", "state"},
+		{root, "", "ganeti-autorepair status -o +group,sta", "+group,state"},
+		{root, "", "ganeti-autorepair list-fields pol", "policy policy_origin policy_tag policy_type"},
+		{root, "", "ganeti-autorepair policy group:", "default rack2"},
+		{root, "", "ganeti-autorepair policy cluster f", "failover fix-storage"},
+		{root, "", "ganeti-autorepair suspend --for 4h d", "db1"},
+		{root, "", "ganeti-autorepair suspend --for ", ""},
+		{root, "", "ganeti-autorepair repair web1 ", "db1 failover fix-storage migrate node:node1 node:node2 reinstall web1 web2"},
+		{root, "", "ganeti-autorepair ack ", "db1 node:node1 node:node2 web1 web2"},
+		{root, "", "ganeti-autorepair ack --template d", "diskless drbd"},
 		{root, "", "ganeti-autorepair nonsense --", "--config= --help --luxi= --version"},
 		// One with arguments of all kinds.
-		{root, bin, "ganeti-autorepair ", "explain repair run suspend"},
+		{root, bin, "ganeti-autorepair ", "explain mend run suspend"},
 		{root, bin, "ganeti-autorepair explain ", "db1 web1 web2"},
 		{root, bin, "ganeti-autorepair explain w", "web1 web2"},
 		{root, bin, "ganeti-autorepair explain web1 ", ""},
@@ -96,7 +109,7 @@ func TestCompletion(t *testing.T) {
 		{root, bin, "ganeti-autorepair explain --assume-offline ", "node1 node2"},
 		{root, bin, "ganeti-autorepair explain --assume-offline=node2", "node2"},
 		{root, bin, "ganeti-autorepair explain --", "--assume-offline= --config= --help"},
-		{root, bin, "ganeti-autorepair repair web1 ", "failover fix-storage migrate reinstall"},
+		{root, bin, "ganeti-autorepair mend web1 ", "failover fix-storage migrate reinstall"},
 		{root, bin, "ganeti-autorepair suspend ", objects},
 		{root, bin, "ganeti-autorepair suspend web1 web2 ", objects},
 		{root, bin, "ganeti-autorepair suspend group:", "default rack2"}, // what is before the colon is typed

@@ -72,25 +72,27 @@ func unpack(t *testing.T, path string) string {
 }
 
 // examples finds the commands in a document: in its blocks, lines that begin with
-// "# ", each with the lines that follow; and hidden ones in its comments.
+// "# ", each with the lines that follow; and hidden ones in its comments. Blocks
+// without a command are the contents of files.
 func examples(text, open, shut, hidden string) []example {
 	var list []example
-	inside := false
+	inside, before := false, 0
 	for _, line := range strings.Split(text, "\n") {
 		last := len(list) - 1
 		switch {
 		case strings.HasPrefix(line, hidden):
 			list = append(list, example{command: strings.TrimSuffix(strings.TrimPrefix(line, hidden), " -->")})
 		case line == open:
-			inside = true
+			inside, before = true, len(list)
 		case line == shut:
 			inside = false
 		case !inside:
 		case strings.HasPrefix(line, "# "):
 			list = append(list, example{command: line[2:], shown: true})
-		case last >= 0 && strings.HasSuffix(list[last].command, `\`):
+		case last < before:
+		case strings.HasSuffix(list[last].command, `\`):
 			list[last].command += "\n" + line
-		case last >= 0 && list[last].shown:
+		case list[last].shown:
 			list[last].output += line + "\n"
 		}
 	}
@@ -105,7 +107,7 @@ func (c *cluster) try(e example) {
 	c.t.Helper()
 	c.later()
 	command := ownPath.ReplaceAllString(e.command, "${1}$${GANETI_ROOTDIR}${2}")
-	out, err := c.Run(c.ctx, c.Master(), "bash", "-c", command+" 2>&1")
+	out, err := c.Run(c.ctx, c.Master(), "bash", "-c", "export COLUMNS=80; "+command+" 2>&1")
 	out = strings.ReplaceAll(out, c.Root(c.Master()), "")
 	if err != nil && !strings.Contains(e.output, "error: ") {
 		c.t.Fatalf("# %s\n%v", e.command, err)
@@ -117,15 +119,17 @@ func (c *cluster) try(e example) {
 
 var (
 	number = regexp.MustCompile(`[0-9]+(\.[0-9]+)?(e-[0-9]+)?`)
-	id     = regexp.MustCompile(`((?:fix-storage|migrate|failover|reinstall|[Rr]epair)[ :=])[a-hjkmnp-z2-9]{8}\b`)
+	id     = regexp.MustCompile(`((?:fix-storage|migrate|failover|reinstall|[Rr]epair)[ :=]|\bweb\d +)[a-hjkmnp-z2-9]{8}\b`)
+	span   = regexp.MustCompile(`\b[0-9]+[smh]([0-9]+[sm])?\b`)
 	date   = regexp.MustCompile(`\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b`)
 )
 
-// normal takes out of a text what is another each time: numbers, ids, dates, and
-// where the lines are broken.
+// normal takes out of a text what is another each time: numbers, ids, dates, how
+// long things took, and where the lines are broken.
 func normal(text string) string {
 	text = id.ReplaceAllString(text, "${1}ID")
 	text = date.ReplaceAllString(text, "DATE")
+	text = span.ReplaceAllString(text, "TIME")
 	text = number.ReplaceAllString(text, "N")
 	return strings.Join(strings.Fields(text), " ")
 }

@@ -1,7 +1,7 @@
 # bash completion for ganeti-autorepair                    -*- shell-script -*-
 #
-# Commands, flags and kinds of arguments are read from --help; only the kinds are
-# known here. Names come from the files that Ganeti keeps on every node, without
+# Commands, flags and kinds of arguments are read from --help, fields from
+# list-fields; only the kinds are known here. Names come from the files that Ganeti keeps on every node, without
 # asking its daemons.
 
 _ganeti_autorepair_names()
@@ -23,7 +23,20 @@ _ganeti_autorepair_values()
             _ganeti_autorepair_values INSTANCE
             ;;
         TYPE) printf '%s\n' fix-storage migrate failover reinstall ;;
+        TEMPLATE) printf '%s\n' blockdev diskless drbd ext file gluster plain rbd sharedfile ;;
+        FIELD | FIELDS) ganeti-autorepair list-fields --no-headers --separator=: 2>/dev/null | cut -d : -f 1 ;;
         FILE | SOCKET) compgen -f -- "$2" ;;
+        FILTER | OS | STRING | TAG | TIME) ;; # anything
+    esac
+}
+
+# What a command takes beside that.
+_ganeti_autorepair_further()
+{
+    case $1 in
+        policy) _ganeti_autorepair_values TYPE && echo none ;;
+        repair) _ganeti_autorepair_values TYPE ;;&
+        repair | ack | cancel) _ganeti_autorepair_values NODE | sed 's/^/node:/' ;;
     esac
 }
 
@@ -51,7 +64,7 @@ _ganeti_autorepair()
         [[ $short == - ]] || flags[$short]=$kind
     done < <(sed -nE 's/^ {2,6}(-[^-]), (--[a-z-]+)=?([^ ]*).*/\1 \2 \3/p; s/^ {2,6}(--[a-z-]+)=?([^ ]*).*/- \1 \2/p' <<<"$help")
 
-    local value=$cur
+    local value=$cur further=
     kind=
     if [[ $cur == --*=* ]]; then
         value=${cur#*=} kind=${flags[${cur%%=*}]-none}
@@ -86,8 +99,16 @@ _ganeti_autorepair()
             position=$((${#kinds[@]} - 1))
         fi
         kind=${kinds[position]-}
+        further=$(_ganeti_autorepair_further "$command")
     fi
-    COMPREPLY=($(compgen -W "$(_ganeti_autorepair_values "$kind" "$value")" -- "$value"))
+    # Of a list, the last one.
+    local before=
+    if [[ $kind == *,... || $kind == FIELDS ]]; then
+        before=${value%"${value##*[,+]}"}
+        value=${value#"$before"}
+        kind=${kind%,...}
+    fi
+    COMPREPLY=($(compgen -P "$before" -W "$(_ganeti_autorepair_values "$kind" "$value") $further" -- "$value"))
     [[ $kind != FILE && $kind != SOCKET ]] || compopt -o filenames
     __ltrim_colon_completions "$value"
 }

@@ -163,7 +163,7 @@ func (s *simulated) Pass(ctx context.Context) error {
 
 func (s *simulated) Program(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.program, append([]string{"-L", s.Socket()}, args...)...)
-	cmd.Env = append(os.Environ(), "GANETI_ROOTDIR="+s.dir, "GANETI_HOSTNAME="+simulatedGroups[0].nodes[0])
+	cmd.Env = append(os.Environ(), "GANETI_ROOTDIR="+s.dir, "GANETI_HOSTNAME="+simulatedGroups[0].nodes[0], fmt.Sprintf("COLUMNS=%d", columns-2))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -149,7 +149,7 @@ func (v *virtual) Pass(ctx context.Context) error {
 }
 
 func (v *virtual) Program(ctx context.Context, args ...string) (string, error) {
-	return v.cluster.Run(ctx, v.cluster.Master(), append([]string{v.program}, args...)...)
+	return v.cluster.Run(ctx, v.cluster.Master(), append([]string{"env", fmt.Sprintf("COLUMNS=%d", columns-2), v.program}, args...)...)
 }
 
 func (v *virtual) Log() ([]byte, error) {
