@@ -220,6 +220,7 @@ check-guards:
 
 FUZZTIME := 5s
 check-fuzz:
+	@mkdir -p build
 	@git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do \
 		grep -oP '^func \KFuzz\w+' "$$file" | while read -r target; do \
 			echo "$$target ($$(dirname "$$file"))"; \

@@ -45,7 +45,10 @@ func TestConformance(t *testing.T) {
 	}
 	real := realSide(t)
 	release := real.release()
-	simulated := simulatedSide(t, release)
+	cluster := luxitest.MustParse(conformanceCluster)
+	cluster.SoftwareVersion = release
+	cluster.EnabledTemplates = []string{luxitest.Diskless, luxitest.File, luxitest.SharedFile}
+	simulated := simulatedSide(t, cluster)
 	for _, s := range []*side{real, simulated} {
 		s.connect()
 		defer s.conn.Close()
@@ -139,11 +142,8 @@ func realSide(t *testing.T) *side {
 	return s
 }
 
-// simulatedSide starts the simulator with the same cluster.
-func simulatedSide(t *testing.T, release string) *side {
-	cluster := luxitest.MustParse(conformanceCluster)
-	cluster.SoftwareVersion = release
-	cluster.EnabledTemplates = []string{luxitest.Diskless, luxitest.File, luxitest.SharedFile}
+// simulatedSide starts the simulator with a cluster.
+func simulatedSide(t *testing.T, cluster *luxitest.Cluster) *side {
 	m, err := luxitest.New(cluster, luxitest.Options{Clock: luxitest.VirtualClock(time.Now())})
 	if err != nil {
 		t.Fatal(err)

@@ -102,15 +102,15 @@ func tag(add bool) func(*World, []string) error {
 				return fmt.Errorf("there is no such object")
 			}
 			for _, t := range Tags(strings.Join(rest, ",")) {
-				if add {
-					*list = append(*list, t)
-					continue
-				}
 				var kept []string
 				for _, old := range *list {
-					if !strings.HasPrefix(old, t) {
+					if add && old != t || !add && !strings.HasPrefix(old, t) {
 						kept = append(kept, old)
 					}
+				}
+				if add {
+					*list = append(kept, t) // they are a set
+					continue
 				}
 				if len(kept) == len(*list) {
 					return fmt.Errorf("there is no tag that begins with %s", t)

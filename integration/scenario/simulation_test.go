@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 100, "how many random scenarios the simulation plays")
+	runs = flag.Int("runs", 200, "how many random scenarios the simulation plays")
 	seed = flag.Int64("seed", 1, "the first seed of the simulation")
 )
 
