@@ -102,8 +102,14 @@ type work struct {
 	d       *Decision // nil for changes that concern no instance's repair
 	step    *Planned  // nil if nothing is submitted
 	held    heldJob
-	wrote   []string // log lines for when the tags are written
+	wrote   []said // log lines for when the tags are written
 	settles []Settlement
+}
+
+// said is a line of the log: stable words, then keys and values.
+type said struct {
+	msg  string
+	args []any
 }
 
 func (a *act) run(ctx context.Context) error {
@@ -144,7 +150,7 @@ func (a *act) tagsAlone() []*work {
 		if tags := t.ExpiredSuspends(s.Time.Unix()); len(tags) > 0 {
 			list = append(list, &work{
 				change: tagstore.Change{Kind: kind, Name: name, Remove: tags, Why: mark{Kind: markTags, ID: "suspend"}.text()},
-				wrote:  []string{fmt.Sprintf("suspension of %s has ended", tagstore.Object{Kind: kind, Name: name})},
+				wrote:  []said{{"suspension has ended", []any{"object", tagstore.Object{Kind: kind, Name: name}.String()}}},
 			})
 		}
 	}
@@ -165,7 +171,7 @@ func (a *act) tagsAlone() []*work {
 			tag, _ := d.Start.Repair.Format()
 			w.change.Add = append(w.change.Add, tag)
 			w.change.Why = mark{Kind: markTags, ID: d.Start.Repair.ID}.text()
-			w.wrote = append(w.wrote, fmt.Sprintf("repair %s waits: %s", d.Start.Repair.ID, d.Detail))
+			w.wrote = append(w.wrote, said{"repair waits", []any{"repair", d.Start.Repair.ID, "type", d.Start.Repair.Type.String(), "reason", string(d.Reason), "why", d.Detail}})
 		}
 		if !w.change.Empty() {
 			list = append(list, w)
@@ -180,7 +186,7 @@ func (a *act) settling(d *Decision) *work {
 	w := &work{d: d, settles: d.Settled, change: tagstore.Change{Kind: luxi.TagInstance, Name: d.Instance.Name, Remove: d.Remove}}
 	if tags := d.Instance.Tags.ExpiredSuspends(a.plan.Snapshot.Time.Unix()); len(tags) > 0 {
 		w.change.Remove = append(append([]string(nil), w.change.Remove...), tags...)
-		w.wrote = append(w.wrote, "suspension has ended")
+		w.wrote = append(w.wrote, said{msg: "suspension has ended"})
 	}
 	id := ""
 	for _, st := range d.Settled {
@@ -361,11 +367,11 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 
 func (a *act) logWritten(w *work) {
 	for _, line := range w.wrote {
+		args := line.args
 		if w.d != nil {
-			a.Log.Info(line, "instance", w.d.Instance.Name)
-		} else {
-			a.Log.Info(line)
+			args = append([]any{"instance", w.d.Instance.Name}, args...)
 		}
+		a.Log.Info(line.msg, args...)
 	}
 	for _, st := range w.settles {
 		r := st.Result
