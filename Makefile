@@ -252,8 +252,8 @@ check-package: export SCRIPT = $(TRY_PACKAGE)
 check-package: $(SYSTEMS)
 	@git ls-files -z | tar --create --null --files-from=- --mode=u+rw,go=rX,a-s --file build/source.tar
 	@go test -tags lifecycle -c -o build/lifecycle.test ./integration/lifecycle
-	@declare -A pids; failed=; \
-	trap 'kill "$${pids[@]}" 2>/dev/null || true' EXIT; \
+	@set -m; declare -A pids; failed=; \
+	trap 'for pid in "$${pids[@]}"; do kill -- "-$$pid" 2>/dev/null || true; done' EXIT; \
 	for system in $(^F); do \
 		AUTOREPAIR_SOURCE=$(CURDIR)/build/source.tar $(INSIDE)/$$system bash -c "$$SCRIPT" bash '$(CURDIR)' \
 			>build/package-$$system.log 2>&1 & \
