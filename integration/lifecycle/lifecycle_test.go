@@ -279,6 +279,19 @@ func TestLifecycle(t *testing.T) {
 		for _, page := range []string{"man8/" + name + ".8", "man5/" + name + ".toml.5"} {
 			manual(t, "/usr/share/man/"+page+".gz")
 		}
+		// The examples are there, and as they were.
+		doc := "/usr/share/doc/" + name
+		for _, file := range []string{"examples/autorepair.rules.yml", "examples/grafana-dashboard.json", "schema/status.json", "schema/event.json"} {
+			read(t, doc+"/"+file)
+		}
+		for _, file := range []string{"examples/fence-ipmi", "examples/event-mail"} {
+			if got := mode(t, doc+"/"+file); got != 0o755 {
+				t.Errorf("%s has mode %o", file, got)
+			}
+		}
+		if out := run(t, "/", program, "status", "--snapshot", doc+"/examples/bad-day.json"); !strings.Contains(out, "12 instances, ") {
+			t.Errorf("status --snapshot says\n%s", out)
+		}
 		// Before Ganeti is configured, and on a node that is not the master.
 		quiet(t, "without a cluster", "0")
 		write(t, master, "another.example.com\n", 0o444)
