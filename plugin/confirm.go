@@ -161,7 +161,7 @@ func (a *act) unreleased(ctx context.Context, w *work, now *Decision) ([]*work, 
 		return []*work{{
 			d:      now,
 			change: tagstore.Change{Kind: luxi.TagInstance, Name: now.Instance.Name, Remove: tags, Why: mark{Kind: markTags, ID: w.d.Start.Repair.ID}.text()},
-			wrote:  []string{"repair taken back"},
+			wrote:  []said{{"repair taken back", []any{"repair", w.d.Start.Repair.ID}}},
 		}}, nil
 	}
 	if more := a.settling(now); !more.change.Empty() {

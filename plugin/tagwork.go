@@ -16,8 +16,14 @@ type work struct {
 	d       *Decision // nil for changes that concern no instance's repair
 	step    *Planned  // nil if nothing is submitted
 	held    heldJob
-	wrote   []string // log lines for when the tags are written
+	wrote   []said // log lines for when the tags are written
 	settles []Settlement
+}
+
+// said is a line of the log: stable words, then keys and values.
+type said struct {
+	msg  string
+	args []any
 }
 
 // tagsAlone lists the changes that no job goes with: suspensions whose time
@@ -30,7 +36,7 @@ func (a *act) tagsAlone(steps []*Planned) []*work {
 		if tags := t.ExpiredSuspends(s.Time.Unix()); len(tags) > 0 {
 			list = append(list, &work{
 				change: tagstore.Change{Kind: kind, Name: name, Remove: tags, Why: mark{Kind: markTags, ID: "suspend"}.text()},
-				wrote:  []string{fmt.Sprintf("suspension of %s has ended", tagstore.Object{Kind: kind, Name: name})},
+				wrote:  []said{{"suspension has ended", []any{"object", tagstore.Object{Kind: kind, Name: name}.String()}}},
 			})
 		}
 	}
@@ -51,7 +57,7 @@ func (a *act) tagsAlone(steps []*Planned) []*work {
 			tag, _ := d.Start.Repair.Format()
 			w.change.Add = append(w.change.Add, tag)
 			w.change.Why = mark{Kind: markTags, ID: d.Start.Repair.ID}.text()
-			w.wrote = append(w.wrote, fmt.Sprintf("repair %s waits: %s", d.Start.Repair.ID, d.Detail))
+			w.wrote = append(w.wrote, said{"repair waits", []any{"repair", d.Start.Repair.ID, "type", d.Start.Repair.Type.String(), "reason", string(d.Reason), "why", d.Detail}})
 		}
 		if !w.change.Empty() {
 			list = append(list, w)
@@ -66,11 +72,11 @@ func (a *act) settling(d *Decision) *work {
 	w := &work{d: d, settles: d.Settled, change: tagstore.Change{Kind: luxi.TagInstance, Name: d.Instance.Name, Remove: d.Remove}}
 	if tags := d.Instance.Tags.ExpiredSuspends(a.plan.Snapshot.Time.Unix()); len(tags) > 0 {
 		w.change.Remove = append(append([]string(nil), w.change.Remove...), tags...)
-		w.wrote = append(w.wrote, "suspension has ended")
+		w.wrote = append(w.wrote, said{msg: "suspension has ended"})
 	}
 	for _, tag := range d.Remove {
 		if r, known := endedRepair(d.Instance, tag); known {
-			w.wrote = append(w.wrote, fmt.Sprintf("pending tag %s removed: repair %s has ended, as %s says; to ask for another one takes another id", tag, r.ID, r.Tag))
+			w.wrote = append(w.wrote, said{"pending tag removed", []any{"tag", tag, "why", "repair " + r.ID + " has ended, as " + r.Tag + " says; to ask for another one takes another id"}})
 		}
 	}
 	id := ""
@@ -214,11 +220,11 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 
 func (a *act) logWritten(w *work) {
 	for _, line := range w.wrote {
+		args := line.args
 		if w.d != nil {
-			a.Log.Info(line, "instance", w.d.Instance.Name)
-		} else {
-			a.Log.Info(line)
+			args = append([]any{"instance", w.d.Instance.Name}, args...)
 		}
+		a.Log.Info(line.msg, args...)
 	}
 	for _, st := range w.settles {
 		r := st.Result

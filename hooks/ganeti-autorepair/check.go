@@ -177,9 +177,10 @@ func (c *checkup) lastPass(set plugin.Settings) {
 	path := c.env.paths.lock()
 	s, found, err := readStamp(path)
 	holder := lockHolder(path)
-	if f, e := os.OpenFile(path, os.O_RDWR, 0); e == nil {
-		f.Close()
-	} else if !errors.Is(e, fs.ErrNotExist) {
+	if info, e := os.Stat(path); e == nil && !info.Mode().IsRegular() {
+		c.add(levelCritical, "lock", "%s is not a file", path)
+		return
+	} else if e != nil && !errors.Is(e, fs.ErrNotExist) {
 		c.add(levelCritical, "lock", "%s", e)
 		return
 	}

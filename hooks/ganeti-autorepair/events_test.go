@@ -153,3 +153,30 @@ func TestNoEventDirectory(t *testing.T) {
 		}
 	}
 }
+
+// What a pass did before it failed is told, too: here luxid dies over a dry run
+// for an instance that found no room, after the other's result was written.
+func TestEventsOfAFailedPass(t *testing.T) {
+	b := newBed(t, strings.ReplaceAll(badNode, "web2 template=sharedfile nodes=node2 state=up mem=512", "web2 template=sharedfile nodes=node2 state=up mem=99999 tags=ganeti:watcher:autorepair:failover"))
+	out := b.told(map[string]string{"x": `echo "$AUTOREPAIR_EVENT $AUTOREPAIR_INSTANCE $AUTOREPAIR_RESULT" >>OUT`})
+	b.want(0, 0, "", "run", "--from-watcher")
+	b.m.RunUntilQuiet()
+	b.m.Advance(5 * time.Minute)
+	submissions := 0
+	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "SubmitManyJobs" {
+			if submissions++; submissions == 2 {
+				return luxitest.DieBefore()
+			}
+		}
+		return luxitest.Pass()
+	})
+	code, _, stderr := b.run("run", "--from-watcher")
+	b.m.OnCall(nil)
+	if code != 1 || strings.Count(stderr, "\n") != 1 || submissions != 2 {
+		t.Errorf("%d, %d submissions: %s", code, submissions, stderr)
+	}
+	if got := strings.Join(lines(t, out), "\n"); got != "repair-started web1 \nrepair-started web2 \nrepair-ended web1 success" {
+		t.Errorf("told:\n%s", got)
+	}
+}

@@ -125,3 +125,21 @@ func TestLogAsJSON(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// Whatever a pass does, its words are stable: names, ids and times are in keys.
+func TestWordsOfTheLog(t *testing.T) {
+	b := newBed(t, strings.ReplaceAll(three, "cluster c tags=", "cluster c tags=ganeti:watcher:autorepair:suspend:5,")+
+		"\ninstance full template=plain nodes=node2.example.com mem=99999 disk=1000 tags=ganeti:watcher:autorepair:reinstall,ganeti:watcher:autorepair:suspend:7\n")
+	text := strings.Join(b.nextPass(), "\n")
+	for _, part := range []string{
+		`msg="suspension has ended" object=cluster`,
+		`msg="suspension has ended" instance=full`,
+		`msg="repair waits" instance=full repair=id1 type=reinstall reason=no-room why="group rack1 has 0 of 1 nodes`,
+		`msg="repair job released" instance=web1.example.com repair=id3 type=failover`,
+		`msg="repair ended" instance=mail.example.com repair=id`,
+	} {
+		if strings.Count(text, part) != 1 {
+			t.Errorf("not once %q in\n%s", part, text)
+		}
+	}
+}

@@ -156,6 +156,9 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	facts.Took = r.env.now().Sub(now)
 	if err != nil {
 		r.env.writeMetrics(r.set, nil, facts)
+		if report != nil {
+			r.passEvents(report) // of what it did before
+		}
 		return report, passError(ctx, err)
 	}
 	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0 || report.OutOfTime}); err != nil {

@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+
+	"ganeti-autorepair/plugin"
 )
 
 // validate checks a JSON text against a file of the directory schema. It knows
@@ -142,6 +145,52 @@ func TestValidator(t *testing.T) {
 		}
 		if bad := (schema{rule}).check(rule, v, ""); len(bad) != want {
 			t.Errorf("%s: %q, want %d", text, bad, want)
+		}
+	}
+}
+
+// A reason, a setting or a command that is added in one place is known in all:
+// the metrics, the schemas, the README.
+func TestWordsAreKnownEverywhere(t *testing.T) {
+	read := func(path string) string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	readme, metrics := read("../../README.md"), read("testdata/metrics.prom")
+	status, explain := read("schema/status.json"), read("schema/explain.json")
+	constant := regexp.MustCompile(`(?m)^\tReason\w+ +(?:Reason )? *= "([a-z-]+)"`)
+	reasons := constant.FindAllStringSubmatch(read("../../plugin/reason.go"), -1)
+	if len(reasons) != len(plugin.Reasons) {
+		t.Errorf("%d reasons in reason.go, %d in Reasons", len(reasons), len(plugin.Reasons))
+	}
+	for _, m := range reasons {
+		for place, text := range map[string]string{"README.md": readme, "status.json": status, "explain.json": explain, "metrics.prom": metrics} {
+			quoted := map[string]string{"README.md": "`" + m[1] + "`"}[place]
+			if quoted == "" {
+				quoted = `"` + m[1] + `"`
+			}
+			if !strings.Contains(text, quoted) {
+				t.Errorf("%s does not know the reason %s", place, m[1])
+			}
+		}
+	}
+	for _, s := range settingsTable {
+		if !strings.Contains(readme, "| `"+s.key+"`") {
+			t.Errorf("README.md does not know the setting %s", s.key)
+		}
+	}
+	commands := reflect.TypeOf(cli{})
+	for k := 0; k < commands.NumField(); k++ {
+		f := commands.Field(k)
+		if _, ok := f.Tag.Lookup("cmd"); !ok {
+			continue
+		}
+		name := strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(f.Name, "$1-$2"))
+		if !strings.Contains(readme, "ganeti-autorepair "+name) {
+			t.Errorf("README.md does not know the command %s", name)
 		}
 	}
 }
