@@ -119,6 +119,11 @@ ROUNDS ?= 200
 chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated nodes (root)
 	go test -tags cluster -count=1 -timeout 0 -v -run '^TestChaos$$' ./integration -args -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED)
 
+.PHONY: bench
+bench: program ## this program beside harep and the bare calls, on a real master over simulated nodes (root)
+	@go build $(BUILDFLAGS) -o build/bench ./integration/cmd/bench
+	@build/bench -program build/ganeti-autorepair -json build/bench.json
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf --one-file-system build

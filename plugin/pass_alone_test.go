@@ -76,7 +76,7 @@ func TestEndedRepairAskedForAgain(t *testing.T) {
 	r := twoInNeed(t, tags("result:failover:again:1600000000:success:7 pending:failover:again:1700000000:"))
 	r.repaired()
 	r.wantRepairs("FAILOVER(i) success, FAILOVER(ok) success") // on the policy's permission
-	if said := r.log.said("pending tag removed"); len(said) != 1 || !strings.Contains(said[0], "takes another id") || !strings.Contains(said[0], "instance=i") {
+	if said := r.log.said("repair again has ended"); len(said) != 1 || !strings.Contains(said[0], "takes another id") || !strings.Contains(said[0], "instance=i") {
 		t.Errorf("said %q", said)
 	}
 }

@@ -76,7 +76,7 @@ func (a *act) settling(d *Decision) *work {
 	}
 	for _, tag := range d.Remove {
 		if r, known := endedRepair(d.Instance, tag); known {
-			w.wrote = append(w.wrote, said{"pending tag removed", []any{"repair", r.ID, "tag", tag, "why", fmt.Sprintf("the repair has ended, as %s says; to ask for another one takes another id", r.Tag)}})
+			w.wrote = append(w.wrote, said{"pending tag removed", []any{"tag", tag, "why", "repair " + r.ID + " has ended, as " + r.Tag + " says; to ask for another one takes another id"}})
 		}
 	}
 	id := ""
