@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sort"
 	"strings"
 	"syscall"
@@ -59,6 +60,10 @@ func main() {
 }
 
 func run(ctx context.Context, program string, runs int, only, out string) error {
+	program, err := filepath.Abs(program)
+	if err != nil {
+		return err
+	}
 	c, err := simcluster.Start(ctx, vcluster.Options{})
 	if err != nil {
 		return err
