@@ -97,6 +97,9 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	}
 	writeViews(w, e.screen, views, now)
 	writeSummary(w, e.screen, l.plan)
+	for _, text := range l.holds {
+		writeFolded(w, "", "  ", text, e.screen.columns)
+	}
 	return nil
 }
 
