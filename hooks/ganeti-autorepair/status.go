@@ -269,10 +269,10 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 		}
 		total += fmt.Sprintf(", %d %s", states[s], s)
 		if s != plugin.StateHealthy || len(reasons[s]) > 1 {
-			fmt.Fprintf(w, "%s: %s\n", t.paint(stateColour(s), string(s)), counted(reasons[s]))
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), counted(reasons[s])), t.columns)
 		}
 	}
-	fmt.Fprintln(w, total)
+	writeFolded(w, "", "  ", total, t.columns)
 }
 
 var states5 = []plugin.State{plugin.StateHealthy, plugin.StateSuspended, plugin.StateNeedsRepair, plugin.StatePending, plugin.StateFailed}
