@@ -83,7 +83,7 @@ func TestHistoryScreens(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
 	defer func() { time.Local = local }()
-	b := newBed(t, many(1200))
+	b := newBed(t, many(400))
 	b.host = "node01"
 	b.write("/var/lib/ganeti/ssconf_master_node", "node01\n")
 	b.run("run", "--from-watcher")
