@@ -143,16 +143,3 @@ func (e *env) onMaster() error {
 	}
 	return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
 }
-
-// seconds is a span of time on the command line, such as "5s" or "2m".
-type seconds time.Duration
-
-// UnmarshalText reads the span.
-func (s *seconds) UnmarshalText(text []byte) error {
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d < time.Second {
-		return fmt.Errorf("%q is not a time of at least a second, such as 5s", text)
-	}
-	*s = seconds(d)
-	return nil
-}

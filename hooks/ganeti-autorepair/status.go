@@ -18,7 +18,7 @@ type statusCmd struct {
 	All       bool     `help:"Show healthy instances, too."`
 	JSON      bool     `name:"json" help:"Write JSON instead of a table."`
 	Watch     bool     `help:"Show it again and again, until it is interrupted."`
-	Every     seconds  `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
+	Every     span     `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
 	tableFlags
 	lookFlags
 }
@@ -263,7 +263,7 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 		}
 	}
 	total := fmt.Sprintf("%d instances", len(plan.Decisions))
-	for _, s := range states5 {
+	for _, s := range plugin.States {
 		if states[s] == 0 {
 			continue
 		}
@@ -274,8 +274,6 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 	}
 	writeFolded(w, "", "  ", total, t.columns)
 }
-
-var states5 = []plugin.State{plugin.StateHealthy, plugin.StateSuspended, plugin.StateNeedsRepair, plugin.StatePending, plugin.StateFailed}
 
 // counted is a list of counts by word, the most first.
 func counted(m map[string]int) string {
