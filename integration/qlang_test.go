@@ -17,8 +17,8 @@ import (
 
 // theirs reads filters with Ganeti's own parser, one JSON string a line.
 const theirs = `
-import sys, json
-sys.path.insert(0, "/usr/share/ganeti/3.0")
+import sys, json, glob, os
+sys.path[:0] = [os.path.dirname(os.path.dirname(p)) for p in glob.glob("/usr/share/ganeti/*/ganeti/qlang.py")]
 from ganeti import qlang, errors
 parser = qlang.BuildFilterParser()
 for line in sys.stdin:

@@ -273,7 +273,7 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 		c.add(levelOK, "instances", "none waits for a person")
 	}
 	summary = fmt.Sprintf("%d instances", len(plan.Decisions))
-	for _, s := range states5 {
+	for _, s := range plugin.States {
 		if states[s] > 0 {
 			summary += fmt.Sprintf(", %d %s", states[s], s)
 		}

@@ -41,6 +41,10 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 			continue
 		}
 		x := l.plan.Explain(d, l.pass.Settings)
+		x.Holds = append(x.Holds, l.holds...)
+		if cmd.Snapshot == "" {
+			x.Facts = append(x.Facts, e.passes(l.pass.Settings)...)
+		}
 		if cmd.JSON {
 			return writeJSON(e.stdout, explainJSON{
 				Version: jsonVersion, Time: l.plan.Snapshot.Time.Unix(), Cluster: l.plan.Snapshot.Cluster.Name, Explanation: x,
@@ -90,4 +94,23 @@ func (e *env) writeExplanation(x plugin.Explanation) {
 			fmt.Fprintf(w, "  %s:\n    %s\n", r.What, r.Command)
 		}
 	}
+}
+
+// passes says when the last pass was and the next is due, as far as this node
+// knows.
+func (e *env) passes(set plugin.Settings) []string {
+	s, found, err := readStamp(e.paths.lock())
+	if err != nil || !found {
+		return nil
+	}
+	interval := set.Interval
+	if s.Busy {
+		interval = set.BusyInterval
+	}
+	now := e.now()
+	due := "the next is due"
+	if left := s.Time.Add(interval).Sub(now); left > 0 {
+		due += " in " + plugin.Age(now.Add(-left).Unix(), now)
+	}
+	return []string{fmt.Sprintf("The last pass was %s ago, %s.", plugin.Age(s.Time.Unix(), now), due)}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -46,10 +47,29 @@ func TestExplainLive(t *testing.T) {
 		}
 	}
 	_, again, _ := b.run("explain", "web1", "--snapshot", file)
-	if again != live {
+	if again != strings.Replace(live, "  The last pass was 0s ago, the next is due in 3m.\n", "", 1) {
 		t.Errorf("from a file\n%s\nbut it was\n%s", again, live)
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)
+	}
+}
+
+// What keeps passes as such from acting is the first thing to be asked about.
+func TestWhyNoPassActs(t *testing.T) {
+	b := underway(t)
+	b.m.Advance(time.Hour)
+	b.write("/etc/ganeti/hooks/watcher/ganeti-autorepair", "")
+	b.m.Edit(func(c *luxitest.Cluster) { c.WatcherPause, c.QueueDrained = present.Add(2*time.Hour), true })
+	for _, args := range [][]string{{"explain", "web1"}, {"status"}} {
+		_, stdout, _ := b.run(args...)
+		for _, part := range []string{"No pass acts: the watcher is paused until ", "gnt-cluster watcher continue.", "No pass acts: the job queue is drained: gnt-cluster queue undrain.", "ganeti-watcher runs no pass here: chmod +x /"} {
+			if !strings.Contains(stdout, part) {
+				t.Errorf("%v: no %q in\n%s", args, part, stdout)
+			}
+		}
+	}
+	if _, stdout, _ := b.run("explain", "web1"); !strings.Contains(stdout, "The last pass was 1h ago, the next is due.\n") {
+		t.Error(stdout)
 	}
 }

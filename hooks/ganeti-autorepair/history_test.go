@@ -77,3 +77,19 @@ func TestHistory(t *testing.T) {
 	b.host = "node3"
 	b.want(11, 1, "not the master", "history")
 }
+
+// The screens with hundreds of repairs.
+func TestHistoryScreens(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	defer func() { time.Local = local }()
+	b := newBed(t, many(400))
+	b.host = "node01"
+	b.write("/var/lib/ganeti/ssconf_master_node", "node01\n")
+	b.run("run", "--from-watcher")
+	b.m.RunUntilQuiet()
+	b.m.Advance(15 * time.Minute)
+	b.run("run", "--from-watcher")
+	b.screens("history-many", "history")
+	b.screens("status-many", "status")
+}

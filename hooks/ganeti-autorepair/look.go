@@ -20,8 +20,9 @@ type lookFlags struct {
 
 // looked is a plan, and the pass that it would be carried out by.
 type looked struct {
-	plan *plugin.Plan
-	pass *plugin.Pass
+	plan  *plugin.Plan
+	pass  *plugin.Pass
+	holds []string // why no pass would act now, in sentences; not of snapshots
 }
 
 // look makes a plan: of the cluster or of a saved snapshot, as it is or as it
@@ -44,16 +45,40 @@ func (f lookFlags) look(ctx context.Context, e *env, assume plugin.Assumption) (
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
 	defer cancel()
+	holds, err := e.noPass(ctx, pass)
+	if err != nil {
+		return nil, err
+	}
 	if f.Save == "" {
 		plan, err := pass.Look(ctx, assume)
-		return &looked{plan, pass}, err
+		return &looked{plan, pass, holds}, err
 	}
 	plan, saved, err := pass.LookAndSave(ctx)
 	if err != nil {
 		return nil, err
 	}
 	saved.Program += " " + version
-	return &looked{plan, pass}, saveTo(f.Save, saved)
+	return &looked{plan, pass, holds}, saveTo(f.Save, saved)
+}
+
+// noPass says what keeps passes as such from acting: the watcher's pause, a
+// drained queue, a hook that is switched off.
+func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
+	v, err := pass.Client.QueryConfigValues(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the master: %w", err)
+	}
+	var list []string
+	if v.WatcherPause.After(e.now()) {
+		list = append(list, fmt.Sprintf("No pass acts: %s.", &plugin.PausedError{Until: v.WatcherPause.Local()}))
+	}
+	if v.Drained {
+		list = append(list, fmt.Sprintf("No pass acts: %s.", plugin.ErrQueueDrained))
+	}
+	if info, err := os.Stat(e.paths.hook()); err == nil && info.Mode().Perm()&0o111 == 0 {
+		list = append(list, fmt.Sprintf("ganeti-watcher runs no pass here: chmod +x %s.", e.paths.hook()))
+	}
+	return list, nil
 }
 
 // lookBack makes a plan of a saved snapshot, at its time and with its settings,
@@ -81,7 +106,7 @@ func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
 	}
 	at := plan.Snapshot.Time
 	e.now = func() time.Time { return at }
-	return &looked{plan, e.pass(set, nil)}, nil
+	return &looked{plan: plan, pass: e.pass(set, nil)}, nil
 }
 
 // saveTo writes a snapshot beside its place and renames it there, so that there
@@ -117,17 +142,4 @@ func (e *env) onMaster() error {
 		return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
 	}
 	return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
-}
-
-// seconds is a span of time on the command line, such as "5s" or "2m".
-type seconds time.Duration
-
-// UnmarshalText reads the span.
-func (s *seconds) UnmarshalText(text []byte) error {
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d < time.Second {
-		return fmt.Errorf("%q is not a time of at least a second, such as 5s", text)
-	}
-	*s = seconds(d)
-	return nil
 }

@@ -18,7 +18,7 @@ type statusCmd struct {
 	All       bool     `help:"Show healthy instances, too."`
 	JSON      bool     `name:"json" help:"Write JSON instead of a table."`
 	Watch     bool     `help:"Show it again and again, until it is interrupted."`
-	Every     seconds  `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
+	Every     span     `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
 	tableFlags
 	lookFlags
 }
@@ -97,6 +97,9 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	}
 	writeViews(w, e.screen, views, now)
 	writeSummary(w, e.screen, l.plan)
+	for _, text := range l.holds {
+		writeFolded(w, "", "  ", text, e.screen.columns)
+	}
 	return nil
 }
 
@@ -260,19 +263,17 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 		}
 	}
 	total := fmt.Sprintf("%d instances", len(plan.Decisions))
-	for _, s := range states5 {
+	for _, s := range plugin.States {
 		if states[s] == 0 {
 			continue
 		}
 		total += fmt.Sprintf(", %d %s", states[s], s)
 		if s != plugin.StateHealthy || len(reasons[s]) > 1 {
-			fmt.Fprintf(w, "%s: %s\n", t.paint(stateColour(s), string(s)), counted(reasons[s]))
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), counted(reasons[s])), t.columns)
 		}
 	}
-	fmt.Fprintln(w, total)
+	writeFolded(w, "", "  ", total, t.columns)
 }
-
-var states5 = []plugin.State{plugin.StateHealthy, plugin.StateSuspended, plugin.StateNeedsRepair, plugin.StatePending, plugin.StateFailed}
 
 // counted is a list of counts by word, the most first.
 func counted(m map[string]int) string {

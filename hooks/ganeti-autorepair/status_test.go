@@ -208,7 +208,7 @@ func TestWatch(t *testing.T) {
 	}
 	b.m.OnCall(nil)
 	b.want(2, 1, "--watch goes with neither", "status", "--watch", "--snapshot=x")
-	b.want(2, 2, "not a time of at least a second", "status", "--watch", "--every=1")
+	b.want(2, 2, "is not a time like", "status", "--watch", "--every=1")
 }
 
 // What scripts read is what the schema says.

@@ -28,6 +28,19 @@ type deed struct {
 	err    error  // why it cannot be done
 }
 
+// mostTimeout is how long a tag job is waited for at most. After half an hour
+// Ganeti waits for a lock without looking up (LOCK_ATTEMPTS_TIMEOUT in
+// lib/_constants.py), and the job can no longer be canceled.
+const mostTimeout = 20 * time.Minute
+
+// AfterApply checks the flags.
+func (f *steerFlags) AfterApply() error {
+	if time.Duration(f.Timeout) > mostTimeout {
+		return errors.New("--timeout is at most 20m: a tag job that waits longer for a lock can no longer be canceled")
+	}
+	return nil
+}
+
 // steered connects to the master for a command that writes tags.
 func (e *env) steered(ctx context.Context) (*luxi.Client, plugin.Settings, error) {
 	set, err := e.settings()

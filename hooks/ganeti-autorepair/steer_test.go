@@ -243,7 +243,19 @@ func TestSteerGivesUp(t *testing.T) {
 	})
 	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
 	b.m.Advance(time.Second)
+	// The master's clock is virtual and would run far ahead; so an answer stays
+	// out until the time is over.
+	waits := 0
+	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "WaitForJobChange" {
+			if waits++; waits == 4 {
+				return luxitest.Hang()
+			}
+		}
+		return luxitest.Pass()
+	})
 	code, stdout, stderr := b.run("suspend", "web2", "db2", "--timeout", "1s")
+	b.m.OnCall(nil)
 	if code != 1 || !strings.Contains(stdout, "db2.example.com: suspended") || !strings.Contains(stderr, "error: web2.example.com: tag job 2") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
@@ -252,6 +264,7 @@ func TestSteerGivesUp(t *testing.T) {
 	if got := b.shown(""); got != "db2=suspend" {
 		t.Errorf("later: %s", got)
 	}
+	b.want(2, 2, "a tag job that waits longer", "suspend", "web2", "--timeout", "21m")
 }
 
 // A signal ends it in one line more, and what was not written is not written
