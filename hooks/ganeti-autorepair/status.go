@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -42,6 +43,10 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 		if err := cmd.once(ctx, e, &b); err != nil {
 			if ctx.Err() != nil {
 				return nil
+			}
+			var h *hintError
+			if errors.As(err, &h) && h.code != exitFailed {
+				return err // wrong usage, or not the master
 			}
 			// The master may be busy for a moment; the next look tells.
 			fmt.Fprintf(&b, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))

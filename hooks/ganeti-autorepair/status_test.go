@@ -207,6 +207,9 @@ func TestWatch(t *testing.T) {
 		t.Errorf("more than a screen of 8 lines:\n%s", first)
 	}
 	b.m.OnCall(nil)
+	b.host = "node3"
+	b.want(11, 1, "not the master", "status", "--watch")
+	b.host = "node1"
 	b.want(2, 1, "--watch goes with neither", "status", "--watch", "--snapshot=x")
 	b.want(2, 2, "is not a time like", "status", "--watch", "--every=1")
 }
