@@ -320,3 +320,31 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+// What the README shows of a saved snapshot is what the program says, with
+// "..." for lines that are left out.
+func TestReadmeShowsTheSnapshot(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	screen, err := os.ReadFile("testdata/example-bad-day-80.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(readme), "status --snapshot examples/bad-day.json\n")
+	if !found {
+		t.Fatal("the README does not show the snapshot")
+	}
+	shown, _, _ = strings.Cut(shown, "$ ")
+	rest := string(screen)
+	for _, line := range strings.Split(strings.TrimSpace(shown), "\n") {
+		if line == "..." {
+			continue
+		}
+		var found bool
+		if _, rest, found = strings.Cut(rest, line+"\n"); !found {
+			t.Errorf("the program does not say, or not there: %s", line)
+		}
+	}
+}
