@@ -29,7 +29,7 @@ var guards = []guard{
 	{name: "attempts", demand: "S7", file: "decide.go",
 		line: "if tries >= x.set.MaxAttempts && tries > 0 {", without: "if false {"},
 	{name: "half a copy", demand: "S7", file: "decide.go",
-		line: "f != nil && x.d.Need.Row == \"P4\" {", without: "false && f != nil {"},
+		line: "f != nil && x.nextStep() == StepFailover {", without: "false && f != nil {"},
 	{name: "chain not again", demand: "S7", file: "ended.go",
 		line: "case last.beganChain():", without: "case false:"},
 	{name: "moved, then failed", demand: "S6", file: "ended.go",
