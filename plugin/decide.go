@@ -185,6 +185,9 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 		// (lib/cmdlib/instance_migration.py _ExecFailover).
 		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
 	}
+	if x.halfCopy() {
+		return false
+	}
 	if last != nil {
 		switch last.Outcome {
 		case OutcomeCanceled, OutcomeUnknown:
@@ -278,6 +281,7 @@ func (x *decider) fresh() {
 		}
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case x.halfCopy():
 	default:
 		// Not pending until the tag that says so is written.
 		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.Steps[0]))

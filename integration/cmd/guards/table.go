@@ -30,6 +30,8 @@ var guards = []guard{
 		line: "if tries >= x.set.MaxAttempts && tries > 0 {", without: "if false {"},
 	{name: "half a copy", demand: "S7", file: "decide.go",
 		line: "f != nil && x.nextStep() == StepFailover {", without: "false && f != nil {"},
+	{name: "half a copy, others", demand: "S7", file: "ended.go",
+		line: "\tif f == nil {\n\t\treturn false\n", without: "\tif true {\n\t\treturn false\n"},
 	{name: "chain not again", demand: "S7", file: "ended.go",
 		line: "case last.beganChain():", without: "case false:"},
 	{name: "moved, then failed", demand: "S6", file: "ended.go",
