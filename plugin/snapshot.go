@@ -17,6 +17,10 @@ type Snapshot struct {
 	Instances []*Instance             // by name
 	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
 	Running   []luxi.JobInfo          // every unfinished job of the queue
+	// Half holds, by instance UUID, a replace-disks of anybody's that may have left
+	// half a copy on the secondary node. It is known where a failover comes next,
+	// as long as the job is in the queue.
+	Half map[string]*JobFact
 }
 
 // Cluster is what is needed of the cluster itself.
