@@ -67,9 +67,13 @@ func (r *Room) takeDisk(kind string, mib int64) {
 func (a *act) askStorage(ctx context.Context, s *Snapshot, p *Placer, instances []*Instance) error {
 	wanted := make(map[string]map[string]bool) // kind, node
 	for _, i := range instances {
-		kind, g := storageKind(i.Template), groupOf(s, i)
-		for _, r := range p.rooms[g] {
-			if _, known := r.Disk[kind]; kind == "" || known {
+		kind := storageKind(i.Template)
+		demand, ok := p.demands[i.UUID]
+		if !ok || kind == "" {
+			continue
+		}
+		for _, r := range p.rooms[groupOf(s, i)] {
+			if _, known := r.Disk[kind]; known || r.Memory < demand.Memory {
 				continue
 			}
 			if wanted[kind] == nil {
@@ -101,10 +105,11 @@ func (a *act) askStorage(ctx context.Context, s *Snapshot, p *Placer, instances 
 
 // queryStorage asks nodes, by a job, how much storage of a kind they have free. It
 // returns that in MiB by node, without those that did not say, or why nobody did.
-// A job that does not end in time is canceled.
+// The job goes ahead of others, as the pass waits for it; one that does not end in
+// time is canceled.
 func (a *act) queryStorage(ctx context.Context, s *Snapshot, kind string, nodes []string) (map[string]int64, string, error) {
 	op := &luxi.NodeQueryStorage{
-		Common:       luxi.Common{Reason: trail(mark{Kind: markProbe, ID: "storage"}, 0, a.Now())},
+		Common:       luxi.Common{Reason: trail(mark{Kind: markProbe, ID: "storage"}, 0, a.Now()), Priority: luxi.PriorityHigh},
 		OutputFields: []string{"node", "name", "free"}, StorageType: kind, Nodes: nodes,
 	}
 	submitted, err := a.Client.SubmitManyJobs(ctx, [][]luxi.OpCode{{op}})

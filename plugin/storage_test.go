@@ -77,7 +77,18 @@ func TestStorageNotAskedInVain(t *testing.T) {
 	if got := r.storageJobs(); got != "" {
 		t.Errorf("asked %q", got)
 	}
-	r.m.Edit(func(c *luxitest.Cluster) { c.Instance("held").Tags = nil })
+	r.m.Edit(func(c *luxitest.Cluster) {
+		i := *c.Instance("held")
+		i.Name, i.UUID, i.Tags, i.Memory = "large", "", nil, 5000
+		c.Instances = append(c.Instances, &i)
+	})
+	if d := r.pass().Plan.Decisions[2]; d.Instance.Name != "large" || d.Reason != ReasonNoRoom || r.storageJobs() != "" {
+		t.Errorf("asked %q for %s, %s, for which there is no memory", r.storageJobs(), d.Instance.Name, d.Reason)
+	}
+	r.m.Edit(func(c *luxitest.Cluster) {
+		c.RemoveInstance("large")
+		c.Instance("held").Tags = nil
+	})
 	jobs := len(r.m.Jobs())
 	p := r.newPass()
 	plan, err := p.Look(background, Assumption{})
