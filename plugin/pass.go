@@ -72,12 +72,19 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err := p.settleLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	plan, err := p.Read(ctx, false)
+	s, err := (&Reader{Client: p.Client, Now: p.Now}).Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &act{Pass: p, reserve: reserve, end: end, holds: make(map[string]bool)}
+	plan, err := newPlan(ctx, p.Client, s, p.Settings, p.NewID, func(ctx context.Context, placer *Placer, list []*Instance) error {
+		return a.askStorage(ctx, s, placer, list)
+	})
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
-	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end, holds: make(map[string]bool)}
+	a.plan, a.report = plan, report
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
 		if d.State == StatePending {

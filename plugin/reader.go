@@ -121,6 +121,7 @@ func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
 		Tags:       tagstore.Parse(luxi.TagCluster, info.Tags),
 		IAllocator: info.DefaultIAllocator,
 		Slots:      info.MaxRunningJobs,
+		FreeDisk:   reportedStorage(info.EnabledDiskTemplates), VolumeGroup: info.VolumeGroup,
 	}
 	return nil
 }

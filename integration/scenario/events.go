@@ -42,7 +42,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //
 //	offline|drain|online NODE...        the administrator marks nodes; an offline one is dead unless it "lives"
 //	die|revive NODE...                  what is true of a node, whatever its mark
-//	node NODE mem=N disk=N no-vms group=G   changes of a node
+//	node NODE mem=N disk=N filedisk=N no-vms group=G   changes of a node
 //	tag|untag cluster|group NAME|instance NAME TAG...
 //	stop|start|down|crash INSTANCE      admin down, admin up, admin offline; it stops by itself
 //	move INSTANCE NODE[,NODE]           somebody moved it
