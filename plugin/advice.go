@@ -34,6 +34,8 @@ func (p *Plan) advise(d *Decision, v *View) {
 		v.HeldBy, v.Command = "failure result", "ganeti-autorepair ack "+i.Name
 	case ReasonNoRoom:
 		v.HeldBy, v.Command = "resources", "gnt-node list -o name,offline,drained,mfree,dfree"
+	case ReasonHalfCopy:
+		v.HeldBy, v.Command = "replace-disks that failed", "gnt-instance info "+i.Name
 	case ReasonMaxUnhealthy:
 		v.HeldBy, v.Command = "max_unhealthy_nodes", "gnt-node list -o name,group,offline,drained"
 	case ReasonMaxNew:
