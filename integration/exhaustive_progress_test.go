@@ -51,7 +51,8 @@ func (p *repair) halfReinstalled() bool {
 
 // replicaDoubtful: a replace-disks got beyond its checks and did not succeed, and
 // nothing has since. The new secondary is in the configuration before its disks are
-// written, and a failover from an offline primary takes whatever is there.
+// written, and a failover of what is stopped, or from an offline node, takes whatever
+// is there.
 func (p *repair) replicaDoubtful() bool {
 	doubtful := false
 	for _, j := range p.jobs {
@@ -74,7 +75,7 @@ func (m *demand) liveAgrees() bool {
 // goesOn: the last job of the repair does not end it (S7, S8).
 func (m *demand) goesOn(p *repair) bool {
 	last := p.last()
-	if p.replicaDoubtful() && m.need.row == "P4" {
+	if p.replicaDoubtful() && m.need.first() == stepF {
 		return false
 	}
 	return !last.canceled() && !last.unknown() && (!last.failed() || m.safeAfter(last))
@@ -129,7 +130,7 @@ var progress = []predicate{
 	}),
 	// S6, S7: data is never left to a replica that may not be whole.
 	eachOf("doubtfulReplicaIsFailure", "failure", func(m *demand, p *repair) bool {
-		return p.replicaDoubtful() && (m.need.healthy() || m.need.row == "P4")
+		return p.replicaDoubtful() && (m.need.healthy() || m.need.first() == stepF && !m.need.lost)
 	}),
 	// S6: after a fault, and it does not run as it should.
 	eachOf("noSuccessAgainstLiveStatus", "failure", func(m *demand, p *repair) bool {

@@ -19,8 +19,11 @@ type ClusterInfo struct {
 	Tags            []string `json:"tags"`             // Tags are the cluster's own tags.
 	SoftwareVersion string   `json:"software_version"` // SoftwareVersion is Ganeti's, for example 3.0.2.
 
-	// EnabledDiskTemplates are the disk templates instances may have.
+	// EnabledDiskTemplates are the disk templates instances may have, the default
+	// one first.
 	EnabledDiskTemplates []string `json:"enabled_disk_templates"`
+	// VolumeGroup is the name of the nodes' volume group, empty if LVM is not used.
+	VolumeGroup string `json:"volume_group_name"`
 	// EnabledHypervisors are the hypervisors in use, the default one first.
 	EnabledHypervisors []string `json:"enabled_hypervisors"`
 
@@ -71,6 +74,7 @@ func parseClusterInfo(raw json.RawMessage) (*ClusterInfo, error) {
 		{"tags", &info.Tags, true},
 		{"software_version", &info.SoftwareVersion, false},
 		{"enabled_disk_templates", &info.EnabledDiskTemplates, false},
+		{"volume_group_name", &info.VolumeGroup, false},
 		{"enabled_hypervisors", &info.EnabledHypervisors, false},
 		{"default_iallocator", &info.DefaultIAllocator, false},
 		{"default_iallocator_params", &info.DefaultIAllocatorParams, false},

@@ -11,12 +11,12 @@ import (
 
 func TestQueryClusterInfo(t *testing.T) {
 	s, c := serve(t, luxi.Options{}, answerOK(`{"name":"c","uuid":"u","master":"m","tags":["t"],"software_version":"3.0.2",
-		"enabled_disk_templates":["drbd","plain"],"enabled_hypervisors":["kvm"],"default_iallocator":"hail",
+		"enabled_disk_templates":["drbd","plain"],"volume_group_name":"xenvg","enabled_hypervisors":["kvm"],"default_iallocator":"hail",
 		"default_iallocator_params":{"no-capacity-checks":null},"max_running_jobs":20,"max_tracked_jobs":25,"maintain_node_health":true,"other":1}`))
 	got, err := c.QueryClusterInfo(bg)
 	want := &luxi.ClusterInfo{
 		Name: "c", UUID: "u", Master: "m", Tags: []string{"t"}, SoftwareVersion: "3.0.2",
-		EnabledDiskTemplates: []string{"drbd", "plain"}, EnabledHypervisors: []string{"kvm"}, DefaultIAllocator: "hail",
+		EnabledDiskTemplates: []string{"drbd", "plain"}, VolumeGroup: "xenvg", EnabledHypervisors: []string{"kvm"}, DefaultIAllocator: "hail",
 		DefaultIAllocatorParams: raw(`{"no-capacity-checks":null}`), MaxRunningJobs: 20, MaxTrackedJobs: 25, MaintainNodeHealth: true,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -26,7 +26,7 @@ func TestQueryClusterInfo(t *testing.T) {
 		t.Errorf("sent %s", sent[0])
 	}
 
-	_, c = serve(t, luxi.Options{}, answerOK(`{"name":"c","uuid":"u","master":"m","tags":[],"default_iallocator":null,"max_running_jobs":null}`))
+	_, c = serve(t, luxi.Options{}, answerOK(`{"name":"c","uuid":"u","master":"m","tags":[],"default_iallocator":null,"volume_group_name":null,"max_running_jobs":null}`))
 	got, err = c.QueryClusterInfo(bg)
 	if want := (&luxi.ClusterInfo{Name: "c", UUID: "u", Master: "m", Tags: []string{}}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("only what is always there: %+v, %v", got, err)

@@ -44,6 +44,12 @@ func TestMarshalOp(t *testing.T) {
 			&luxi.InstanceShutdown{InstanceName: "i1", InstanceUUID: "u", Timeout: 30},
 			`{"OP_ID":"OP_INSTANCE_SHUTDOWN","instance_name":"i1","instance_uuid":"u","reason":[],"timeout":30}`,
 		}, {
+			&luxi.NodeQueryStorage{OutputFields: []string{"node", "free"}, StorageType: luxi.StorageFile, Nodes: []string{"n1"}},
+			`{"OP_ID":"OP_NODE_QUERY_STORAGE","nodes":["n1"],"output_fields":["node","free"],"reason":[],"storage_type":"file"}`,
+		}, {
+			&luxi.NodeQueryStorage{OutputFields: []string{"node"}, Nodes: []string{}, Name: "xenvg"},
+			`{"OP_ID":"OP_NODE_QUERY_STORAGE","name":"xenvg","nodes":[],"output_fields":["node"],"reason":[]}`,
+		}, {
 			&luxi.TagsSet{Kind: luxi.TagInstance, Name: "i1", Tags: []string{"a", "b"}},
 			`{"OP_ID":"OP_TAGS_SET","kind":"instance","name":"i1","reason":[],"tags":["a","b"]}`,
 		}, {

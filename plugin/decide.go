@@ -180,9 +180,13 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	}
 	tries := 0
 	probe := false
-	if f := doubtfulReplica(jobs); f != nil && x.d.Need.Row == "P4" {
-		// From an offline primary node Ganeti fails over to anything.
+	if f := doubtfulReplica(jobs); f != nil && x.nextStep() == StepFailover {
+		// From an offline node, and what is stopped, Ganeti fails over to anything
+		// (lib/cmdlib/instance_migration.py _ExecFailover).
 		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
+	}
+	if x.halfCopy() {
+		return false
 	}
 	if last != nil {
 		switch last.Outcome {
@@ -277,6 +281,7 @@ func (x *decider) fresh() {
 		}
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case x.halfCopy():
 	default:
 		// Not pending until the tag that says so is written.
 		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.Steps[0]))

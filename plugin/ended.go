@@ -93,6 +93,17 @@ func incomplete(i *Instance) string {
 	return "the disks on its secondary node may not be complete, see gnt-instance info " + i.Name
 }
 
+// halfCopy holds an instance that would be failed over to half a copy which somebody
+// else's replace-disks has left, or one that its tags no longer tell of.
+func (x *decider) halfCopy() bool {
+	f := x.s.Half[x.i.UUID]
+	if f == nil {
+		return false
+	}
+	x.conclude(x.plainState(), ReasonHalfCopy, fmt.Sprintf("job %d: %s; %s; once they are: gnt-job archive %d", f.Info.ID, f.Detail, incomplete(x.i), f.Info.ID))
+	return true
+}
+
 // triesOf counts the failed jobs since the last success that took the step.
 // Jobs that found no room or never began are no tries (S8, C2); failures of
 // another step in between do not start the count anew, or two steps that fail

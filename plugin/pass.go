@@ -72,12 +72,19 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err := p.settleLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	plan, err := p.Read(ctx, false)
+	s, err := (&Reader{Client: p.Client, Now: p.Now}).Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &act{Pass: p, reserve: reserve, end: end, holds: make(map[string]bool)}
+	plan, err := newPlan(ctx, p.Client, s, p.Settings, p.NewID, func(ctx context.Context, placer *Placer, list []*Instance) error {
+		return a.askStorage(ctx, s, placer, list)
+	})
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{Plan: plan}
-	a := &act{Pass: p, plan: plan, report: report, reserve: reserve, end: end, holds: make(map[string]bool)}
+	a.plan, a.report = plan, report
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
 		if d.State == StatePending {
@@ -108,7 +115,8 @@ func (a *act) run(ctx context.Context) error {
 	now = a.fenced(ctx, now)
 	alone := a.tagsAlone(now)
 	for len(now) > waveSize {
-		if err := a.carryOut(ctx, nil, now[:waveSize]); err != nil || a.report.OutOfTime {
+		// A tag job that waits for a lock is not to keep the other waves waiting.
+		if err := a.carryOut(ctx, a.Settings.PassTimeout/4, nil, now[:waveSize]); err != nil || ctx.Err() != nil {
 			return err
 		}
 		if now = now[waveSize:]; !a.timeLeft(ctx) {
@@ -116,7 +124,7 @@ func (a *act) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := a.carryOut(ctx, alone, now); err != nil || a.report.OutOfTime {
+	if err := a.carryOut(ctx, a.Settings.PassTimeout, alone, now); err != nil || ctx.Err() != nil {
 		return err
 	}
 	// Instances that found no room last time are tested after everything else
@@ -125,7 +133,7 @@ func (a *act) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.carryOut(ctx, nil, a.fenced(ctx, ready))
+	return a.carryOut(ctx, a.Settings.PassTimeout, nil, a.fenced(ctx, ready))
 }
 
 // timeLeft reports whether another wave can be begun.
@@ -149,8 +157,9 @@ func (a *act) split() (now, probes []*Planned) {
 }
 
 // carryOut submits the steps held, writes all tags, and releases each job as
-// soon as its tags are written and a fresh look confirms the need.
-func (a *act) carryOut(ctx context.Context, list []*work, steps []*Planned) error {
+// soon as its tags are written and a fresh look confirms the need. What takes
+// longer than the patience is given up.
+func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work, steps []*Planned) error {
 	if len(list) == 0 && len(steps) == 0 {
 		return nil
 	}
@@ -164,7 +173,12 @@ func (a *act) carryOut(ctx context.Context, list []*work, steps []*Planned) erro
 		}
 		list = append(submitted, list...)
 	}
-	err := a.writeAndRelease(ctx, list)
+	short, stop := context.WithTimeout(ctx, patience)
+	err := a.writeAndRelease(short, list)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		a.report.OutOfTime, err = true, nil
+	}
+	stop()
 	clean, cancel := a.cleaning()
 	defer cancel()
 	if holdJob != 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -51,6 +52,26 @@ func TestStormBeginsEarly(t *testing.T) {
 	r.repaired()
 	if n := strings.Count(r.repairJobs(), "success"); n != 45 {
 		t.Errorf("%d repairs", n)
+	}
+}
+
+// C4, C5: one instance that somebody else's job has locked keeps neither its own
+// wave nor the next one from being repaired.
+func TestStormWithALock(t *testing.T) {
+	r := storm(t, 12, "")
+	r.set.PassTimeout = 4 * time.Second
+	var hanging int64
+	r.at("SubmitManyJobs", 2, func() { hanging = r.hang("i00") })
+	report := r.pass()
+	r.m.OnCall(nil)
+	if len(report.Released) != 11 || !report.OutOfTime || len(report.Problems) != 0 {
+		t.Errorf("%d released, out of time %v, problems %q", len(report.Released), report.OutOfTime, report.Problems)
+	}
+	r.m.Continue(hanging)
+	r.quiet()
+	r.repaired()
+	if n := strings.Count(r.repairJobs(), "success"); n != 12 {
+		t.Errorf("repairs %s", r.repairJobs())
 	}
 }
 

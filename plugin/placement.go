@@ -5,17 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 
 	"ganeti-autorepair/luxi"
 )
 
 // Room is what a node has to give, asked of the node itself.
 type Room struct {
-	Node      string
-	Group     string // UUID
-	Memory    int64  // free memory in MiB
-	Disk      int64  // free disk in MiB
-	DiskKnown bool   // Ganeti reports no free disk for some kinds of storage
+	Node   string
+	Group  string           // UUID
+	Memory int64            // free memory in MiB
+	Disk   map[string]int64 // free disk in MiB by kind of storage, as far as it is known
 }
 
 // Demand is what an instance takes on each of its nodes.
@@ -30,8 +30,12 @@ type Demand struct {
 // refuses for ever where the group is not N+1 redundant (P10); and on clusters
 // without a default allocator.
 type Placer struct {
-	rooms   map[string][]Room // by group
-	demands map[string]Demand // by instance UUID
+	rooms    map[string][]Room // by group
+	demands  map[string]Demand // by instance UUID
+	promises []promise
+	// asked are the kinds of storage of which nodes were asked how much is free:
+	// one that did not say takes no disks of that kind.
+	asked map[string]bool
 }
 
 // ReadPlacer asks the usable nodes of the groups concerned for their free
@@ -49,8 +53,8 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 	if len(uuids) == 0 {
 		return p, nil
 	}
-	promises := promised(s)
-	for _, pr := range promises {
+	p.promises = promised(s)
+	for _, pr := range p.promises {
 		uuids = append(uuids, pr.instance.UUID)
 	}
 	t, err := query(ctx, c, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
@@ -94,11 +98,13 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		if !ok || n == nil {
 			continue // the node does not answer
 		}
-		room := Room{Node: name, Group: n.Group, Memory: free}
-		room.Disk, room.DiskKnown = disk.Get()
+		room := Room{Node: name, Group: n.Group, Memory: free, Disk: map[string]int64{}}
+		if free, ok := disk.Get(); ok {
+			room.setFreeDisk(s, free)
+		}
 		p.rooms[n.Group] = append(p.rooms[n.Group], room)
 	}
-	for _, pr := range promises {
+	for _, pr := range p.promises {
 		p.keep(pr)
 	}
 	return p, nil
@@ -141,14 +147,14 @@ func promised(s *Snapshot) []promise {
 // keep takes the room of a promise. What is there already counts twice then: the
 // next pass will know better.
 func (p *Placer) keep(pr promise) {
-	demand := p.demands[pr.instance.UUID]
+	demand, kind := p.demands[pr.instance.UUID], storageKind(pr.instance.Template)
 	for n, name := range pr.nodes {
 		for _, rooms := range p.rooms {
 			for k := range rooms {
 				if rooms[k].Node != name {
 					continue
 				}
-				rooms[k].Disk -= demand.Disk
+				rooms[k].takeDisk(kind, demand.Disk)
 				if n == 0 {
 					rooms[k].Memory -= demand.Memory
 				}
@@ -176,13 +182,25 @@ func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]st
 		}
 		return rooms[a].Node < rooms[b].Node
 	})
+	kind := ""
+	if withDisk {
+		kind = storageKind(i.Template)
+	}
 	own := map[string]bool{i.Primary: true}
 	for _, name := range i.Secondaries {
 		own[name] = true
 	}
 	var chosen []int
+	var silent []string
 	for k, r := range rooms {
-		if own[r.Node] || r.Memory < demand.Memory || (withDisk && r.DiskKnown && r.Disk < demand.Disk) {
+		if own[r.Node] || r.Memory < demand.Memory {
+			continue
+		}
+		switch free, known := r.Disk[kind]; {
+		case known && free < demand.Disk:
+			continue
+		case !known && p.asked[kind]:
+			silent = append(silent, r.Node)
 			continue
 		}
 		if chosen = append(chosen, k); len(chosen) == count {
@@ -190,7 +208,15 @@ func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]st
 		}
 	}
 	if len(chosen) < count {
-		return nil, fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory and %d MiB of disk free", g.Name, len(chosen), count, demand.Memory, demand.Disk)
+		why := fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory and %d MiB of disk free", g.Name, len(chosen), count, demand.Memory, demand.Disk)
+		if kind != "" && s.Cluster.FreeDisk != "" && s.Cluster.FreeDisk != kind {
+			why += " (" + kind + " storage)"
+		}
+		if len(silent) > 0 {
+			sort.Strings(silent)
+			why += "; how much " + kind + " storage is free could not be found out on " + strings.Join(silent, ", ")
+		}
+		return nil, why
 	}
 	var nodes []string
 	for n, k := range chosen {
@@ -198,9 +224,7 @@ func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]st
 		if n == 0 {
 			rooms[k].Memory -= demand.Memory
 		}
-		if withDisk {
-			rooms[k].Disk -= demand.Disk
-		}
+		rooms[k].takeDisk(kind, demand.Disk)
 	}
 	return nodes, ""
 }

@@ -27,16 +27,30 @@ type Planned struct {
 // NewPlan decides about every instance of the snapshot. It changes nothing; for
 // steps whose nodes are chosen here it asks those nodes for their free room.
 func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, newID NewID) (*Plan, error) {
+	return newPlan(ctx, c, s, set, newID, nil)
+}
+
+// newPlan is NewPlan that finds out with askStorage, if there is one, what queries
+// do not tell: how much storage nodes have free for the instances.
+func newPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, newID NewID, askStorage func(context.Context, *Placer, []*Instance) error) (*Plan, error) {
 	p := decideAll(s, set, newID)
-	var ask []*Instance
+	var ask, withDisk []*Instance
 	for _, d := range p.starts {
 		if nodesWanted(s, d, set) > 0 {
 			ask = append(ask, d.Instance)
+			if ownDisks(d) {
+				withDisk = append(withDisk, d.Instance)
+			}
 		}
 	}
 	placer, err := ReadPlacer(ctx, c, s, ask)
 	if err != nil {
 		return nil, err
+	}
+	if askStorage != nil {
+		if err := askStorage(ctx, placer, withDisk); err != nil {
+			return nil, err
+		}
 	}
 	p.place(placer, set)
 	return p, nil

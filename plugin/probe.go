@@ -30,13 +30,8 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("submitting dry runs: %w", err)
 	}
-	// Half of the time that is left, so that what fits can still be submitted.
-	wait := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-	}
+	wait, cancel := halfOf(ctx)
+	defer cancel()
 	var ready []*Planned
 	for k, st := range steps {
 		d := st.Decision
@@ -61,21 +56,44 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 
 // probed waits for one dry run and tells whether there is room.
 func (a *act) probed(ctx, wait context.Context, id luxi.JobID) (bool, string, error) {
+	info, err := a.await(ctx, wait, id)
+	if err != nil {
+		return false, "", fmt.Errorf("dry run %d: %w", id, err)
+	}
+	if info == nil {
+		return false, fmt.Sprintf("the dry run, job %d, did not end in time", id), nil
+	}
+	fact := NewJobFact(*info)
+	return fact.Outcome == OutcomeSuccess, fact.Detail, nil
+}
+
+// await waits for a job that only asks for something. It returns nil if the job did
+// not end in time, and cancels it then.
+func (a *act) await(ctx, wait context.Context, id luxi.JobID) (*luxi.JobInfo, error) {
 	if _, err := a.Client.WaitForJob(wait, id); err != nil {
 		if wait.Err() == nil {
-			return false, "", fmt.Errorf("waiting for dry run %d: %w", id, err)
+			return nil, fmt.Errorf("waiting for it: %w", err)
 		}
 		clean, cancel := a.cleaning()
 		defer cancel()
 		if _, _, err := a.Client.CancelJob(clean, id, false); err != nil {
-			return false, "", fmt.Errorf("canceling dry run %d: %w", id, err)
+			return nil, fmt.Errorf("canceling it: %w", err)
 		}
-		return false, fmt.Sprintf("the dry run, job %d, did not end in time", id), ctx.Err()
+		return nil, ctx.Err()
 	}
 	infos, err := a.Client.QueryJobs(ctx, []luxi.JobID{id})
 	if err != nil {
-		return false, "", fmt.Errorf("looking up dry run %d: %w", id, err)
+		return nil, fmt.Errorf("looking it up: %w", err)
 	}
-	fact := NewJobFact(infos[0])
-	return fact.Outcome == OutcomeSuccess, fact.Detail, nil
+	return &infos[0], nil
+}
+
+// halfOf is a context for half of the time that is left, so that the other half
+// remains to act on what comes out.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }

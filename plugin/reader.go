@@ -69,7 +69,46 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*Snapshot, error) {
 	if err := r.readLive(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := r.readHalf(ctx, s); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// readHalf looks in the queue for what may have left half a copy of the instances
+// that a failover comes next for: the newest replace-disks of each that did
+// anything, whoever submitted it.
+func (r *Reader) readHalf(ctx context.Context, s *Snapshot) error {
+	uuids := make(map[string]string) // by the job's summary
+	var filters []luxi.Filter
+	for _, i := range s.Instances {
+		if need := Diagnose(s, i); i.Template == "drbd" && len(need.Steps) > 0 && need.Steps[0] == StepFailover {
+			summary := "INSTANCE_REPLACE_DISKS(" + i.Name + ")"
+			uuids[summary] = i.UUID
+			filters = append(filters, luxi.Contains("summary", summary))
+		}
+	}
+	if len(filters) == 0 {
+		return nil
+	}
+	jobs, err := r.Client.ListJobs(ctx, luxi.Or(filters...), false)
+	if err != nil {
+		return fmt.Errorf("looking for replace-disks: %w", err)
+	}
+	s.Half = make(map[string]*JobFact)
+	for _, job := range jobs {
+		f := NewJobFact(job)
+		for _, summary := range job.Summary {
+			switch uuid, asked := uuids[summary]; {
+			case !asked:
+			case f.Outcome == OutcomeSuccess:
+				delete(s.Half, uuid)
+			case f.endedBadly() && !f.refused():
+				s.Half[uuid] = f
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
@@ -82,6 +121,7 @@ func (r *Reader) readCluster(ctx context.Context, s *Snapshot) error {
 		Tags:       tagstore.Parse(luxi.TagCluster, info.Tags),
 		IAllocator: info.DefaultIAllocator,
 		Slots:      info.MaxRunningJobs,
+		FreeDisk:   reportedStorage(info.EnabledDiskTemplates), VolumeGroup: info.VolumeGroup,
 	}
 	return nil
 }

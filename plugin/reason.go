@@ -37,6 +37,7 @@ const (
 	ReasonUnsettled     Reason = "unsettled"      // healthy, but a repair record is yet to be settled
 	ReasonMaxUnhealthy  Reason = "max-unhealthy"  // valve V2
 	ReasonMaxNew        Reason = "max-new"        // valve V3
+	ReasonHalfCopy      Reason = "half-copy"      // the disks on its secondary node may not be complete (S7)
 	ReasonNotFenced     Reason = "not-fenced"     // the fence of its offline node does not hold (V5)
 	ReasonOneSlot       Reason = "one-slot"       // the job queue runs one job at a time; held jobs need two (C1)
 )

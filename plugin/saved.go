@@ -49,6 +49,7 @@ type SavedCluster struct {
 	Master     string   `json:"master"`
 	IAllocator string   `json:"default_iallocator"`
 	Tags       []string `json:"tags"`
+	FreeDisk   string   `json:"free_disk_storage,omitempty"` // the kind of storage that nodes' free disk is of
 }
 
 // SavedGroup is a node group.
@@ -114,7 +115,7 @@ func NewSaved(s *Snapshot, placer *Placer, set Settings) *Saved {
 	f := &Saved{
 		Version: SavedVersion, Program: Source, Time: s.Time.Unix(),
 		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept},
-		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags)},
+		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk},
 		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
 	}
 	for _, g := range sortedGroups(s) {
@@ -130,8 +131,8 @@ func NewSaved(s *Snapshot, placer *Placer, set Settings) *Saved {
 		sn := SavedNode{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
 		if r, ok := rooms[n.Name]; ok {
 			sn.Memory = &r.Memory
-			if r.DiskKnown {
-				sn.Disk = &r.Disk
+			if free, known := r.freeDisk(s); known {
+				sn.Disk = &free
 			}
 		}
 		f.Nodes = append(f.Nodes, sn)
@@ -248,7 +249,7 @@ func ReadSaved(r io.Reader) (*Saved, error) {
 func (f *Saved) Snapshot() (*Snapshot, error) {
 	s := &Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*Group{}, Nodes: map[string]*Node{}, Jobs: map[luxi.JobID]*JobFact{}}
 	c := f.Cluster
-	s.Cluster = Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags)}
+	s.Cluster = Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk}
 	for _, g := range f.Groups {
 		s.Groups[g.UUID] = &Group{UUID: g.UUID, Name: g.Name, Tags: tagstore.Parse(luxi.TagGroup, g.Tags)}
 	}
@@ -322,9 +323,9 @@ func (f *Saved) placer(s *Snapshot) *Placer {
 		if n.Memory == nil || !s.Nodes[n.Name].Usable() {
 			continue
 		}
-		r := Room{Node: n.Name, Group: n.Group, Memory: *n.Memory}
+		r := Room{Node: n.Name, Group: n.Group, Memory: *n.Memory, Disk: map[string]int64{}}
 		if n.Disk != nil {
-			r.Disk, r.DiskKnown = *n.Disk, true
+			r.setFreeDisk(s, *n.Disk)
 		}
 		p.rooms[n.Group] = append(p.rooms[n.Group], r)
 	}

@@ -17,6 +17,10 @@ type Snapshot struct {
 	Instances []*Instance             // by name
 	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
 	Running   []luxi.JobInfo          // every unfinished job of the queue
+	// Half holds, by instance UUID, a replace-disks of anybody's that may have left
+	// half a copy on the secondary node. It is known where a failover comes next,
+	// as long as the job is in the queue.
+	Half map[string]*JobFact
 }
 
 // Cluster is what is needed of the cluster itself.
@@ -24,6 +28,8 @@ type Cluster struct {
 	Name, UUID, Master string
 	Tags               tagstore.Tags
 	IAllocator         string // the default allocator; may be empty
+	FreeDisk           string // the kind of storage that nodes' free disk is of; empty if not known
+	VolumeGroup        string // of all nodes; empty if there is none
 	Slots              int    // jobs that the queue runs at a time; 0 if luxid did not say
 }
 

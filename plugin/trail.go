@@ -15,6 +15,7 @@ import (
 //
 //	repair ID STEP    a repair job
 //	probe ID STEP     a dry run that tests for room
+//	probe storage     a question to nodes for their free storage
 //	tags ID           a change of an instance's tags
 //	tags suspend      the removal of suspend tags whose time has passed
 //	hold              the job that bounds how long repair jobs are held

@@ -27,6 +27,7 @@ func init() {
 		"set_watcher_pause":          nothing(nil),
 		"test_delay":                 nothing(nil),
 		"drbd_helper":                nothing("/bin/true"),
+		"storage_list":               storageList,
 		"vg_list":                    volumeGroups,
 		"lv_list":                    logicalVolumes,
 		"file_storage_dir_create":    nothing(nil),
@@ -105,7 +106,7 @@ func nodeInfo(n *node, a *arguments) (interface{}, error) {
 			pool = "lvm-vg"
 		}
 		storage = append(storage, map[string]interface{}{
-			"type": kind, "name": key, "storage_free": n.freeStorage(pool), "storage_size": n.spec.Storage,
+			"type": kind, "name": key, "storage_free": n.freeStorage(pool), "storage_size": n.storage(pool),
 		})
 	}
 	info := []interface{}{}
@@ -124,6 +125,46 @@ func volumeGroups(n *node, _ *arguments) (interface{}, error) {
 
 // VolumeGroup is the volume group of all nodes.
 const VolumeGroup = "xenvg"
+
+// storageList takes a storage type, the directories of file storage, the name of
+// the only unit to list, or null, and the fields of the rows.
+func storageList(n *node, a *arguments) (interface{}, error) {
+	kind := a.text(0)
+	var args [][]string
+	var name *string
+	var fields []string
+	a.get(1, &args)
+	a.get(2, &name)
+	a.get(3, &fields)
+	var units []string
+	switch kind {
+	case "lvm-vg":
+		units = []string{VolumeGroup}
+		if name != nil && *name != VolumeGroup {
+			return nil, callError(fmt.Sprintf("Failed to run 'vgs', command output: Volume group %q not found", *name))
+		}
+	case "file":
+		if len(args) == 1 {
+			units = args[0]
+		}
+		if name != nil {
+			units = []string{*name}
+		}
+	default:
+		return nil, callError("nodesim does not list storage of type " + kind)
+	}
+	rows := []interface{}{}
+	for _, unit := range units {
+		size, free := n.storage(kind), n.freeStorage(kind)
+		values := map[string]interface{}{"name": unit, "size": size, "used": size - free, "free": free, "allocatable": true}
+		row := []interface{}{}
+		for _, field := range fields {
+			row = append(row, values[field])
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
 
 func logicalVolumes(n *node, _ *arguments) (interface{}, error) {
 	list := make(map[string]interface{})

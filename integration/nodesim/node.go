@@ -14,7 +14,9 @@ type NodeSpec struct {
 	Name, UUID string
 	Address    string // IP address on which it listens
 	Memory     int    // MiB
-	Storage    int    // MiB of its volume group, and of its file system
+	Storage    int    // MiB of its volume group
+	// FileStorage is that of its file system in MiB, as much as Storage if zero.
+	FileStorage int
 }
 
 // node is a machine. Its fields are guarded by the fleet's mutex.
@@ -131,11 +133,19 @@ func (f *Fleet) SetMemory(name string, mib int) {
 	f.mustNode(name).spec.Memory = mib
 }
 
-// SetStorage changes how much disk space a node has, in MiB.
+// SetStorage changes how much room a node's volume group has, in MiB.
 func (f *Fleet) SetStorage(name string, mib int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mustNode(name).spec.Storage = mib
+}
+
+// SetFileStorage changes how much room a node's file system has, in MiB; 0 stands
+// for as much as its volume group.
+func (f *Fleet) SetFileStorage(name string, mib int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mustNode(name).spec.FileStorage = mib
 }
 
 // CrashInstance ends an instance wherever it runs.
@@ -155,8 +165,16 @@ func (n *node) freeMemory() int {
 	return free
 }
 
+// storage is how much room there is for disks of a kind, in MiB.
+func (n *node) storage(kind string) int {
+	if kind == "file" && n.spec.FileStorage > 0 {
+		return n.spec.FileStorage
+	}
+	return n.spec.Storage
+}
+
 func (n *node) freeStorage(kind string) int {
-	free := n.spec.Storage
+	free := n.storage(kind)
 	for key, v := range n.volumes {
 		if storageKind(key) == kind {
 			free -= v.size

@@ -63,6 +63,8 @@ func (w *World) node(args []string) error {
 				n.Memory = number
 			case "disk":
 				n.Storage = number
+			case "filedisk":
+				n.FileStorage = number
 			case "no-vms":
 				n.NotVMCapable, err = true, nil
 			case "vms":

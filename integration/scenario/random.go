@@ -165,8 +165,12 @@ func (r *dice) trouble(say func(string, ...any), instances []string) {
 	case 2, 3:
 		say("maybe fault %s %d %s", method, n, r.pick("before", "after", "cut", "refused"))
 	case 4, 5:
-		say("fail %s %s %s%s", r.pick("INSTANCE_FAILOVER", "INSTANCE_MIGRATE", "INSTANCE_REPLACE_DISKS", "INSTANCE_RECREATE_DISKS", "INSTANCE_REINSTALL", "INSTANCE_STARTUP", "TAGS_SET", "TAGS_DEL"),
-			r.pick(instances...), r.pick("exec", "insufficient_resources", "wrong_state"), r.pick("", " late", " 2 times"))
+		code, late := r.pick("exec", "insufficient_resources", "wrong_state"), ""
+		if code == "exec" {
+			late = r.pick("", " late") // prerequisites do not fail later
+		}
+		say("fail %s %s %s%s%s", r.pick("INSTANCE_FAILOVER", "INSTANCE_MIGRATE", "INSTANCE_REPLACE_DISKS", "INSTANCE_RECREATE_DISKS", "INSTANCE_REINSTALL", "INSTANCE_STARTUP", "TAGS_SET", "TAGS_DEL"),
+			r.pick(instances...), code, late, r.pick("", " 2 times"))
 	case 6:
 		say("lose %s %s", r.pick("INSTANCE_FAILOVER", "INSTANCE_REPLACE_DISKS", "INSTANCE_REINSTALL", "TAGS_SET"), r.pick(instances...))
 	case 7:

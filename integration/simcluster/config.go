@@ -119,7 +119,7 @@ func (g *generator) allNodes() error {
 			"offline": node.Offline, "drained": node.Drained, "group": g.uuid("group", group), "vm_capable": !node.NotVMCapable,
 			"ndparams": object{}, "powered": true,
 		})
-		g.nodes = append(g.nodes, nodesim.NodeSpec{Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage})
+		g.nodes = append(g.nodes, nodesim.NodeSpec{Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage, FileStorage: node.FileStorage})
 	}
 	for name := range g.real {
 		if g.desc.Node(name) == nil {
@@ -132,8 +132,18 @@ func (g *generator) allNodes() error {
 // parameters sets what concerns the whole cluster.
 func (g *generator) parameters() {
 	c := g.cluster
-	// The first tells which storage a node's free disk space is of.
-	names := []string{"drbd", "plain", "file", "diskless", "sharedfile", "gluster", "rbd", "ext", "blockdev"}
+	// The first tells which storage a node's free disk space is of. All are enabled
+	// whatever the description says, which is asked for the order alone.
+	names := append([]string{}, g.desc.EnabledTemplates...)
+	for _, name := range []string{"drbd", "plain", "file", "diskless", "sharedfile", "gluster", "rbd", "ext", "blockdev"} {
+		known := false
+		for _, n := range names {
+			known = known || n == name
+		}
+		if !known {
+			names = append(names, name)
+		}
+	}
 	c["enabled_disk_templates"] = names
 	c["ipolicy"].(object)["disk-templates"] = names
 	c["enabled_hypervisors"] = []string{"fake", "kvm"}

@@ -44,8 +44,8 @@ type Cluster struct {
 	NoCapacityChecks  bool   // default_iallocator_params holds "no-capacity-checks"
 	WatcherPause      time.Time
 	QueueDrained      bool
-	MaxRunningJobs    int // 20 if zero
-	EnabledTemplates  []string
+	MaxRunningJobs    int      // 20 if zero
+	EnabledTemplates  []string // the first one tells which storage the nodes' free disk space is of
 
 	Groups    []*Group
 	Nodes     []*Node
@@ -72,7 +72,8 @@ type Node struct {
 	Drained         bool
 	NotVMCapable    bool
 	Dead            bool
-	Memory, Storage int // MiB in total
+	Memory, Storage int // MiB in total; Storage is that of the volume group
+	FileStorage     int // MiB of the file system in total; as much as Storage if zero
 }
 
 // Instance is an instance. Where it really runs is told by RunsOn, which may disagree with Primary and with
@@ -141,6 +142,9 @@ func nodeBound(template string) bool {
 }
 
 var templates = []string{Diskless, SharedFile, File, Plain, DRBD, Gluster, RBD, Ext, BlockDev, Mixed}
+
+// usualTemplates are enabled unless a cluster says otherwise.
+var usualTemplates = []string{DRBD, Plain, File, Diskless, SharedFile, RBD}
 
 // Group returns the group of that name, or nil.
 func (c *Cluster) Group(name string) *Group {
@@ -250,11 +254,46 @@ func (c *Cluster) freeMemory(node *Node) int {
 	return free
 }
 
+// Kinds of storage on nodes (constants.ST_*).
+const (
+	storageLVM  = "lvm-vg"
+	storageFile = "file"
+)
+
+// storageKind is the kind of storage on nodes that a disk template uses, "" for none.
+func storageKind(template string) string {
+	switch template {
+	case Plain, DRBD:
+		return storageLVM
+	case File:
+		return storageFile
+	}
+	return ""
+}
+
+// reportedStorage is the kind of storage that a node's free disk space is of: that of the first enabled template with
+// storage reporting, or else that of the volume group (hs:Storage/Utils.hs getClusterStorageUnitRaws).
+func (c *Cluster) reportedStorage() string {
+	for _, t := range c.EnabledTemplates {
+		if kind := storageKind(t); kind != "" {
+			return kind
+		}
+	}
+	return storageLVM
+}
+
+func (n *Node) storage(kind string) int {
+	if kind == storageFile && n.FileStorage > 0 {
+		return n.FileStorage
+	}
+	return n.Storage
+}
+
 // freeStorage is what the node's volume group or file system reports; orphaned disks count.
-func (c *Cluster) freeStorage(node *Node) int {
-	free := node.Storage
+func (c *Cluster) freeStorage(node *Node, kind string) int {
+	free := node.storage(kind)
 	for _, i := range c.Instances {
-		if contains(i.Data.On, node.Name) {
+		if contains(i.Data.On, node.Name) && storageKind(i.Template) == kind {
 			free -= i.DiskSize
 		}
 	}

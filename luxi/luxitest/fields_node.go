@@ -88,9 +88,9 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 	{name: "mnode", title: "MNode", kind: "unit", doc: "Amount of memory used by node (dom0 for Xen)",
 		get: liveNode(func(*Master, *Node) any { return 0 })},
 	{name: "dfree", title: "DFree", kind: "unit", doc: "Available storage space on storage unit",
-		get: liveNode(func(m *Master, n *Node) any { return m.cluster.freeStorage(n) })},
+		get: liveNode(func(m *Master, n *Node) any { return m.cluster.freeStorage(n, m.cluster.reportedStorage()) })},
 	{name: "dtotal", title: "DTotal", kind: "unit", doc: "Total storage space on storage unit for instance disk allocation",
-		get: liveNode(func(_ *Master, n *Node) any { return n.Storage })},
+		get: liveNode(func(m *Master, n *Node) any { return n.storage(m.cluster.reportedStorage()) })},
 	{name: "ctotal", title: "CTotal", kind: "number", doc: "Number of logical processors",
 		get: liveNode(func(*Master, *Node) any { return 16 })},
 	{name: "cnodes", title: "CNodes", kind: "number", doc: "Number of NUMA domains on node (if exported by hypervisor)",
@@ -163,7 +163,7 @@ func (m *Master) clusterInfo() any {
 		"enabled_disk_templates": c.EnabledTemplates, "default_iallocator": c.DefaultIAllocator,
 		"default_iallocator_params": params, "max_running_jobs": c.MaxRunningJobs, "max_tracked_jobs": 25,
 		"candidate_pool_size": 10, "maintain_node_health": false, "prealloc_wipe_disks": false,
-		"volume_group_name": "xenvg", "mac_prefix": "aa:00:00", "master_netdev": "lo", "master_netmask": 32,
+		"volume_group_name": volumeGroup, "mac_prefix": "aa:00:00", "master_netdev": "lo", "master_netmask": 32,
 		"ctime": created, "mtime": created,
 	}
 }

@@ -89,6 +89,8 @@ func (m *Master) prepare(op *queuedOp) (*execution, *opError) {
 		return m.prepareRemove(op)
 	case "OP_INSTANCE_SET_PARAMS":
 		return m.prepareInstanceParams(op)
+	case "OP_NODE_QUERY_STORAGE":
+		return m.prepareStorage(op)
 	case "OP_NODE_SET_PARAMS":
 		return m.prepareNodeParams(op)
 	}

@@ -172,7 +172,7 @@ func (r *recreate) create(*execution) *opError {
 			return execError("Can't create block device %s on node %s for instance %s: Can't create block device: File already exists: [Errno 17]",
 				device(i), name, i.Name)
 		}
-		if n := r.cluster.Node(name); nodeBound(i.Template) && i.DiskSize > r.cluster.freeStorage(n) {
+		if n := r.cluster.Node(name); nodeBound(i.Template) && i.DiskSize > r.cluster.freeStorage(n, storageKind(i.Template)) {
 			return execError("Can't create block device %s on node %s for instance %s: not enough free space", device(i), name, i.Name)
 		}
 	}
@@ -291,7 +291,7 @@ func (r *replace) attach(e *execution) *opError {
 	if msg := r.rpc(r.new); msg != "" {
 		return execError("Can't create block device %s on node %s for instance %s: %s", device(i), r.new, i.Name, msg)
 	}
-	if i.DiskSize > r.cluster.freeStorage(r.cluster.Node(r.new)) {
+	if i.DiskSize > r.cluster.freeStorage(r.cluster.Node(r.new), storageLVM) {
 		return execError("Can't create block device %s on node %s for instance %s: not enough free space", device(i), r.new, i.Name)
 	}
 	i.Secondaries = []string{r.new}

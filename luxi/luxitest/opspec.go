@@ -87,6 +87,10 @@ var opSpecs = map[string][]paramSpec{
 	"OP_INSTANCE_SET_PARAMS": instanceOp(
 		def("force", false, boolean), def("force_variant", false, boolean), def("ignore_ipolicy", false, boolean),
 		opt("offline", boolean)),
+	"OP_NODE_QUERY_STORAGE": {
+		req("output_fields", nonEmptyTexts), opt("storage_type", oneOf("lvm-vg", "lvm-pv", "file", "sharedfile", "gluster", "blockdev", "diskless", "ext", "rados")),
+		def("nodes", []string{}, nonEmptyTexts), opt("name", text),
+	},
 	"OP_NODE_SET_PARAMS": {
 		req("node_name", nonEmptyText), opt("node_uuid", nonEmptyText), def("force", false, boolean),
 		opt("master_candidate", boolean), opt("offline", boolean), opt("drained", boolean),

@@ -16,7 +16,7 @@ func (c *Cluster) settle() error {
 		c.MaxRunningJobs = 20
 	}
 	if c.EnabledTemplates == nil {
-		c.EnabledTemplates = []string{Diskless, File, SharedFile, Plain, DRBD, RBD}
+		c.EnabledTemplates = clone(usualTemplates)
 	}
 	if len(c.Groups) == 0 {
 		c.Groups = []*Group{{Name: "default"}}

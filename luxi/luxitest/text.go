@@ -10,12 +10,14 @@ import (
 // The text form describes a cluster in lines of words; # begins a comment.
 //
 //	cluster NAME [master=NODE] [version=V] [iallocator=NAME] [tags=A,B] [pause=UNIXTIME] [max-running-jobs=N] [drained] [no-capacity-checks]
+//	        [templates=T,T]
 //	group NAME [policy=preferred|last_resort|unallocable] [tags=A,B]
-//	node NAME [group=NAME] [mem=MIB] [disk=MIB] [tags=A,B] [offline] [drained] [dead] [not-vm-capable] [master]
+//	node NAME [group=NAME] [mem=MIB] [disk=MIB] [filedisk=MIB] [tags=A,B] [offline] [drained] [dead] [not-vm-capable] [master]
 //	instance NAME nodes=PRIMARY[,SECONDARY] [template=T] [state=up|down|offline] [mem=MIB] [disk=MIB] [os=NAME]
 //	         [hypervisor=NAME] [tags=A,B] [stopped] [forthcoming] [runs=NODE,NODE] [data=NODE,NODE|*|none] [generation=N]
 //
-// Every object takes uuid=. Nodes have 4096 MiB of memory and 10240 MiB of disk unless said otherwise; an instance is
+// Every object takes uuid=. Nodes have 4096 MiB of memory and 10240 MiB of disk unless said otherwise, and filedisk= of it
+// for file storage if that is not the same; templates= are the enabled disk templates in their order. An instance is
 // diskless, takes 128 MiB and, if it has a disk, 1024 MiB of it, is up and runs on its primary node. Groups and nodes
 // come before what refers to them.
 
@@ -139,7 +141,12 @@ func (c *Cluster) parseLine(line []string, explicit *[]string) error {
 		}
 		c.Name, c.UUID, c.Master = name, w.value("uuid", ""), w.value("master", "")
 		c.SoftwareVersion, c.DefaultIAllocator = w.value("version", ""), w.value("iallocator", "hail")
-		c.Tags, c.MaxRunningJobs = w.list("tags"), w.number("max-running-jobs", 0)
+		c.Tags, c.MaxRunningJobs, c.EnabledTemplates = w.list("tags"), w.number("max-running-jobs", 0), w.list("templates")
+		for _, t := range c.EnabledTemplates {
+			if !contains(templates, t) {
+				return fmt.Errorf("unknown disk template %q", t)
+			}
+		}
 		c.QueueDrained, c.NoCapacityChecks = w.flag("drained"), w.flag("no-capacity-checks")
 		if pause := w.number("pause", 0); pause != 0 {
 			c.WatcherPause = time.Unix(int64(pause), 0)
@@ -174,7 +181,7 @@ func (c *Cluster) parseNode(name string, w *words) error {
 	n := &Node{
 		Name: name, UUID: w.value("uuid", ""), Group: w.value("group", ""), Tags: w.list("tags"),
 		Offline: w.flag("offline"), Drained: w.flag("drained"), Dead: w.flag("dead"), NotVMCapable: w.flag("not-vm-capable"),
-		Memory: w.number("mem", 4096), Storage: w.number("disk", 10240),
+		Memory: w.number("mem", 4096), Storage: w.number("disk", 10240), FileStorage: w.number("filedisk", 0),
 	}
 	if n.Offline && n.Drained {
 		return fmt.Errorf("a node cannot be offline and drained at the same time")
@@ -243,6 +250,7 @@ func (c *Cluster) Format() string {
 	l.value("version", c.SoftwareVersion, "3.0.2")
 	l.value("iallocator", c.DefaultIAllocator, "hail")
 	l.list("tags", c.Tags)
+	l.value("templates", strings.Join(c.EnabledTemplates, ","), strings.Join(usualTemplates, ","))
 	if !c.WatcherPause.IsZero() {
 		l.value("pause", itoa(c.WatcherPause.Unix()), "")
 	}
@@ -263,6 +271,7 @@ func (c *Cluster) Format() string {
 		l.value("group", n.Group, "")
 		l.value("mem", strconv.Itoa(n.Memory), "")
 		l.value("disk", strconv.Itoa(n.Storage), "")
+		l.value("filedisk", strconv.Itoa(n.FileStorage), "0")
 		l.list("tags", n.Tags)
 		l.flag("master", n.Name == c.Master)
 		l.flag("offline", n.Offline)

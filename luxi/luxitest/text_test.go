@@ -6,10 +6,10 @@ import (
 )
 
 const everything = `
-cluster big.example.com version=3.1.1 iallocator= tags=a,ganeti:watcher:autorepair:failover pause=1714570000 max-running-jobs=5 drained no-capacity-checks
+cluster big.example.com templates=file,plain version=3.1.1 iallocator= tags=a,ganeti:watcher:autorepair:failover pause=1714570000 max-running-jobs=5 drained no-capacity-checks
 group one tags=g
 group two policy=last_resort
-node n1 group=one mem=100 disk=200 tags=t master
+node n1 group=one mem=100 disk=200 filedisk=300 tags=t master
 node n2 group=one offline dead
 node n3 group=two drained
 node n4 group=two not-vm-capable
@@ -45,6 +45,9 @@ func TestTextRoundTrip(t *testing.T) {
 	if again.Master != "n1" || again.DefaultIAllocator != "" || again.SoftwareVersion != "3.1.1" || !again.QueueDrained {
 		t.Errorf("cluster: %+v", again)
 	}
+	if n := again.Node("n1"); n.Storage != 200 || n.FileStorage != 300 || strings.Join(again.EnabledTemplates, ",") != "file,plain" {
+		t.Errorf("storage: %+v, %v", n, again.EnabledTemplates)
+	}
 	if !again.Instance("b").HasDisksOn("n1") || again.Instance("b").HasDisksOn("n2") {
 		t.Error("where b's disks are")
 	}
@@ -71,6 +74,7 @@ func TestTextErrors(t *testing.T) {
 		"node a\nnode b\ninstance i nodes=a,b":     "line 3: template diskless has no secondary nodes",
 		"group g policy=odd":                       `line 1: unknown policy "odd"`,
 		"cluster c master=x\nnode a":               `the master "x" is not a node`,
+		"cluster c templates=plain,x":              `line 1: unknown disk template "x"`,
 		"# nothing":                                "the cluster has no nodes",
 	} {
 		_, err := Parse(text)
