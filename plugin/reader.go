@@ -76,16 +76,19 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*Snapshot, error) {
 }
 
 // readHalf looks in the queue for what may have left half a copy of the instances
-// that a failover comes next for: the newest replace-disks of each that did
-// anything, whoever submitted it.
+// that a failover comes next for: a replace-disks that began and did not succeed,
+// whoever submitted it. One that did since, or a migration, which looks whether the
+// copy is whole, makes up for it.
 func (r *Reader) readHalf(ctx context.Context, s *Snapshot) error {
 	uuids := make(map[string]string) // by the job's summary
 	var filters []luxi.Filter
 	for _, i := range s.Instances {
 		if need := Diagnose(s, i); i.Template == "drbd" && len(need.Steps) > 0 && need.Steps[0] == StepFailover {
-			summary := "INSTANCE_REPLACE_DISKS(" + i.Name + ")"
-			uuids[summary] = i.UUID
-			filters = append(filters, luxi.Contains("summary", summary))
+			for _, op := range []string{"INSTANCE_REPLACE_DISKS", "INSTANCE_MIGRATE"} {
+				summary := op + "(" + i.Name + ")"
+				uuids[summary] = i.UUID
+				filters = append(filters, luxi.Contains("summary", summary))
+			}
 		}
 	}
 	if len(filters) == 0 {
@@ -103,7 +106,7 @@ func (r *Reader) readHalf(ctx context.Context, s *Snapshot) error {
 			case !asked:
 			case f.Outcome == OutcomeSuccess:
 				delete(s.Half, uuid)
-			case f.endedBadly() && !f.refused():
+			case f.Step == StepReplaceDisks && f.endedBadly() && !f.refused():
 				s.Half[uuid] = f
 			}
 		}

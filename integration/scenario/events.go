@@ -285,6 +285,8 @@ func (w *World) admin(args []string) error {
 		op = &luxi.InstanceStartup{Common: common, InstanceName: name}
 	case "INSTANCE_SHUTDOWN":
 		op = &luxi.InstanceShutdown{Common: common, InstanceName: name}
+	case "INSTANCE_MIGRATE":
+		op = &luxi.InstanceMigrate{Common: common, InstanceName: name}
 	case "INSTANCE_REPLACE_DISKS":
 		op = &luxi.InstanceReplaceDisks{Common: common, InstanceName: name, Mode: luxi.ReplaceNewSecondary, IAllocator: "."}
 	case "TAGS_SET":
