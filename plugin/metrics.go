@@ -57,7 +57,7 @@ var (
 	Reasons = []Reason{
 		ReasonHealthy, ReasonUnsettled, ReasonSuspended, ReasonNoPermission, ReasonTooWeak, ReasonNoRepair, ReasonAdminOffline, ReasonNoTarget,
 		ReasonNoLiveStatus, ReasonUnknownPlace, ReasonUnreadableTag, ReasonReady, ReasonRetry, ReasonJobsRunning, ReasonBusy, ReasonNoRoom,
-		ReasonHalfCopy, ReasonMaxUnhealthy, ReasonMaxNew, ReasonNotFenced, ReasonOneSlot, ReasonFailed,
+		ReasonMaxUnhealthy, ReasonMaxNew, ReasonNotFenced, ReasonOneSlot, ReasonHalfCopy, ReasonFailed,
 	}
 )
 

@@ -239,7 +239,7 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 		states[v.State]++
 		bad = append(bad, v.Bad...)
 		switch v.Reason {
-		case plugin.ReasonFailed, plugin.ReasonNoRepair, plugin.ReasonAdminOffline, plugin.ReasonNoTarget, plugin.ReasonUnknownPlace, plugin.ReasonMaxUnhealthy:
+		case plugin.ReasonFailed, plugin.ReasonNoRepair, plugin.ReasonAdminOffline, plugin.ReasonNoTarget, plugin.ReasonUnknownPlace, plugin.ReasonHalfCopy, plugin.ReasonMaxUnhealthy:
 			stuck[v.Reason] = append(stuck[v.Reason], v.Instance)
 		}
 	}
@@ -263,6 +263,7 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 		{plugin.ReasonAdminOffline, "no repair exists", "while marked offline: "},
 		{plugin.ReasonNoTarget, "no target node", "for "},
 		{plugin.ReasonUnknownPlace, "unknown nodes", "of "},
+		{plugin.ReasonHalfCopy, "incomplete mirrors", "of "},
 		{plugin.ReasonMaxUnhealthy, "max_unhealthy_nodes", "holds "},
 	} {
 		if names := stuck[s.reason]; len(names) > 0 {
