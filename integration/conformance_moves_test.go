@@ -250,6 +250,23 @@ func scriptNodes(s *side) {
 	s.table("node", `["name","offline","drained","role","vm_capable"]`, "null")
 }
 
+func scriptStorage(s *side) {
+	for _, params := range []string{
+		// The rows come in the order of the nodes' UUIDs, which differ.
+		`"storage_type":"file","nodes":["node3"]`, `"storage_type":"file","nodes":["node2"],"name":null`,
+		`"storage_type":"file","nodes":["nobody"]`, `"storage_type":"lvm-vg"`, `"storage_type":"file","dry_run":true`,
+	} {
+		s.run(op("NODE_QUERY_STORAGE", `"output_fields":["node","type","allocatable"]`, params))
+	}
+	s.run(op("NODE_QUERY_STORAGE", `"output_fields":["node","colour"],"storage_type":"file"`))
+	s.dead("node2")
+	s.run(op("NODE_QUERY_STORAGE", `"output_fields":["node"],"storage_type":"file","nodes":["node2"]`))
+	s.node("node2", `"offline":true`)
+	s.run(op("NODE_QUERY_STORAGE", `"output_fields":["node"],"storage_type":"file","nodes":["node2"]`))
+	s.alive("node2")
+	s.node("node2", `"offline":false`)
+}
+
 func scriptAdmin(s *side) {
 	s.instances()
 	s.run(op("INSTANCE_RENAME", on("d1"), `"new_name":"d9","name_check":false,"ip_check":false`))

@@ -29,6 +29,7 @@ var conformanceScript = []struct {
 	{"offline chain", scriptChain},
 	{"dead", scriptDead},
 	{"nodes", scriptNodes},
+	{"storage", scriptStorage},
 	{"admin", scriptAdmin},
 }
 
@@ -160,6 +161,7 @@ func scriptRequests(s *side) {
 		op("INSTANCE_RECREATE_DISKS", on("d1"), `"nodes":"node1"`), op("INSTANCE_RECREATE_DISKS", on("d1"), `"disks":[[0]]`),
 		op("INSTANCE_SHUTDOWN", on("d1"), `"shutdown_timeout":5`), op("INSTANCE_STARTUP", on("d1"), `"timeout":5`),
 		op("INSTANCE_REINSTALL", on("d1"), `"os_type":""`), op("INSTANCE_SHUTDOWN", on("d1"), `"admin_state_source":"me"`),
+		op("NODE_QUERY_STORAGE"), op("NODE_QUERY_STORAGE", `"output_fields":[""]`), op("NODE_QUERY_STORAGE", `"output_fields":["node"],"storage_type":"floppy"`),
 		op("NODE_SET_PARAMS", `"node_name":"","offline":true`), op("NODE_SET_PARAMS", `"offline":true`),
 	} {
 		s.observe("SubmitJob", `[[`+ops+`]]`)

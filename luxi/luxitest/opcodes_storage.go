@@ -26,6 +26,11 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 	if len(nodes) == 0 {
 		nodes = m.allNodes()
 	}
+	var uuids []string // in whose order the rows come
+	for _, name := range nodes {
+		uuids = append(uuids, m.cluster.Node(name).UUID)
+	}
+	uuids = niceSorted(uuids)
 	e := &execution{locks: func(level int) lockSet {
 		if level != levelNode {
 			return nil
@@ -51,13 +56,13 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 	}
 	e.steps = []step{{after: m.duration(op), do: func(e *execution) *opError {
 		rows := []any{}
-		for _, name := range niceSorted(nodes) {
-			n := m.cluster.Node(name)
+		for _, uuid := range uuids {
+			n := m.cluster.nodeByUUID(uuid)
 			if n == nil || n.Offline {
 				continue
 			}
-			if fail := m.rpc(name); fail != "" {
-				e.warn("Can't get storage data from node %s: %s", name, fail)
+			if fail := m.rpc(n.Name); fail != "" {
+				e.warn("Can't get storage data from node %s: %s", n.Name, fail)
 				continue
 			}
 			if row := m.storageRow(n, kind, op); row != nil {
