@@ -49,7 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	words := flags.Args()
 	if len(words) == 0 {
-		return errors.New("a command is missing: up, shell, down, ...")
+		return errors.New("a command is missing, such as up, shell or down")
 	}
 	full, err := filepath.Abs(*dir)
 	if err != nil {
