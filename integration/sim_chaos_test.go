@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	chaosRounds = flag.Int("chaos.rounds", 10, "rounds of TestChaos")
+	chaosRounds = flag.Int("chaos.rounds", 6, "rounds of TestChaos")
 	chaosSeed   = flag.Int64("chaos.seed", 1, "seed of TestChaos")
 )
 
