@@ -85,7 +85,7 @@ func (c *chaos) judge() {
 		}
 	}
 	c.t.Logf("%d repair jobs of %d repairs began", total, len(types))
-	if total < len(c.rounds)/2 {
+	if total < len(c.rounds)/4 {
 		c.t.Errorf("only %d repair jobs began in %d rounds", total, len(c.rounds))
 	}
 	c.nothingLeft()
