@@ -115,7 +115,7 @@ $(SYSTEMS): ## a Debian system with Ganeti (root)
 
 .PHONY: cluster-trixie
 cluster-trixie: build/_system/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
-	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
+	go test -tags cluster -count=1 -timeout 40m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
 
 ROUNDS ?= 200
 
@@ -250,7 +250,7 @@ check-demo: program build/demo
 check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
 	# More at a time than there are processors: these tests mostly wait.
-	go test -tags cluster -count=1 -timeout 20m -parallel 4 ./integration/...
+	go test -tags cluster -count=1 -timeout 40m -parallel 4 ./integration/...
 
 # Builds the package as the README says, takes it through its life and tries it on
 # a virtual cluster, in a Debian 12 with Ganeti 3.0 and a Debian 13 with Ganeti 3.1
@@ -288,5 +288,5 @@ check-package: $(SYSTEMS)
 # The suite over simulated nodes once more, on Ganeti 3.1, save for what takes
 # long: "make cluster-trixie" runs everything.
 check-ganeti-3.1: build/_system/trixie
-	go test -tags cluster -count=1 -timeout 20m -parallel 4 -exec '$(INSIDE)/trixie' \
+	go test -tags cluster -count=1 -timeout 40m -parallel 4 -exec '$(INSIDE)/trixie' \
 		-run '^Test(MixedDisks|BetweenSteps|TargetDrainedMeanwhile|FaultsOfSteps|Room)$$' ./integration

@@ -85,12 +85,22 @@ func TestStorm(t *testing.T) {
 	begun := w.begun(start)
 	var last luxi.JobInfo
 	for _, name := range hit {
-		jobs := begun[name]
+		// An allocator that gets no answer in a storm is asked again.
+		var jobs []luxi.JobInfo
+		for _, job := range begun[name] {
+			if job.Status == luxi.JobSuccess {
+				jobs = append(jobs, job)
+			} else {
+				t.Logf("%s: job %d ended as %s: %v", name, job.ID, job.Status, job.Ops[0].Result.Err)
+			}
+		}
 		if got := steps(jobs); got != "FAILOVER, REPLACE_DISKS" {
 			t.Errorf("%s: repaired by %q", name, got)
 			continue
 		}
-		w.wantResult(name, tagstore.Failover, tagstore.Success, 2)
+		if r := w.result(name); r.Type != tagstore.Failover || r.Outcome != tagstore.Success {
+			t.Errorf("%s: %s", name, r.Tag)
+		}
 		if on := w.sim.RunsOn(name); len(on) != 1 || on[0] != w.primary(name) {
 			t.Errorf("%s runs on %v", name, on)
 		}
