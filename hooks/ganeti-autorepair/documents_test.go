@@ -348,18 +348,3 @@ func TestReadmeShowsTheSnapshot(t *testing.T) {
 		}
 	}
 }
-
-// Lines of the manual's source are no longer than mandoc -T lint wants them.
-func TestManualSourceIsNarrow(t *testing.T) {
-	for _, page := range []string{"doc/ganeti-autorepair.8", "doc/ganeti-autorepair.toml.5"} {
-		data, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n, line := range strings.Split(string(data), "\n") {
-			if len(line) > 80 && !strings.HasPrefix(line, `.\"`) {
-				t.Errorf("%s:%d has %d characters", page, n+1, len(line))
-			}
-		}
-	}
-}
