@@ -32,7 +32,6 @@ type Row struct {
 	Median float64   `json:"median_s"`           // of Wall
 	Ratio  float64   `json:"ratio_to_floor"`     // of the medians
 	CPU    float64   `json:"cpu_s,omitempty"`    // median, in seconds
-	Memory int64     `json:"peak_kib,omitempty"` // the most of all runs
 	Note   string    `json:"note,omitempty"`
 }
 
@@ -116,17 +115,14 @@ func (b *bench) print() error {
 	last := ""
 	for _, r := range b.rows {
 		if r.Case != last {
-			fmt.Fprintf(w, "%s\n  \tmedian\tto floor\tCPU\tpeak memory\t\n", r.Case)
+			fmt.Fprintf(w, "%s\n  \tmedian\tto floor\tCPU\t\n", r.Case)
 			last = r.Case
 		}
-		cpu, memory := "", ""
+		cpu := ""
 		if r.CPU > 0 {
 			cpu = fmt.Sprintf("%.3f s", r.CPU)
 		}
-		if r.Memory > 0 {
-			memory = fmt.Sprintf("%.1f MiB", float64(r.Memory)/1024)
-		}
-		fmt.Fprintf(w, "  %s\t%.3f s\t%.2f\t%s\t%s\t%s\n", r.Who, r.Median, r.Ratio, cpu, memory, r.Note)
+		fmt.Fprintf(w, "  %s\t%.3f s\t%.2f\t%s\t%s\n", r.Who, r.Median, r.Ratio, cpu, r.Note)
 	}
 	return w.Flush()
 }
@@ -141,7 +137,7 @@ func median(list []float64) float64 {
 }
 
 // command runs a command on a node and measures it.
-func (b *bench) command(node string, args ...string) (wall, cpu float64, peak int64, err error) {
+func (b *bench) command(node string, args ...string) (wall, cpu float64, err error) {
 	var stderr strings.Builder
 	cmd := b.c.Command(b.ctx, node, args...)
 	cmd.Stderr = &stderr
@@ -149,13 +145,10 @@ func (b *bench) command(node string, args ...string) (wall, cpu float64, peak in
 	err = cmd.Run()
 	wall = time.Since(began).Seconds()
 	if err != nil {
-		return 0, 0, 0, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
+		return 0, 0, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
 	cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peak = usage.Maxrss
-	}
-	return wall, cpu, peak, nil
+	return wall, cpu, nil
 }
 
 // measure runs a command several times.
@@ -163,14 +156,11 @@ func (b *bench) measure(name, who string, runs int, node string, args ...string)
 	r := Row{Case: name, Who: who}
 	var cpus []float64
 	for n := 0; n < runs; n++ {
-		wall, cpu, peak, err := b.command(node, args...)
+		wall, cpu, err := b.command(node, args...)
 		if err != nil {
 			return err
 		}
 		r.Wall, cpus = append(r.Wall, wall), append(cpus, cpu)
-		if peak > r.Memory {
-			r.Memory = peak
-		}
 	}
 	r.CPU = median(cpus)
 	b.add(r)

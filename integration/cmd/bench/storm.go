@@ -52,11 +52,11 @@ func (b *bench) storm(name string) error {
 			if err := b.c.WriteFile(settings, []byte("max_running = 0\npass_timeout = \"10m\"\n"), 0o644); err != nil {
 				return err
 			}
-			if _, _, _, err := b.command(b.c.Master(), b.program, "run"); err != nil {
+			if _, _, err := b.command(b.c.Master(), b.program, "run"); err != nil {
 				return err
 			}
 		default:
-			if _, _, _, err := b.command(b.c.Master(), "harep", "-L"+b.c.SocketInside(), "--job-delay=0"); err != nil {
+			if _, _, err := b.command(b.c.Master(), "harep", "-L"+b.c.SocketInside(), "--job-delay=0"); err != nil {
 				return err
 			}
 		}
