@@ -28,10 +28,10 @@ import (
 type Row struct {
 	Case   string    `json:"case"`
 	Who    string    `json:"who"`
-	Wall   []float64 `json:"wall_s"`             // of each run, in seconds
-	Median float64   `json:"median_s"`           // of Wall
-	Ratio  float64   `json:"ratio_to_floor"`     // of the medians
-	CPU    float64   `json:"cpu_s,omitempty"`    // median, in seconds
+	Wall   []float64 `json:"wall_s"`          // of each run, in seconds
+	Median float64   `json:"median_s"`        // of Wall
+	Ratio  float64   `json:"ratio_to_floor"`  // of the medians
+	CPU    float64   `json:"cpu_s,omitempty"` // median, in seconds
 	Note   string    `json:"note,omitempty"`
 }
 
