@@ -7,5 +7,3 @@ require (
 	github.com/alecthomas/kong v0.7.1
 	golang.org/x/exp v0.0.0-20221028150844-83b7d23a625f
 )
-
-require golang.org/x/sys v0.1.0

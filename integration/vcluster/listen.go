@@ -5,8 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // Listen announces on an address inside the cluster's network, on behalf of the
@@ -34,7 +33,7 @@ func (c *Cluster) Listen(network, address string) (net.Listener, error) {
 // socket. A thread that cannot come back is not used again.
 func (c *Cluster) listenThere(network, address string) (net.Listener, error) {
 	runtime.LockOSThread()
-	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", syscall.Gettid()))
 	if err != nil {
 		return nil, fmt.Errorf("vcluster: listen: %w", err)
 	}
@@ -44,15 +43,29 @@ func (c *Cluster) listenThere(network, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("vcluster: listen: %w", err)
 	}
 	defer there.Close()
-	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+	if err := setns(there); err != nil {
 		return nil, fmt.Errorf("vcluster: listen: %w", err)
 	}
 	l, err := net.Listen(network, address)
-	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back == nil {
+	if back := setns(home); back == nil {
 		runtime.UnlockOSThread()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("vcluster: listen: %w", err)
 	}
 	return l, nil
+}
+
+// setns moves the calling thread into a network namespace (setns(2), for which
+// package syscall has no name).
+func setns(namespace *os.File) error {
+	numbers := map[string]uintptr{"amd64": 308, "arm64": 268, "riscv64": 268, "386": 346, "arm": 375, "ppc64le": 350, "s390x": 339}
+	number, known := numbers[runtime.GOARCH]
+	if !known {
+		return fmt.Errorf("setns is not known on %s", runtime.GOARCH)
+	}
+	if _, _, errno := syscall.RawSyscall(number, namespace.Fd(), syscall.CLONE_NEWNET, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
