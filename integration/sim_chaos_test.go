@@ -311,9 +311,11 @@ func (c *chaos) passWithKill() string {
 // killJob kills the process of a repair job that is under way, if there is one.
 func (c *chaos) killJob() string {
 	for {
-		unfinished := false
+		var next luxi.JobInfo // whose change is waited for
 		for _, job := range c.ourJobs(c.rounds[len(c.rounds)-1].first, "repair") {
-			unfinished = unfinished || !job.Status.Final()
+			if !job.Status.Final() {
+				next = job
+			}
 			if job.Status != luxi.JobRunning {
 				continue
 			}
@@ -325,8 +327,11 @@ func (c *chaos) killJob() string {
 				return fmt.Sprintf("job %d of %s killed", job.ID, name)
 			}
 		}
-		if !unfinished {
+		if next.ID == 0 {
 			return "no job to kill"
 		}
+		const allMessages, timeout = 1 << 30, 10 // seconds
+		_, err := c.Call(c.ctx, "WaitForJobChange", next.ID, []string{"status"}, []string{string(next.Status)}, allMessages, timeout)
+		c.must(err)
 	}
 }

@@ -91,6 +91,19 @@ func TestCheck(t *testing.T) {
 				c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:result:failover:x:1:failure:"}
 			})
 		}, 1, "AUTOREPAIR WARNING - failed repairs: wait for a person: web1 | healthy=1 suspended=0 needs-repair=0 pending=0 failed=1\n"},
+		{"half a copy", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) {
+				c.Instances = append(c.Instances, &luxitest.Instance{
+					Name: "db1", Primary: "node3", Secondaries: []string{"node4"}, Template: luxitest.DRBD, AdminState: luxitest.AdminUp,
+					RunsOn: []string{"node3"}, Memory: 128, DiskSize: 128, OS: "noop", Hypervisor: "fake",
+				})
+			})
+			b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault { return luxitest.OpFails("OpExecError", "it broke").Late() })
+			b.submit(`{"OP_ID":"OP_INSTANCE_REPLACE_DISKS","reason":[],"instance_name":"db1","mode":"replace_new_secondary","remote_node":"node2"}`)
+			b.m.RunUntilQuiet()
+			b.m.OnOpcode(nil)
+			b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Offline, c.Instance("web2").Primary = true, "node4" })
+		}, 1, "AUTOREPAIR WARNING - incomplete mirrors: of db1 | "},
 		{"two things", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true })
 			os.Remove(newPaths(b.getenv).hook())
