@@ -20,7 +20,7 @@ import (
 
 var (
 	chaosRounds = flag.Int("chaos.rounds", 6, "rounds of TestChaos")
-	chaosSeed   = flag.Int64("chaos.seed", 1, "seed of TestChaos")
+	chaosSeed   = flag.Int64("chaos.seed", 3, "seed of TestChaos")
 )
 
 const chaosCluster = `
