@@ -98,7 +98,9 @@ func TestCheck(t *testing.T) {
 					RunsOn: []string{"node3"}, Memory: 128, DiskSize: 128, OS: "noop", Hypervisor: "fake",
 				})
 			})
-			b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault { return luxitest.OpFails("OpExecError", "it broke").Late() })
+			b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+				return luxitest.OpFails("OpExecError", "it broke").Late()
+			})
 			b.submit(`{"OP_ID":"OP_INSTANCE_REPLACE_DISKS","reason":[],"instance_name":"db1","mode":"replace_new_secondary","remote_node":"node2"}`)
 			b.m.RunUntilQuiet()
 			b.m.OnOpcode(nil)
