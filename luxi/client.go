@@ -277,6 +277,9 @@ func parseReply(method string, reply []byte) (json.RawMessage, error) {
 	bad := func(format string, args ...any) error {
 		return &ProtocolError{Method: method, Problem: fmt.Sprintf(format, args...)}
 	}
+	if !json.Valid(reply) {
+		return nil, bad("malformed JSON: %s", excerpt(reply))
+	}
 	m, err := object(reply)
 	if err != nil {
 		return nil, bad("%v: %s", err, excerpt(reply))

@@ -20,6 +20,19 @@ var errNull = errors.New("null where a value is due")
 // into the same variable does not change, and dst is untouched after an
 // error.
 func decode(raw json.RawMessage, dst any) error {
+	// The most frequent values by far take a short way.
+	switch d := dst.(type) {
+	case *string:
+		if s, ok := plain(raw); ok && d != nil {
+			*d = s
+			return nil
+		}
+	case *[]string:
+		if list, ok := plainList(raw); ok && d != nil {
+			*d = list
+			return nil
+		}
+	}
 	p := reflect.ValueOf(dst)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("destination is %T, not a pointer", dst)
@@ -140,19 +153,6 @@ func plainJSONError(err error) error {
 		return fmt.Errorf("JSON %s where %s is due%s", t.Value, t.Type, where)
 	}
 	return err
-}
-
-// object splits a JSON object into its keys. Unlike a struct it takes keys
-// letter by letter.
-func object(raw json.RawMessage) (map[string]json.RawMessage, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, plainJSONError(err)
-	}
-	if m == nil {
-		return nil, errNull
-	}
-	return m, nil
 }
 
 // excerpt returns the beginning of raw for an error message.

@@ -1,7 +1,6 @@
 package luxi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,30 +73,21 @@ type Cell struct {
 // with that status.
 var errCell = errors.New("cell is not [status, value]")
 
-// UnmarshalJSON reads the pair [status, value]. It is written by hand since a
-// query may return a hundred thousand cells.
-func (c *Cell) UnmarshalJSON(b []byte) error {
-	b = bytes.TrimSpace(b)
-	comma := bytes.IndexByte(b, ',')
-	if comma < 0 || b[0] != '[' || b[len(b)-1] != ']' {
-		return fmt.Errorf("%w: %s", errCell, excerpt(b))
+// parseCell reads the pair [status, value].
+func parseCell(raw json.RawMessage) (Cell, error) {
+	var two [2]json.RawMessage
+	pair, err := elements(two[:0], raw)
+	if err != nil || len(pair) != 2 || len(pair[0]) != 1 || pair[0][0] < '0' || pair[0][0] > '4' {
+		return Cell{}, fmt.Errorf("%w: %s", errCell, excerpt(raw))
 	}
-	status := bytes.TrimSpace(b[1:comma])
-	value := bytes.TrimSpace(b[comma+1 : len(b)-1])
-	// Several values one after another are not valid JSON.
-	if len(status) != 1 || status[0] < '0' || status[0] > '4' || !json.Valid(value) {
-		return fmt.Errorf("%w: %s", errCell, excerpt(b))
-	}
-	s := FieldStatus(status[0] - '0')
+	s := FieldStatus(pair[0][0] - '0')
 	if s == StatusNormal {
-		*c = Cell{Status: s, Value: append(json.RawMessage(nil), value...)}
-		return nil
+		return Cell{Status: s, Value: pair[1]}, nil
 	}
-	if string(value) != "null" {
-		return fmt.Errorf("%w, but has both a value and status %d: %s", errCell, int(s), excerpt(b))
+	if string(pair[1]) != "null" {
+		return Cell{}, fmt.Errorf("%w, but has both a value and status %d: %s", errCell, int(s), excerpt(raw))
 	}
-	*c = Cell{Status: s}
-	return nil
+	return Cell{Status: s}, nil
 }
 
 // Value is a destination for Table.Scan that takes a cell whatever its status.
@@ -213,18 +203,31 @@ func parseTable(what Resource, fields []string, raw json.RawMessage) (*Table, er
 			return nil, fmt.Errorf("field %d is %q instead of %q", i, f.Name, fields[i])
 		}
 	}
-	// Cells check themselves, so this one may be left to encoding/json; a
-	// query may have a hundred thousand of them.
-	if err := json.Unmarshal(m["data"], &t.Rows); err != nil {
-		return nil, fmt.Errorf("data: %w", plainJSONError(err))
+	rows, err := elements(nil, m["data"])
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
 	}
-	if t.Rows == nil {
-		return nil, fmt.Errorf("data: %w", errNull)
-	}
-	for i, row := range t.Rows {
-		if row == nil || len(row) != len(fields) {
-			return nil, fmt.Errorf("row %d has %d cells instead of %d", i, len(row), len(fields))
+	t.Rows = make([][]Cell, len(rows))
+	all := make([]Cell, 0, len(rows)*len(fields))
+	var cells []json.RawMessage
+	for i, raw := range rows {
+		var err error
+		cells, err = elements(cells[:0], raw)
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
+		if len(cells) != len(fields) {
+			return nil, fmt.Errorf("row %d has %d cells instead of %d", i, len(cells), len(fields))
+		}
+		begin := len(all)
+		for k, raw := range cells {
+			cell, err := parseCell(raw)
+			if err != nil {
+				return nil, fmt.Errorf("row %d, field %s: %w", i, fields[k], err)
+			}
+			all = append(all, cell)
+		}
+		t.Rows[i] = all[begin:len(all):len(all)]
 	}
 	return t, nil
 }

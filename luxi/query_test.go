@@ -91,19 +91,6 @@ func TestQueryShape(t *testing.T) {
 	}
 }
 
-// TestCellKeeps: as json.Unmarshaler demands, the bytes are copied.
-func TestCellKeeps(t *testing.T) {
-	b := []byte(`[0,"x"]`)
-	var c luxi.Cell
-	if err := c.UnmarshalJSON(b); err != nil {
-		t.Fatal(err)
-	}
-	copy(b, "[1,null")
-	if string(c.Value) != `"x"` {
-		t.Errorf("the value became %s", c.Value)
-	}
-}
-
 func TestQueryWithoutFields(t *testing.T) {
 	for _, tt := range []struct {
 		data string

@@ -15,22 +15,38 @@ const leftoverWait = 15 * time.Second
 
 // settleLeftovers ends what an earlier pass that died left in the queue. As no
 // other pass runs, all of it is ours to end: hold jobs, so that what they hold
-// expires at once, and tag jobs and dry runs that have not run yet (C2, C3).
-func (p *Pass) settleLeftovers(ctx context.Context) error {
+// expires at once, and tag jobs and dry runs that have not run yet (C2, C3). It
+// returns the unfinished jobs, nil if something was ended or tried to, as these
+// are others now.
+func (p *Pass) settleLeftovers(ctx context.Context) ([]luxi.JobInfo, error) {
 	short, cancel := context.WithTimeout(ctx, leftoverWait)
 	defer cancel()
-	err := p.endLeftovers(short)
-	if short.Err() == context.DeadlineExceeded && ctx.Err() == nil {
-		return nil
+	running, err := unfinishedJobs(short, p.Client)
+	ended := false
+	if err == nil {
+		ended, err = p.endLeftovers(short, running)
 	}
-	return err
+	switch {
+	case short.Err() == context.DeadlineExceeded && ctx.Err() == nil:
+		return nil, nil
+	case err != nil || ended:
+		return nil, err
+	}
+	return running, nil
 }
 
-func (p *Pass) endLeftovers(ctx context.Context) error {
-	running, err := p.Client.ListJobs(ctx, luxi.UnfinishedJobs(), false)
+// unfinishedJobs lists what the queue has not done yet; not nil without an error.
+func unfinishedJobs(ctx context.Context, c *luxi.Client) ([]luxi.JobInfo, error) {
+	running, err := c.ListJobs(ctx, luxi.UnfinishedJobs(), false)
 	if err != nil {
-		return fmt.Errorf("reading the job queue: %w", err)
+		return nil, fmt.Errorf("reading the job queue: %w", err)
 	}
+	return running, nil
+}
+
+// endLeftovers tells whether there was anything to end.
+func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, error) {
+	holds := 0
 	gates := make(map[luxi.JobID]bool)
 	var wait []luxi.JobID
 	for _, job := range running {
@@ -41,14 +57,15 @@ func (p *Pass) endLeftovers(ctx context.Context) error {
 		switch m.Kind {
 		case markHold:
 			if err := p.expire(ctx, job.ID); err != nil {
-				return err
+				return true, err
 			}
+			holds++
 			p.Log.Info("ended the hold job of an earlier pass", "job", int64(job.ID))
 		case markGate:
 			gates[job.ID] = true
 		case markTags, markProbe:
 			if _, _, err := p.Client.CancelJob(ctx, job.ID, false); err != nil {
-				return fmt.Errorf("canceling job %d of an earlier pass: %w", job.ID, err)
+				return true, fmt.Errorf("canceling job %d of an earlier pass: %w", job.ID, err)
 			}
 			p.Log.Info("canceled a job of an earlier pass", "job", int64(job.ID), "for", m.text())
 			wait = append(wait, job.ID)
@@ -61,10 +78,10 @@ func (p *Pass) endLeftovers(ctx context.Context) error {
 	}
 	for _, id := range wait {
 		if _, err := p.Client.WaitForJob(ctx, id); err != nil && !asLuxi(err, new(*luxi.Error)) {
-			return fmt.Errorf("waiting for job %d of an earlier pass: %w", id, err)
+			return true, fmt.Errorf("waiting for job %d of an earlier pass: %w", id, err)
 		}
 	}
-	return nil
+	return holds > 0 || len(wait) > 0, nil
 }
 
 // heldBy reports whether the job waits behind one of the gates.

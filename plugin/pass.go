@@ -69,10 +69,11 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	end := time.Now().Add(p.Settings.PassTimeout)
 	ctx, cancel := context.WithTimeout(ctx, p.Settings.PassTimeout-reserve)
 	defer cancel()
-	if err := p.settleLeftovers(ctx); err != nil {
+	running, err := p.settleLeftovers(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s, err := (&Reader{Client: p.Client, Now: p.Now}).Read(ctx)
+	s, err := (&Reader{Client: p.Client, Now: p.Now, Running: running}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}

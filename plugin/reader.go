@@ -24,11 +24,14 @@ type Reader struct {
 	// which it matters.
 	LiveOfAll bool
 	Assume    Assumption // what to take for true beside what is read
+	// Running are the unfinished jobs, if they were read just now and nothing else
+	// since; nil has them read.
+	Running []luxi.JobInfo
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what
 // is broken: where all nodes are fine only the instances with open repairs are
-// looked at closely. The running jobs are those of the given list.
+// looked at closely.
 func (r *Reader) Read(ctx context.Context) (*Snapshot, error) { return r.read(ctx, nil) }
 
 // ReadOnly reads a snapshot that holds only the instances with the given UUIDs.
@@ -45,8 +48,10 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*Snapshot, error) {
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the
 	// configuration read later, so nothing is missed in between.
-	if s.Running, err = r.Client.ListJobs(ctx, luxi.UnfinishedJobs(), false); err != nil {
-		return nil, fmt.Errorf("reading the job queue: %w", err)
+	if s.Running = r.Running; s.Running == nil {
+		if s.Running, err = unfinishedJobs(ctx, r.Client); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.readCluster(ctx, s); err != nil {
 		return nil, err
