@@ -297,7 +297,7 @@ func TestCancel(t *testing.T) {
 	b.want(0, 0, "", "run", "--from-watcher")
 	b.m.Advance(time.Second) // begun
 	before := b.shown("")
-	b.want(1, 1, "is running and cannot be canceled; its repair stays pending until it ends", "cancel", "db1")
+	b.want(1, 1, "has begun and cannot be canceled; its repair stays pending until it ends", "cancel", "db1")
 	if got := b.shown(""); got != before {
 		t.Errorf("tags were %s, are %s", before, got)
 	}
