@@ -429,6 +429,8 @@ func (x explainer) remedies() []Remedy {
 		add("Say that somebody has looked", "%s", x.v.Command)
 	case ReasonSuspended:
 		add("End the suspension", "%s", x.v.Command)
+	case ReasonUnreadableTag:
+		add("Remove the tag, if nothing is meant by it", "%s", x.v.Command)
 	case ReasonReady, ReasonRetry, ReasonUnsettled, ReasonMaxNew, ReasonNotFenced:
 		add("Do a pass now, and stay until it is done", "%s", x.v.Command)
 		add("Keep it from happening", "ganeti-autorepair suspend %s", name)

@@ -324,7 +324,7 @@ func TestCancel(t *testing.T) {
 		t.Fatalf("the repair job is %s", repair.Status)
 	}
 	code, stdout, stderr := b.run("cancel", "web1")
-	if code != 0 || !strings.Contains(stdout, "without a pending repair (1 jobs canceled)") || strings.Contains(b.shown("web1"), "pending") {
+	if code != 0 || !strings.Contains(stdout, "without a pending repair (1 job canceled)") || strings.Contains(b.shown("web1"), "pending") {
 		t.Errorf("%d, %s\n%s%s", code, b.shown("web1"), stdout, stderr)
 	}
 	if j := b.m.Job(repair.ID); j.Status != "canceled" || j.Started() {
