@@ -107,6 +107,9 @@ func needOf(r *situation) need {
 	if at.primary == "unknown" || at.secondary == "unknown" {
 		return need{lost: true}
 	}
+	if at.template == "drbd" && at.secondary == "" && !badCondition(at.primary) {
+		return need{lost: true} // C5: nothing is concluded from what was not told
+	}
 	if !badCondition(at.primary) && !badCondition(at.secondary) {
 		return need{}
 	}

@@ -17,6 +17,10 @@ const readBuffer = 64 << 10
 // src/Ganeti/UDSServer.hs).
 const busyRetry = 20 * time.Millisecond
 
+// busyTimer measures that wait. Tests put one in its place by which they see that a
+// call has come to it.
+var busyTimer = time.NewTimer
+
 // conn is one connection to luxid. It is used by one call at a time.
 type conn struct {
 	nc        net.Conn
@@ -49,7 +53,7 @@ func dial(ctx context.Context, socket string) (*conn, error) {
 			return nil, cause(err)
 		}
 		busy = true
-		t := time.NewTimer(busyRetry)
+		t := busyTimer(busyRetry)
 		select {
 		case <-ctx.Done():
 			t.Stop()

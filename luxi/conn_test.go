@@ -207,6 +207,28 @@ func busySocket(t *testing.T) (path string, fd int, waiting []net.Conn) {
 	}
 }
 
+// callWhileBusy begins a call and returns when it has waited and tried again.
+func callWhileBusy(t *testing.T, c *luxi.Client) <-chan error {
+	t.Helper()
+	waits := make(chan bool, 1)
+	t.Cleanup(luxi.OnBusy(func() {
+		select {
+		case waits <- true:
+		default: // it has waited often enough
+		}
+	}))
+	result := make(chan error, 1)
+	go func() { result <- c.Call(context.Background(), "M", nil, nil) }()
+	for n := 0; n < 3; n++ {
+		select {
+		case <-waits:
+		case err := <-result:
+			t.Fatalf("the call did not wait: %v", err)
+		}
+	}
+	return result
+}
+
 func TestDialWhileBusy(t *testing.T) {
 	path, _, _ := busySocket(t)
 	c := luxi.New(path, luxi.Options{DialTimeout: 50 * time.Millisecond})
@@ -226,13 +248,7 @@ func TestDialAfterBusy(t *testing.T) {
 	path, fd, waiting := busySocket(t)
 	c := luxi.New(path, luxi.Options{})
 	defer c.Close()
-	result := make(chan error, 1)
-	go func() { result <- c.Call(context.Background(), "M", nil, nil) }()
-	select {
-	case err := <-result:
-		t.Fatalf("the call did not wait: %v", err)
-	case <-time.After(30 * time.Millisecond): // a few attempts later
-	}
+	result := callWhileBusy(t, c)
 	for _, nc := range waiting {
 		nc.Close()
 	}
@@ -304,13 +320,7 @@ func TestClose(t *testing.T) {
 func TestCloseWhileDialing(t *testing.T) {
 	path, fd, waiting := busySocket(t)
 	c := luxi.New(path, luxi.Options{})
-	result := make(chan error, 1)
-	go func() { result <- c.Call(context.Background(), "M", nil, nil) }()
-	select {
-	case err := <-result:
-		t.Fatalf("the call did not wait: %v", err)
-	case <-time.After(30 * time.Millisecond):
-	}
+	result := callWhileBusy(t, c)
 	c.Close()
 	for _, nc := range waiting {
 		nc.Close()

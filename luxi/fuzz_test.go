@@ -262,7 +262,7 @@ func FuzzJobResult(f *testing.F) {
 	f.Fuzz(func(t *testing.T, op, status, result string) {
 		quoted, err := json.Marshal(status)
 		if err != nil {
-			t.Skip()
+			t.Fatal(err)
 		}
 		row := fmt.Sprintf(`[[0,7],[0,%s],[0,["X"]],[0,[%s]],[0,[%s]],[0,[%s]],[0,[1,2]],[3,null],[3,null],[0,true]]`, quoted, op, quoted, result)
 		fs.set(`{"success":true,"result":` + jobTable(true, row) + "}\x03")

@@ -8,7 +8,7 @@ import (
 )
 
 // advise completes a view with what holds the instance and what a person could
-// type about it (O).
+// type about it (O3, O4).
 func (p *Plan) advise(d *Decision, v *View) {
 	i := d.Instance
 	if g := p.Snapshot.group(i); g != nil {
@@ -39,21 +39,27 @@ func (p *Plan) advise(d *Decision, v *View) {
 	case ReasonMaxUnhealthy:
 		v.HeldBy, v.Command = "max_unhealthy_nodes", "gnt-node list -o name,group,offline,drained"
 	case ReasonMaxNew:
-		v.HeldBy = "max_new_per_pass"
+		v.HeldBy, v.Command = "max_new_per_pass", "ganeti-autorepair run --wait"
 	case ReasonNotFenced:
-		v.HeldBy = "fence"
+		v.HeldBy, v.Command = "fence", "ganeti-autorepair run --wait" // asks again
 	case ReasonOneSlot:
 		v.HeldBy, v.Command = "max_running_jobs", "gnt-cluster modify --max-running-jobs=20"
 	case ReasonAdminOffline:
 		v.HeldBy, v.Command = "admin state", "gnt-instance modify --online "+i.Name
 	case ReasonNoLiveStatus:
 		v.HeldBy, v.Command = "live status", "gnt-instance list -o name,status,oper_state "+i.Name
-	case ReasonNoRepair, ReasonNoTarget:
-		v.HeldBy = "nodes"
+	case ReasonNoRepair:
+		v.HeldBy, v.Command = "nodes", "ganeti-autorepair explain "+i.Name // what is left depends on what people know
+	case ReasonNoTarget:
+		v.HeldBy, v.Command = "nodes", "gnt-node list -o name,group,offline,drained,vm_capable "+strings.Join(i.Secondaries, " ")
 	case ReasonUnknownPlace:
 		v.HeldBy, v.Command = "nodes", "gnt-cluster verify"
 	case ReasonReady, ReasonRetry, ReasonUnsettled:
 		v.Command = "ganeti-autorepair run --wait"
+	case ReasonHealthy:
+		if len(v.Bad) > 0 {
+			v.Command = fmt.Sprintf("gnt-instance remove-tags %s %s", i.Name, v.Bad[0].Tag)
+		}
 	}
 }
 

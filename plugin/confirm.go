@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -95,8 +96,13 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 		return now, "another repair comes first"
 	case now.Start.Step != start.Step:
 		return now, "the next step is now " + string(now.Start.Step)
-	case start.New && !now.Policy.Type.Permits(now.Need.Type):
+	case start.byPolicy() && !now.Policy.Type.Permits(now.Need.Type):
 		return now, "the permission was withdrawn"
+	case w.withdrawn(i):
+		return now, "the request was withdrawn"
+	case start.Step == StepReinstall && i.AdminState != w.d.Instance.AdminState:
+		// The chain ends with a start only where that was wanted.
+		return now, "it is admin " + i.AdminState + " now"
 	}
 	if why := w.step.unfit(fresh); why != "" {
 		return now, why
@@ -105,6 +111,22 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 		return now, why
 	}
 	return now, ""
+}
+
+// withdrawn reports whether the tag that stood for the repair was gone when it was
+// to be replaced: somebody had removed it, and with it the permission (T5).
+func (w *work) withdrawn(fresh *Instance) bool {
+	if len(w.d.Start.Old) == 0 || !errors.Is(w.err, luxi.ErrUnknownEntity) {
+		return false
+	}
+	for _, p := range fresh.Tags.Pendings {
+		for _, old := range w.d.Start.Old {
+			if p.Tag == old {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (d *Decision) explain() string {
@@ -147,8 +169,9 @@ func (a *act) unreleased(ctx context.Context, w *work, now *Decision) ([]*work, 
 	if now.Reason == ReasonUnsettled {
 		w.d.Reason, w.d.Detail = ReasonHealthy, "" // settled below
 	}
-	if w.d.Start.New && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type) {
-		// The repair never began and is no longer wanted.
+	unwanted := w.d.Start.byPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
+	if unwanted || w.withdrawn(now.Instance) {
+		// The step never began and is no longer wanted.
 		var tags []string
 		for _, p := range now.Instance.Tags.Pendings {
 			if p.ID == w.d.Start.Repair.ID {
@@ -186,6 +209,9 @@ func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
 	for _, tag := range w.change.Add {
 		ours[tag] = true
 	}
+	if there, err := a.exists(ctx, w.d.Instance); err != nil || there {
+		return nil, err
+	}
 	var stray []string
 	for _, tag := range tags {
 		if ours[tag] {
@@ -196,6 +222,25 @@ func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
 		return nil, nil
 	}
 	return []*work{{change: tagstore.Change{Kind: luxi.TagInstance, Name: w.d.Instance.Name, Remove: stray, Why: mark{Kind: markTags, ID: w.d.Start.Repair.ID}.text()}}}, nil
+}
+
+// exists reports whether the instance is still there under its name, whatever an
+// answer said before.
+func (a *act) exists(ctx context.Context, i *Instance) (bool, error) {
+	t, err := query(ctx, a.Client, luxi.ResInstance, []string{"uuid"}, luxi.And(luxi.Eq("name", i.Name)))
+	if err != nil {
+		return false, fmt.Errorf("looking for stray tags: %w", err)
+	}
+	for row := range t.Rows {
+		var uuid string
+		if err := t.Scan(row, &uuid); err != nil {
+			return false, fmt.Errorf("looking for stray tags: %w", err)
+		}
+		if uuid == i.UUID {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func sortedGroups(s *Snapshot) []*Group {

@@ -42,7 +42,14 @@ type Start struct {
 	New    bool             // the repair begins with this step, on the policy's permission
 	Probe  bool             // the last job found no room: test with a dry run first (S8)
 	Tries  int              // failed jobs of this step so far
+	// Policy says that a pass began the repair on the policy's permission and died
+	// before anything of it was released: the policy has to permit it still.
+	Policy bool
 }
+
+// byPolicy reports whether the repair takes the policy's permission yet: once its
+// first job was released its pending tag is that.
+func (s *Start) byPolicy() bool { return s.New || s.Policy }
 
 // Change says whether the decision writes or submits anything.
 func (d *Decision) Change() bool {
@@ -178,6 +185,10 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
 		return false
 	}
+	if neverReleased(jobs) && !x.d.Policy.Type.Permits(x.d.Need.Type) {
+		x.d.Remove = append(x.d.Remove, r.Tags...)
+		return true
+	}
 	tries := 0
 	probe := false
 	if f := doubtfulReplica(jobs); f != nil && x.nextStep() == StepFailover {
@@ -226,7 +237,7 @@ func (x *decider) handle(r *tagstore.Repair) bool {
 	x.conclude(StatePending, reason, detail)
 	pending := r.Pending
 	pending.Jobs = begun(jobs)
-	x.d.Start = &Start{Step: x.nextStep(), Repair: pending, Old: r.Tags, Probe: probe, Tries: tries}
+	x.d.Start = &Start{Step: x.nextStep(), Repair: pending, Old: r.Tags, Probe: probe, Tries: tries, Policy: neverReleased(jobs)}
 	return false
 }
 

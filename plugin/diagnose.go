@@ -94,7 +94,10 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 			secondary, sec = n, n.condition()
 		}
 	}
-	if pri == nodeOK && sec == nodeOK {
+	switch {
+	case pri == nodeOK && i.Template == "drbd" && secondary == nil:
+		return Need{Blocked: ReasonUnknownPlace, Detail: "its secondary node was not told"}
+	case pri == nodeOK && sec == nodeOK:
 		return Need{}
 	}
 	need := needFor(i, pri, sec, len(i.Secondaries))

@@ -11,6 +11,7 @@ import (
 // live status, and what is expected: row, type, steps, and what blocks it. A
 // star fits anything, a bar separates alternatives.
 const repairTable = `
+drbd      ok       -                *        *                             :  none - blocked unknown-place
 *         ok       ok|-             *        *                             : healthy
 
 drbd      ok       drained|offline  *        *                             : P1 fix-storage replace-disks
@@ -130,7 +131,7 @@ func describeNeed(n Need) string {
 	if n.Possible() != (n.Blocked == "" && len(n.Steps) > 0) {
 		text += " (possible?)"
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
 // Whatever is blocked says why in words, and what is not blocked has nothing to
@@ -205,9 +206,9 @@ func TestDiagnoseUnknownPlace(t *testing.T) {
 	}{
 		{unread, "healthy"},
 		{forthcoming, "healthy"},
-		{instance("i", "plain", "gone", ""), " none - blocked unknown-place"},
-		{instance("i", "drbd", "m gone", ""), " none - blocked unknown-place"},
-		{nowhere, " none - blocked unknown-place"},
+		{instance("i", "plain", "gone", ""), "none - blocked unknown-place"},
+		{instance("i", "drbd", "m gone", ""), "none - blocked unknown-place"},
+		{nowhere, "none - blocked unknown-place"},
 	} {
 		if got := describeNeed(Diagnose(s, row.i)); got != row.want {
 			t.Errorf("%+v: %q, want %q", row.i, got, row.want)

@@ -10,7 +10,7 @@ import (
 )
 
 // Explanation is the whole reasoning about one instance, in sentences for
-// people and in keys for programs (O).
+// people and in keys for programs (O1 to O4).
 type Explanation struct {
 	View
 	Facts      []string      `json:"facts"`           // what was read
@@ -429,7 +429,9 @@ func (x explainer) remedies() []Remedy {
 		add("Say that somebody has looked", "%s", x.v.Command)
 	case ReasonSuspended:
 		add("End the suspension", "%s", x.v.Command)
-	case ReasonReady, ReasonRetry, ReasonUnsettled:
+	case ReasonUnreadableTag:
+		add("Remove the tag, if nothing is meant by it", "%s", x.v.Command)
+	case ReasonReady, ReasonRetry, ReasonUnsettled, ReasonMaxNew, ReasonNotFenced:
 		add("Do a pass now, and stay until it is done", "%s", x.v.Command)
 		add("Keep it from happening", "ganeti-autorepair suspend %s", name)
 	case ReasonNoRepair:

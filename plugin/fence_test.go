@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -182,17 +182,17 @@ func TestCommandFence(t *testing.T) {
 // V5, C3: a command that does not end is ended, with what it started.
 func TestCommandFenceBound(t *testing.T) {
 	dir := t.TempDir()
-	ready, lock := filepath.Join(dir, "ready"), filepath.Join(dir, "fifo")
-	path := script(t, "mkfifo "+lock+"; (cat "+lock+") & echo >"+ready+"; cat "+lock)
+	ready, never := filepath.Join(dir, "ready"), filepath.Join(dir, "never")
+	for _, path := range []string{ready, never} {
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := script(t, "(cat "+never+") & echo >"+ready+"; cat "+never)
 	ctx, cancel := context.WithCancel(background)
 	go func() {
-		for {
-			if _, err := os.Stat(ready); err == nil {
-				cancel()
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
+		_, _ = os.ReadFile(ready) // waits for the command to open it
+		cancel()
 	}()
 	if err := CommandFence(path)(ctx, "n", nil); err == nil || err.Error() != "it did not end in time" {
 		t.Errorf("%v", err)

@@ -29,8 +29,8 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 		if !concerns(job, o) {
 			continue
 		}
-		if job.Status == luxi.JobRunning || job.Status == luxi.JobCanceling {
-			return nil, fmt.Errorf("job %d (%s) is %s and cannot be canceled; its repair stays pending until it ends", job.ID, strings.Join(job.Summary, ", "), job.Status)
+		if job.Status == luxi.JobCanceling || began(job) {
+			return nil, fmt.Errorf("job %d (%s) has begun and cannot be canceled; its repair stays pending until it ends", job.ID, strings.Join(job.Summary, ", "))
 		}
 		cancel = append(cancel, job.ID)
 	}
@@ -38,22 +38,36 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 		return cancel, nil
 	}
 	for _, id := range cancel {
-		ok, why, err := p.Client.CancelJob(ctx, id, false)
+		_, why, err := p.Client.CancelJob(ctx, id, false)
 		if err != nil {
 			return nil, fmt.Errorf("canceling job %d: %w", id, err)
-		}
-		if ok {
-			continue
 		}
 		infos, err := p.Client.QueryJobs(ctx, []luxi.JobID{id})
 		if err != nil {
 			return nil, fmt.Errorf("looking up job %d: %w", id, err)
 		}
-		if infos[0].Known && !infos[0].Status.Final() {
-			return nil, fmt.Errorf("job %d began meanwhile and cannot be canceled (%s); its repair stays pending until it ends", id, strings.TrimSpace(why))
+		// What luxid says is not all: a job that waited for locks may have run to its
+		// end while it was asked to stop.
+		if infos[0].Known && (began(infos[0]) || infos[0].Status != luxi.JobCanceled && NewJobFact(infos[0]).Outcome != OutcomeExpired) {
+			return nil, fmt.Errorf("job %d is %s and was not canceled (%s); its repair stays pending, for the next pass to settle", id, infos[0].Status, strings.TrimSpace(why))
 		}
 	}
 	return cancel, nil
+}
+
+// began reports whether any opcode of the job has run, or does. A job as a whole is
+// waiting again where a later opcode of it waits for locks, and a reinstallation
+// that is canceled there is left half done.
+func began(job luxi.JobInfo) bool {
+	if job.Status == luxi.JobRunning {
+		return true
+	}
+	for _, op := range job.Ops {
+		if op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess {
+			return true
+		}
+	}
+	return false
 }
 
 // concerns reports whether a job belongs to an open repair of the instance: its
@@ -64,7 +78,7 @@ func concerns(job luxi.JobInfo, o tagstore.Object) bool {
 	_, ours := markOf(job)
 	for _, op := range job.Ops {
 		switch {
-		case op.Param("instance_name") == o.Name && (ours || named(o, job.ID)):
+		case means(op.Param("instance_name"), o.Name) && (ours || named(o, job.ID)):
 			return true
 		case op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name && ours:
 			return true // a change of tags that a pass began

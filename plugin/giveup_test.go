@@ -85,7 +85,7 @@ func TestEndRepairsOfOthers(t *testing.T) {
 	// One that runs is left as it is.
 	r.m.OnOpcode(nil)
 	running := tagstore.Object{Kind: luxi.TagInstance, Name: "a", Tags: parsedTags(withPrefix("pending:failover:x:5:" + itoa(hanging)))}
-	if _, err := p.EndRepairs(background, running, false); err == nil || !strings.Contains(err.Error(), "is running and cannot be canceled") {
+	if _, err := p.EndRepairs(background, running, false); err == nil || !strings.Contains(err.Error(), "has begun and cannot be canceled") {
 		t.Errorf("%v", err)
 	}
 	r.m.Continue(hanging)

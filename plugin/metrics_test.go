@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The metrics count what tags and decisions say.
+// O7: the metrics count what tags and decisions say.
 func TestWriteMetrics(t *testing.T) {
 	s := snapshot("m off:offline a",
 		instance("a", "rbd", "off", "pending:failover:x:500: result:failover:w:1:success:"),

@@ -41,7 +41,7 @@ func TestNotReleased(t *testing.T) {
 			after: func(c *luxitest.Cluster) { c.Group("g").Tags = nil }, why: "suspended by group g",
 			tags: began + "-", finally: "FAILOVER(i) success", finished: "result:failover:r1:success"},
 		{name: "suspended by the cluster", meanwhile: func(c *luxitest.Cluster) { c.Tags = withPrefix("failover suspend") },
-			after: func(c *luxitest.Cluster) { c.Tags = nil }, why: "suspended by cluster",
+			after: func(c *luxitest.Cluster) { c.Tags = withPrefix("failover") }, why: "suspended by cluster",
 			tags: began + "-", finally: "FAILOVER(i) success", finished: "result:failover:r1:success"},
 		{name: "unreadable suspension", meanwhile: tagInstance("suspend:soon"), why: "suspended",
 			tags: began + "- suspend:soon", finally: "", finished: began + "- suspend:soon"},

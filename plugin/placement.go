@@ -39,8 +39,9 @@ type Placer struct {
 }
 
 // ReadPlacer asks the usable nodes of the groups concerned for their free
-// memory and disk, and the configuration for what the instances take.
-func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*Instance) (*Placer, error) {
+// memory and disk, and the configuration for what the instances take, and those
+// that are going to move as well.
+func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*Instance, moving ...*Instance) (*Placer, error) {
 	p := &Placer{rooms: map[string][]Room{}, demands: map[string]Demand{}}
 	groups := make(map[string]bool)
 	var uuids []string
@@ -52,6 +53,9 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 	}
 	if len(uuids) == 0 {
 		return p, nil
+	}
+	for _, i := range moving {
+		uuids = append(uuids, i.UUID)
 	}
 	p.promises = promised(s)
 	for _, pr := range p.promises {
@@ -114,16 +118,13 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 type promise struct {
 	instance *Instance
 	nodes    []string // the first takes the memory, all of them take the disks
+	moves    bool     // to disks that are there already
 }
 
 // promised lists what unfinished jobs are going to take of nodes that they name.
 // A node says what is free now, and a reinstallation has destroyed its data long
 // before it starts the instance and finds no memory (P10).
 func promised(s *Snapshot) []promise {
-	byName := make(map[string]*Instance, len(s.Instances))
-	for _, i := range s.Instances {
-		byName[i.Name] = i
-	}
 	var list []promise
 	for _, job := range s.Running {
 		for _, op := range job.Ops {
@@ -136,12 +137,31 @@ func promised(s *Snapshot) []promise {
 					}
 				}
 			}
-			if i := byName[op.Param("instance_name")]; i != nil && len(nodes) > 0 {
-				list = append(list, promise{i, nodes})
+			moves := op.ID == "OP_INSTANCE_FAILOVER" || op.ID == "OP_INSTANCE_MIGRATE"
+			if len(nodes) == 0 && !moves {
+				continue
+			}
+			for _, i := range s.Instances {
+				if !touches(op, i) {
+					continue
+				}
+				if moves && len(nodes) == 0 {
+					nodes = i.Secondaries // where drbd goes
+				}
+				list = append(list, promise{i, nodes, moves})
+				break
 			}
 		}
 	}
 	return list
+}
+
+// promiseMove counts what a drbd instance that is about to move takes of its
+// secondary node, where nothing of it runs yet.
+func (p *Placer) promiseMove(i *Instance) {
+	if i.AdminState == "up" {
+		p.keep(promise{i, i.Secondaries, true})
+	}
 }
 
 // keep takes the room of a promise. What is there already counts twice then: the
@@ -154,7 +174,9 @@ func (p *Placer) keep(pr promise) {
 				if rooms[k].Node != name {
 					continue
 				}
-				rooms[k].takeDisk(kind, demand.Disk)
+				if !pr.moves {
+					rooms[k].takeDisk(kind, demand.Disk)
+				}
 				if n == 0 {
 					rooms[k].Memory -= demand.Memory
 				}

@@ -34,8 +34,11 @@ func NewPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, new
 // do not tell: how much storage nodes have free for the instances.
 func newPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, newID NewID, askStorage func(context.Context, *Placer, []*Instance) error) (*Plan, error) {
 	p := decideAll(s, set, newID)
-	var ask, withDisk []*Instance
+	var ask, withDisk, moving []*Instance
 	for _, d := range p.starts {
+		if movesToSecondary(d) {
+			moving = append(moving, d.Instance)
+		}
 		if nodesWanted(s, d, set) > 0 {
 			ask = append(ask, d.Instance)
 			if ownDisks(d) {
@@ -43,7 +46,7 @@ func newPlan(ctx context.Context, c *luxi.Client, s *Snapshot, set Settings, new
 			}
 		}
 	}
-	placer, err := ReadPlacer(ctx, c, s, ask)
+	placer, err := ReadPlacer(ctx, c, s, ask, moving...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +79,15 @@ func decideAll(s *Snapshot, set Settings, newID NewID) *Plan {
 func (p *Plan) place(placer *Placer, set Settings) {
 	s := p.Snapshot
 	for _, d := range p.starts {
+		if movesToSecondary(d) {
+			placer.promiseMove(d.Instance)
+		}
+	}
+	for _, d := range p.starts {
 		step := &Planned{Decision: d}
 		if count := nodesWanted(s, d, set); count > 0 {
 			step.Place.Nodes, step.NoRoom = placer.Place(s, d.Instance, count, ownDisks(d))
-		} else if !(d.Instance.Template == "drbd" && d.Start.Step != StepReplaceDisks) {
+		} else if !movesToSecondary(d) {
 			step.Place.IAllocator = allocator(s, set)
 		}
 		if step.NoRoom != "" {
@@ -109,10 +117,16 @@ func nodesWanted(s *Snapshot, d *Decision, set Settings) int {
 		return 1 + len(d.Instance.Secondaries)
 	case allocator(s, set) != "":
 		return 0
-	case d.Instance.Template == "drbd" && d.Start.Step != StepReplaceDisks:
+	case movesToSecondary(d):
 		return 0
 	}
 	return 1
+}
+
+// movesToSecondary reports whether the step brings the instance to its secondary
+// node, which settles where.
+func movesToSecondary(d *Decision) bool {
+	return d.Instance.Template == "drbd" && (d.Start.Step == StepMigrate || d.Start.Step == StepFailover)
 }
 
 // ownDisks reports whether the step needs disk space on the chosen nodes.
@@ -123,7 +137,7 @@ func ownDisks(d *Decision) bool {
 // OpCodes returns the opcodes of the step's job.
 func (st *Planned) OpCodes(set Settings, p *Pass) []luxi.OpCode {
 	d := st.Decision
-	m := mark{Kind: markRepair, ID: d.Start.Repair.ID, Step: d.Start.Step}
+	m := mark{Kind: markRepair, ID: d.Start.Repair.ID, Step: d.Start.Step, Policy: d.Start.byPolicy()}
 	return opcodes(d.Start.Step, d.Instance, st.Place, m, set.MaxRunning, p.Now())
 }
 

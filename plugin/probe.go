@@ -3,6 +3,9 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"sort"
+	"sync"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -12,9 +15,7 @@ import (
 // tag, and returns the steps for which there is some (S8). Dry runs that do not
 // end in time are canceled.
 func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
-	if max := a.Settings.MaxRunning; max > 0 && len(steps) > max {
-		steps = steps[:max] // the others are as likely to find none
-	}
+	steps = a.turn(steps)
 	if len(steps) == 0 {
 		return nil, nil
 	}
@@ -33,59 +34,100 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 	wait, cancel := halfOf(ctx)
 	defer cancel()
 	var ready []*Planned
+	var late []luxi.JobID
 	for k, st := range steps {
 		d := st.Decision
 		if submitted[k].Err != nil {
 			a.problem(d.Instance.Name, fmt.Errorf("submitting a dry run: %w", submitted[k].Err))
 			continue
 		}
-		ok, why, err := a.probed(ctx, wait, submitted[k].ID)
+		id := submitted[k].ID
+		info, err := a.ended(ctx, wait, id)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("dry run %d: %w", id, err)
 		}
-		if !ok {
-			d.Reason, d.Detail = ReasonNoRoom, why
+		if info == nil {
+			late = append(late, id)
+			d.Reason, d.Detail = ReasonNoRoom, fmt.Sprintf("the dry run, job %d, did not end in time", id)
+			continue
+		}
+		if fact := NewJobFact(*info); fact.Outcome != OutcomeSuccess {
+			d.Reason, d.Detail = ReasonNoRoom, fact.Detail
 			continue
 		}
 		a.Log.Info("room found", "instance", d.Instance.Name, "repair", d.Start.Repair.ID, "step", string(d.Start.Step))
 		d.Start.Probe = false
 		ready = append(ready, st)
 	}
-	return ready, nil
+	a.cancelLate(late)
+	return ready, ctx.Err()
 }
 
-// probed waits for one dry run and tells whether there is room.
-func (a *act) probed(ctx, wait context.Context, id luxi.JobID) (bool, string, error) {
-	info, err := a.await(ctx, wait, id)
-	if err != nil {
-		return false, "", fmt.Errorf("dry run %d: %w", id, err)
+// turn chooses the steps to test for room where there are more than may run side
+// by side: half of them the most urgent ones, and the others as the hour has it, so
+// that none that never fits keeps another one waiting for ever.
+func (a *act) turn(steps []*Planned) []*Planned {
+	max := a.Settings.MaxRunning
+	if max <= 0 || len(steps) <= max {
+		return steps
 	}
-	if info == nil {
-		return false, fmt.Sprintf("the dry run, job %d, did not end in time", id), nil
+	urgent, rest := steps[:max/2], append([]*Planned(nil), steps[max/2:]...)
+	lot := func(st *Planned) uint64 {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%s %d", st.Decision.Start.Repair.ID, a.plan.Snapshot.Time.Unix())
+		return h.Sum64()
 	}
-	fact := NewJobFact(*info)
-	return fact.Outcome == OutcomeSuccess, fact.Detail, nil
+	sort.Slice(rest, func(x, y int) bool { return lot(rest[x]) < lot(rest[y]) })
+	return append(append([]*Planned(nil), urgent...), rest[:max-len(urgent)]...)
 }
 
 // await waits for a job that only asks for something. It returns nil if the job did
 // not end in time, and cancels it then.
 func (a *act) await(ctx, wait context.Context, id luxi.JobID) (*luxi.JobInfo, error) {
-	if _, err := a.Client.WaitForJob(wait, id); err != nil {
-		if wait.Err() == nil {
-			return nil, fmt.Errorf("waiting for it: %w", err)
-		}
-		clean, cancel := a.cleaning()
-		defer cancel()
-		if _, _, err := a.Client.CancelJob(clean, id, false); err != nil {
-			return nil, fmt.Errorf("canceling it: %w", err)
-		}
-		return nil, ctx.Err()
+	info, err := a.ended(ctx, wait, id)
+	if err == nil && info == nil {
+		a.cancelLate([]luxi.JobID{id})
+		err = ctx.Err()
+	}
+	return info, err
+}
+
+// ended waits for a job and returns nil if it did not end in time.
+func (a *act) ended(ctx, wait context.Context, id luxi.JobID) (*luxi.JobInfo, error) {
+	if _, err := a.Client.WaitForJob(wait, id); err != nil && wait.Err() == nil {
+		return nil, fmt.Errorf("waiting for it: %w", err)
+	}
+	if ctx.Err() != nil {
+		return nil, nil
 	}
 	infos, err := a.Client.QueryJobs(ctx, []luxi.JobID{id})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("looking it up: %w", err)
+	case infos[0].Known && !infos[0].Status.Final():
+		return nil, nil
 	}
 	return &infos[0], nil
+}
+
+// cancelLate cancels jobs that only ask for something, side by side, as luxid can
+// take most of a minute over one that waits for locks. Where that does not work
+// out they end by themselves, and change nothing.
+func (a *act) cancelLate(ids []luxi.JobID) {
+	clean, cancel := a.cleaning()
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, id := range ids {
+		id := id
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if _, _, err := a.Client.CancelJob(clean, id, false); err != nil {
+				a.Log.Warn("a job that did not end in time was not canceled", "job", int64(id), "error", err.Error())
+			}
+		}()
+	}
+	wg.Wait()
 }
 
 // halfOf is a context for half of the time that is left, so that the other half

@@ -93,6 +93,7 @@ type SavedJob struct {
 	Summary []string  `json:"summary,omitempty"`
 	Ops     []SavedOp `json:"ops,omitempty"`
 	Running bool      `json:"unfinished,omitempty"`
+	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
 	Named   bool      `json:"named,omitempty"` // by the tag of an open repair
 }
 
@@ -108,7 +109,7 @@ type SavedOp struct {
 }
 
 // savedParams are the parameters of opcodes that tell what a job is about.
-var savedParams = []string{"instance_name", "instance_uuid", "kind", "name"}
+var savedParams = []string{"instance_name", "instance_uuid", "kind", "name", "node_name"}
 
 // NewSaved makes a saved snapshot.
 func NewSaved(s *Snapshot, placer *Placer, set Settings) *Saved {
@@ -167,6 +168,7 @@ func (f *Saved) saveJobs(s *Snapshot) {
 			for _, op := range info.Ops {
 				j.Ops = append(j.Ops, saveOp(op))
 			}
+			j.Policy = begunByPolicy(info)
 			jobs[info.ID] = j
 		}
 		return j
@@ -291,6 +293,9 @@ func (j SavedJob) info() luxi.JobInfo {
 		}
 		if o.HasError {
 			op.Result.Err = &luxi.Error{Class: o.Class, Message: o.Message, Code: o.Code}
+		}
+		if j.Policy {
+			op.Reason = []luxi.ReasonEntry{{Source: Source, Text: policyMark}}
 		}
 		info.Ops = append(info.Ops, op)
 	}

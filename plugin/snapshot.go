@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"sort"
+	"strings"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -106,22 +107,47 @@ func (s *Snapshot) policy(i *Instance) tagstore.Policy {
 }
 
 // busyJob returns an unfinished job, other than the given ones, that names the
-// instance: whoever submitted it, what is true now may not be when it ends.
+// instance, or one of its nodes to move what is there: whoever submitted it, what
+// is true now may not be when it ends.
 func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInfo, bool) {
 	for _, job := range s.Running {
 		if except[job.ID] {
 			continue
 		}
 		for _, op := range job.Ops {
-			if op.Param("instance_name") == i.Name || op.Param("instance_uuid") == i.UUID {
-				return job, true
-			}
-			if (op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL") && op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == i.Name {
+			if touches(op, i) {
 				return job, true
 			}
 		}
 	}
 	return luxi.JobInfo{}, false
+}
+
+// touches reports whether an opcode is about the instance.
+func touches(op luxi.JobOp, i *Instance) bool {
+	switch op.ID {
+	case "OP_TAGS_SET", "OP_TAGS_DEL":
+		return op.Param("kind") == string(luxi.TagInstance) && means(op.Param("name"), i.Name)
+	case "OP_NODE_EVACUATE", "OP_NODE_MIGRATE":
+		// The jobs that it submits for instances are yet to come.
+		node := op.Param("node_name")
+		for _, name := range i.Secondaries {
+			if means(node, name) {
+				return true
+			}
+		}
+		return means(node, i.Primary)
+	}
+	return op.Param("instance_uuid") == i.UUID || means(op.Param("instance_name"), i.Name)
+}
+
+// means reports whether a name as somebody typed it is that of an object: Ganeti
+// takes the first labels of a name for the whole, in capitals or not, and what a
+// job that has not begun is about stands as it was typed (lib/utils/text.py
+// MatchNameComponent).
+func means(typed, name string) bool {
+	n := len(typed)
+	return n > 0 && n <= len(name) && strings.EqualFold(typed, name[:n]) && (n == len(name) || name[n] == '.')
 }
 
 // instance returns the instance with the UUID, or nil.

@@ -185,7 +185,7 @@ func (p *Placer) tell(kind string, free map[string]int64) {
 			}
 			r.Disk[kind] = mib
 			for _, pr := range p.promises {
-				if storageKind(pr.instance.Template) != kind {
+				if pr.moves || storageKind(pr.instance.Template) != kind {
 					continue
 				}
 				for _, name := range pr.nodes {

@@ -18,6 +18,7 @@ type work struct {
 	held    heldJob
 	wrote   []said // log lines for when the tags are written
 	settles []Settlement
+	err     error // of the change, as far as it is known
 }
 
 // said is a line of the log: stable words, then keys and values.
@@ -195,6 +196,7 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 	var ready []*work
 	for _, e := range done {
 		w := list[e.Index]
+		w.err = e.Err
 		if e.Err != nil {
 			a.problem(w.change.Name, e.Err)
 		} else {

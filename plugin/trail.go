@@ -37,7 +37,13 @@ type mark struct {
 	Kind string
 	ID   string // of the repair
 	Step Step
+	// Policy marks the first job of a repair that is begun on the policy's
+	// permission.
+	Policy bool
 }
+
+// policyMark is what the trail of such a job says of that.
+const policyMark = "permitted by policy"
 
 func (m mark) text() string {
 	return strings.TrimSpace(m.Kind + " " + m.ID + " " + string(m.Step))
@@ -48,6 +54,9 @@ func (m mark) text() string {
 // (src/Ganeti/JQScheduler/ReasonRateLimiting.hs).
 func trail(m mark, limit int, now time.Time) []luxi.ReasonEntry {
 	t := []luxi.ReasonEntry{{Source: Source, Text: m.text(), Time: now}}
+	if m.Kind == markRepair && m.Policy {
+		t = append(t, luxi.ReasonEntry{Source: Source, Text: policyMark, Time: now})
+	}
 	if m.Kind == markRepair && limit > 0 {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit, Source), Time: now})
 	}
@@ -81,6 +90,30 @@ func markOf(job luxi.JobInfo) (mark, bool) {
 		}
 	}
 	return mark{}, false
+}
+
+// neverReleased reports whether the jobs are those of a repair that a pass began on
+// the policy's permission, and all of them expired.
+func neverReleased(jobs []*JobFact) bool {
+	policy := false
+	for _, f := range jobs {
+		if f.Outcome != OutcomeExpired {
+			return false
+		}
+		policy = policy || begunByPolicy(f.Info)
+	}
+	return policy
+}
+
+func begunByPolicy(job luxi.JobInfo) bool {
+	for _, op := range job.Ops {
+		for _, r := range op.Reason {
+			if r.Source == Source && r.Text == policyMark {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // dependencies lists the jobs that a job waits for.

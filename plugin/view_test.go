@@ -47,7 +47,7 @@ func exhibition() *Plan {
 	return p
 }
 
-// O, T10: what users and scripts see of every sort of instance. The names of
+// O1, O2, O3, O4, T10: what users and scripts see of every sort of instance. The names of
 // the keys and the words are promised to stay.
 func TestViews(t *testing.T) {
 	p := exhibition()

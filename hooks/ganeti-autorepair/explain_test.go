@@ -10,7 +10,7 @@ import (
 	"ganeti-autorepair/luxi/luxitest"
 )
 
-// O: explain for every sort of instance, from a snapshot that everybody has.
+// O1, O2, O3, O4, O6: explain for every sort of instance, from a snapshot that everybody has.
 func TestExplainScreens(t *testing.T) {
 	b := newBed(t, badNode)
 	example := filepath.Join("../../examples", "bad-day.json")

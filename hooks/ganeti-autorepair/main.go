@@ -98,7 +98,7 @@ func realMain(ctx context.Context, args []string, e *env) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(flagsFirst(parser.Model, args))
 	if exited {
 		return code
 	}

@@ -26,7 +26,7 @@ func newMeasured(t *testing.T, cluster string) (*bed, func() string) {
 	}
 }
 
-// Point 8: the metrics of a bad day. "make check" has promtool look at the file.
+// O7: the metrics of a bad day. "make check" has promtool look at the file.
 func TestMetrics(t *testing.T) {
 	b, metrics := newMeasured(t, exampleClusters["bad-day"])
 	if code, _, stderr := b.run("run", "--from-watcher"); code != 0 {

@@ -244,7 +244,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// What users see (O): the help texts, the JSON.
+// O6: what users see: the help texts, the JSON.
 func TestScreens(t *testing.T) {
 	b := newBed(t, badNode)
 	for name, args := range map[string][]string{

@@ -149,8 +149,8 @@ func TestValidator(t *testing.T) {
 	}
 }
 
-// A reason or a command that is added in one place is known in all: the metrics,
-// the schemas, the README. For the manual see TestManualHasEveryReasonAndState.
+// O1, O6, O7: a reason or a command that is added in one place is known in all: the
+// metrics, the schemas, the README. For the manual see TestManualHasEveryReasonAndState.
 func TestWordsAreKnownEverywhere(t *testing.T) {
 	read := func(path string) string {
 		data, err := os.ReadFile(path)

@@ -91,13 +91,21 @@ func readSettings(path string, mustExist bool) (plugin.Settings, error) {
 	return parseSettings(path, string(data))
 }
 
+// tomlHead is what the decoder puts before the text of an error.
+var tomlHead = regexp.MustCompile(`^toml: line \d+( \(last key "[^"]*"\))?: `)
+
 func parseSettings(path, data string) (plugin.Settings, error) {
 	s := plugin.DefaultSettings()
 	var values map[string]any
 	if _, err := toml.Decode(data, &values); err != nil {
 		var bad toml.ParseError
 		if errors.As(err, &bad) {
-			return s, fmt.Errorf("%s:%d: %s", path, bad.Position.Line, strings.TrimSuffix(bad.Message, "."))
+			// Some of its errors have their text in the error alone.
+			text := bad.Message
+			if text == "" {
+				text = tomlHead.ReplaceAllString(bad.Error(), "")
+			}
+			return s, fmt.Errorf("%s:%d: %s", path, bad.Position.Line, strings.TrimSuffix(text, "."))
 		}
 		return s, fmt.Errorf("%s: %s", path, err)
 	}

@@ -110,3 +110,17 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// W2: whatever is wrong with the file's form is told in words, with its line.
+func TestSettingsSyntax(t *testing.T) {
+	for _, text := range []string{"interval \"x\"\n", "interval =\n", "interval = \"\xff\"\n", "[interval\n", "a = 1\na = 2\n"} {
+		_, err := parseSettings("c.toml", text)
+		if err == nil {
+			t.Errorf("%q is taken", text)
+			continue
+		}
+		if m := regexp.MustCompile(`^c\.toml:\d+: (.+)$`).FindStringSubmatch(err.Error()); m == nil || len(m[1]) < 8 || strings.Contains(m[1], "toml:") {
+			t.Errorf("%q: %q", text, err)
+		}
+	}
+}

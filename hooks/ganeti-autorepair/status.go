@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
 )
 
 // statusCmd is "ganeti-autorepair status".
@@ -51,7 +53,9 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 			// The master may be busy for a moment; the next look tells.
 			fmt.Fprintf(&b, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
 		}
-		e.redraw(b.String())
+		if e.redraw(b.String()) != nil {
+			return nil // nobody looks any more
+		}
 		if !sleep(ctx, time.Duration(cmd.Every)) {
 			return nil
 		}
@@ -60,11 +64,11 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 
 // redraw shows a text in place of the last one: on a terminal as much of it as
 // fits, the end in any case, as the summary is there.
-func (e *env) redraw(text string) {
+func (e *env) redraw(text string) error {
 	t := e.screen
 	if t.rows == 0 {
-		fmt.Fprint(e.stdout, text, "\n")
-		return
+		_, err := fmt.Fprint(e.stdout, text, "\n")
+		return err
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if most := t.rows - 1; len(lines) > most && most > 3 {
@@ -76,7 +80,8 @@ func (e *env) redraw(text string) {
 		left := len(lines) - head - end
 		lines = append(append(append([]string(nil), lines[:head]...), fmt.Sprintf("... %d lines more ...", left)), lines[len(lines)-end:]...)
 	}
-	fmt.Fprint(e.stdout, "\x1b[H\x1b[2J", strings.Join(lines, "\n"), "\n")
+	_, err := fmt.Fprint(e.stdout, "\x1b[H\x1b[2J", strings.Join(lines, "\n"), "\n")
+	return err
 }
 
 func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
@@ -102,10 +107,36 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	}
 	writeViews(w, e.screen, views, now)
 	writeSummary(w, e.screen, l.plan)
+	if text := idle(l.plan); text != "" {
+		writeFolded(w, "", "  ", text, e.screen.columns)
+	}
 	for _, text := range l.holds {
 		writeFolded(w, "", "  ", text, e.screen.columns)
 	}
 	return nil
+}
+
+// idle says why nothing will be repaired anywhere, whatever breaks; it is empty
+// where something may be.
+func idle(p *plugin.Plan) string {
+	now := p.Snapshot.Time.Unix()
+	for _, d := range p.Decisions {
+		if d.Policy.Type != tagstore.None || d.Repair != nil {
+			return ""
+		}
+	}
+	for _, g := range p.Snapshot.Groups {
+		if tagstore.EffectivePolicy(now, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags}).Type != tagstore.None {
+			return ""
+		}
+	}
+	switch c := tagstore.EffectivePolicy(now, tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags}); {
+	case c.Suspended:
+		return "the cluster is suspended: ganeti-autorepair resume cluster"
+	case c.Type == tagstore.None:
+		return "no tag permits any repair: ganeti-autorepair policy cluster fix-storage"
+	}
+	return ""
 }
 
 // chosenViews are those of the instances that were named, or else those that

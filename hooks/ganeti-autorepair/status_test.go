@@ -94,7 +94,7 @@ func underway(t *testing.T) *bed {
 	return b
 }
 
-// O: the table with 3 and 3,000 instances, at 80 and 200 columns.
+// O5: the table with 3 and 3,000 instances, at 80 and 200 columns.
 func TestStatusScreens(t *testing.T) {
 	b := underway(t)
 	b.screens("status-3", "status")
@@ -104,7 +104,7 @@ func TestStatusScreens(t *testing.T) {
 	b.idle("looking")
 }
 
-// The layout for scripts: fields, separators, headings, in the manner of gnt-*.
+// O5: the layout for scripts: fields, separators, headings, in the manner of gnt-*.
 // Without a terminal a line is an instance.
 func TestStatusForScripts(t *testing.T) {
 	b := underway(t)
@@ -214,7 +214,7 @@ func TestWatch(t *testing.T) {
 	b.want(2, 2, "is not a time like", "status", "--watch", "--every=1")
 }
 
-// What scripts read is what the schema says.
+// O6: what scripts read is what the schema says.
 func TestStatusSchema(t *testing.T) {
 	for _, b := range []*bed{underway(t), newBed(t, many(200)), newBed(t, "node node1 tags=x\ninstance i nodes=node1 tags=ganeti:watcher:autorepair:frob")} {
 		_, stdout, _ := b.run("status", "--all", "--json")

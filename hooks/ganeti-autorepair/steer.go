@@ -102,7 +102,7 @@ func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 			tell(d, d.done+", nothing to do")
 		case f.DryRun:
 			n.done++
-			tell(d, "would be "+d.done)
+			tell(d, "would be "+strings.TrimPrefix(d.done, "to be "))
 			for _, tag := range d.change.Add {
 				fmt.Fprintf(e.stdout, "  add     %s\n", tag)
 			}
@@ -151,7 +151,11 @@ func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 		fmt.Fprint(e.stderr, "\r\x1b[K")
 	}
 	if len(deeds) > 1 {
-		fmt.Fprintf(e.stdout, "%d done, %d as they were, %d failed\n", n.done, n.already, n.failed)
+		done := "done"
+		if f.DryRun {
+			done = "to be done"
+		}
+		fmt.Fprintf(e.stdout, "%d %s, %d as they were, %d failed\n", n.done, done, n.already, n.failed)
 	}
 	switch {
 	case ctx.Err() != nil:

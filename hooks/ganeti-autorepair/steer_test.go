@@ -297,7 +297,7 @@ func TestCancel(t *testing.T) {
 	b.want(0, 0, "", "run", "--from-watcher")
 	b.m.Advance(time.Second) // begun
 	before := b.shown("")
-	b.want(1, 1, "is running and cannot be canceled; its repair stays pending until it ends", "cancel", "db1")
+	b.want(1, 1, "has begun and cannot be canceled; its repair stays pending until it ends", "cancel", "db1")
 	if got := b.shown(""); got != before {
 		t.Errorf("tags were %s, are %s", before, got)
 	}
@@ -324,7 +324,7 @@ func TestCancel(t *testing.T) {
 		t.Fatalf("the repair job is %s", repair.Status)
 	}
 	code, stdout, stderr := b.run("cancel", "web1")
-	if code != 0 || !strings.Contains(stdout, "without a pending repair (1 jobs canceled)") || strings.Contains(b.shown("web1"), "pending") {
+	if code != 0 || !strings.Contains(stdout, "without a pending repair (1 job canceled)") || strings.Contains(b.shown("web1"), "pending") {
 		t.Errorf("%d, %s\n%s%s", code, b.shown("web1"), stdout, stderr)
 	}
 	if j := b.m.Job(repair.ID); j.Status != "canceled" || j.Started() {

@@ -80,6 +80,11 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 		dir, objects, err = cmd.resolve(ctx, c, words)
 	}
 	if err != nil {
+		var h *hintError
+		if len(words) > 1 && errors.As(err, &h) {
+			// Most likely a type that was mistyped.
+			h.err = fmt.Errorf("%w; the types are fix-storage, migrate, failover, reinstall, and none", h.err)
+		}
 		return err
 	}
 	if len(objects) == 0 {
@@ -349,7 +354,11 @@ func (cmd *cancelCmd) Run(ctx context.Context, e *env) error {
 			return ctx.Err()
 		}
 		if !d.change.Empty() && len(jobs) > 0 {
-			d.done += fmt.Sprintf(" (%d jobs canceled)", len(jobs))
+			word := "jobs"
+			if len(jobs) == 1 {
+				word = "job"
+			}
+			d.done += fmt.Sprintf(" (%d %s canceled)", len(jobs), word)
 		}
 		if p := dir.Policy(o, e.now().Unix()); p.Type != tagstore.None && !d.change.Empty() {
 			d.note = fmt.Sprintf("the next pass may begin a new one, as %s permits %s; to prevent it: ganeti-autorepair suspend %s", p.Origin, p.Type, word(o))

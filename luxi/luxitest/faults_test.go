@@ -59,9 +59,14 @@ func TestHangingCallEndsWithTheConnection(t *testing.T) {
 	if _, err := w.c.Write([]byte(submitDelay + "\x03")); err != nil {
 		t.Fatal(err)
 	}
-	for len(m.Jobs()) == 0 {
-		time.Sleep(time.Millisecond)
+	m.lock()
+	for len(m.jobs) == 0 {
+		changed := m.changed
+		m.unlock()
+		<-changed
+		m.lock()
 	}
+	m.unlock()
 	m.StopLuxid()
 	if _, err := w.r.ReadByte(); err == nil {
 		t.Error("there was a reply")

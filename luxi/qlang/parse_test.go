@@ -73,6 +73,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// FuzzParse: whatever is typed, it is a filter, or an error of one line.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"a", "not a", `name =* "x.*"`, "a =~ m/x\\/y/si", `"x" not in tags`, "((a))"} {
 		f.Add(s)
@@ -80,6 +81,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if got := parsed(text); !json.Valid([]byte(got)) {
 			t.Errorf("%q: %s", text, got)
+		}
+		if _, err := Parse(text); err != nil && (!strings.HasPrefix(err.Error(), "filter: ") || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%q: %v", text, err)
 		}
 	})
 }
