@@ -227,11 +227,14 @@ check-matrix:
 	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestCrashMatrix$$' -matrix third
 
 check-simulate:
-	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestSimulation$$' -runs $(RUNS) -seed $(SEED)
+	@mkdir -p build
+	GOGC=400 go test ./integration/scenario -count=1 -timeout 30m -run '^TestSimulation$$' -v -runs $(RUNS) -seed $(SEED) >build/simulate.out 2>&1 || \
+		{ tail -n 200 build/simulate.out; echo 'all of it is in build/simulate.out' >&2; exit 1; }
+	@tail -n 1 build/simulate.out
 
-# A part of them; "make guards" tries all.
+# All guards, and of the tests those that the table names; "make guards" tries all.
 check-guards:
-	go run ./integration/cmd/guards -quick -every 3
+	go run ./integration/cmd/guards -quick
 
 FUZZTIME := 3s
 check-fuzz:

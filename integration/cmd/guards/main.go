@@ -1,136 +1,111 @@
 // guards takes the guards of the engine away, one at a time, and shows which tests
 // notice. It fails if there is one that nobody would miss.
 //
-// The engine itself knows nothing of this: a guard is a line of its source, which
-// is changed in a copy, and the tests are built with the copy in its place (go
-// help build, -overlay).
+// The engine itself knows nothing of this: a guard is a line of its source. The
+// tests are built once with a copy of the engine in its place (go help build,
+// -overlay) in which each of these lines can be switched off by the environment.
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"sort"
+	"runtime"
 	"strings"
+	"sync"
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "try the scenarios alone, not the tests of the engine")
-	every := flag.Int("every", 1, "try one guard in so many")
+	quick := flag.Bool("quick", false, "try the tests alone that the table names, and want each of them to notice")
 	flag.Parse()
-	if *every < 1 {
-		fmt.Fprintln(os.Stderr, "guards: error: -every takes a number from 1 on")
-		os.Exit(2)
-	}
-	if err := run(*quick, *every); err != nil {
+	if err := run(*quick); err != nil {
 		fmt.Fprintf(os.Stderr, "guards: error: %s\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(quick bool, every int) error {
+// try is a guard and the tests that noticed that it was gone.
+type try struct {
+	guard
+	noticed []string
+	err     error
+}
+
+func run(quick bool) error {
 	dir, err := os.MkdirTemp("", "guards")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	engine, stories, err := build(dir)
+	if err != nil {
+		return err
+	}
 	// What fails anyway would be taken for a notice.
-	if failed, _, err := test(quick, ""); err != nil || len(failed) > 0 {
-		return fmt.Errorf("with all guards in place: %d tests fail %s, %v", len(failed), strings.Join(failed, " "), err)
+	all := &try{}
+	for _, g := range guards {
+		all.by += " " + g.by
 	}
-	fmt.Printf("%-20s %-8s %s\n", "Guard", "Demand", "Tests that notice when it is gone")
-	missed := 0
+	all.look(engine, stories, quick)
+	if all.err != nil || len(all.noticed) > 0 {
+		return fmt.Errorf("with all guards in place: %d tests fail %s, %v", len(all.noticed), strings.Join(all.noticed, " "), all.err)
+	}
+	tries := make([]*try, len(guards))
+	ended := make([]chan struct{}, len(guards))
+	slots := make(chan struct{}, runtime.NumCPU())
+	var wg sync.WaitGroup
 	for k, g := range guards {
-		if k%every != 0 {
-			continue
-		}
-		overlay, err := g.overlay(dir)
-		if err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
-		}
-		failed, output, err := test(quick, overlay)
-		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", g.name, err, output)
-		}
-		fmt.Printf("%-20s %-8s %s\n", g.name, g.demand, summary(failed))
-		if len(failed) == 0 {
-			missed++
+		tries[k], ended[k] = &try{guard: g}, make(chan struct{})
+		wg.Add(1)
+		go func(k int) {
+			defer wg.Done()
+			defer close(ended[k])
+			slots <- struct{}{}
+			tries[k].look(engine, stories, quick)
+			<-slots
+		}(k)
+	}
+	defer wg.Wait()
+	fmt.Printf("%-22s %-8s %s\n", "Guard", "Demand", "Tests that notice when it is gone")
+	wrong := 0
+	for k, t := range tries {
+		<-ended[k]
+		missed := t.missed(quick)
+		fmt.Printf("%-22s %-8s %s\n", t.name, t.demand, summary(t.noticed))
+		switch {
+		case t.err != nil:
+			fmt.Printf("  error: %s\n", t.err)
+			wrong++
+		case missed != "":
+			fmt.Printf("  %s\n", missed)
+			wrong++
 		}
 	}
-	if missed > 0 {
-		return fmt.Errorf("%d guards are missed by no test", missed)
+	if wrong > 0 {
+		return fmt.Errorf("%d of %d guards are not noticed as they should be", wrong, len(guards))
 	}
 	return nil
 }
 
-// overlay writes the changed source, and the file that has go build use it.
-func (g guard) overlay(dir string) (string, error) {
-	path, err := filepath.Abs(filepath.Join("plugin", g.file))
-	if err != nil {
-		return "", err
+// missed says what is wrong with those who noticed, "" if nothing is.
+func (t *try) missed(quick bool) string {
+	if len(t.noticed) == 0 && !quick {
+		return "no test misses it"
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	n := strings.Count(string(source), g.line)
-	if n == 0 || n > 1 && !g.all {
-		return "", fmt.Errorf("%s has %q %d times", path, g.line, n)
-	}
-	changed := filepath.Join(dir, g.file)
-	if err := os.WriteFile(changed, []byte(strings.ReplaceAll(string(source), g.line, g.without)), 0o644); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o644)
-}
-
-var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
-
-// test returns the tests that fail, of those with parts the parts.
-func test(quick bool, overlay string) ([]string, string, error) {
-	args := []string{"test", "-timeout=5m", "-vet=off"}
-	if overlay != "" {
-		args = append(args, "-overlay="+overlay)
-	}
-	// The crash matrix is left out: it would take its time.
-	args = append(args, "-run=Test([^CS]|S[^i]|Simulation$)", "./integration/scenario")
-	if quick {
-		args = append(args, "-runs=40") // of the simulation
-	} else {
-		args = append(args, "./plugin")
-	}
-	out, err := exec.Command("go", args...).CombinedOutput()
-	names := make(map[string]bool)
-	for _, m := range failure.FindAllStringSubmatch(string(out), -1) {
-		names[m[1]] = true
-	}
-	var failed []string
-	for name := range names {
-		part := false
-		for other := range names {
-			part = part || strings.HasPrefix(other, name+"/")
+	var silent []string
+	for _, name := range strings.Fields(t.by) {
+		found := false
+		for _, n := range t.noticed {
+			found = found || n == name || strings.HasPrefix(n, name+"/")
 		}
-		if !part {
-			failed = append(failed, strings.TrimPrefix(name, "TestScenarios/all/"))
+		if !found {
+			silent = append(silent, name)
 		}
 	}
-	sort.Strings(failed)
-	if _, ended := err.(*exec.ExitError); err != nil && (!ended || len(failed) == 0 && !strings.Contains(string(out), "panic:")) {
-		return nil, string(out), err
+	if len(silent) > 0 {
+		return "not noticed by " + strings.Join(silent, " ") + ": make guards shows who does"
 	}
-	if err != nil && len(failed) == 0 {
-		failed = []string{"(the tests do not get through)"}
-	}
-	return failed, string(out), nil
+	return ""
 }
 
 // summary names as many as fit on a line.
