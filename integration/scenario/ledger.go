@@ -16,30 +16,41 @@ type ledger struct {
 	open    map[string]int      // how many pending tags there are now
 	jobs    map[string][]string // that its tags have named
 	results map[string]bool     // that there ever were
+	taken   map[string]bool     // people have removed a tag of it
 }
 
 // checkRepairs reports repairs that end without a result (S1, T7), and failures
-// without any job that failed (S7). What people remove is theirs; and a repair none
-// of whose jobs began may be taken back (P12).
+// without any job that failed (S7). What people remove is theirs. A repair none of
+// whose jobs began may be taken back: one of ours, or one that people no longer want
+// (T5, P12).
 func (w *World) checkRepairs() {
-	l := &ledger{w, make(map[string]int), make(map[string][]string), make(map[string]bool)}
+	l := &ledger{w, make(map[string]int), make(map[string][]string), make(map[string]bool), make(map[string]bool)}
 	for _, i := range w.first.Instances {
 		for _, tag := range i.Tags {
 			l.note(tag, 1)
 		}
 	}
+	var before map[string]int // the edit of which this is a line
 	for _, e := range w.Master.Log() {
+		edit := tagEdit.FindStringSubmatch(e.Text)
+		if e.Kind != luxitest.LogTest || !strings.HasPrefix(e.Text, "edit: ") {
+			l.checkEdit(before)
+			before = nil
+		} else if before == nil {
+			before = make(map[string]int)
+			for id, n := range l.open {
+				before[id] = n
+			}
+		}
 		switch m := tagEffect.FindStringSubmatch(e.Text); {
 		case e.Kind == luxitest.LogEffect && m != nil && m[2] == "added":
 			l.note(m[1], 1)
 			l.checkFailure(m[1])
 		case e.Kind == luxitest.LogEffect && m != nil:
 			l.checkEnd(m[1], l.note(m[1], -1))
-		case e.Kind == luxitest.LogTest:
-			if m := tagEdit.FindStringSubmatch(e.Text); m != nil {
-				for _, tag := range strings.Split(m[2], ",") {
-					l.note(tag, map[string]int{"+": 1, "-": -1}[m[1]])
-				}
+		case e.Kind == luxitest.LogTest && edit != nil:
+			for _, tag := range strings.Split(edit[2], ",") {
+				l.note(tag, map[string]int{"+": 1, "-": -1}[edit[1]])
 			}
 		}
 	}
@@ -68,6 +79,14 @@ func (l *ledger) note(tag string, n int) string {
 
 func plus(r rune) bool { return r == '+' }
 
+// checkEdit looks at what people did at once: a tag that they changed something
+// beside is removed and added.
+func (l *ledger) checkEdit(before map[string]int) {
+	for id, n := range before {
+		l.taken[id] = l.taken[id] || l.open[id] < n
+	}
+}
+
 // checkEnd looks at a repair of which a job has removed a pending tag.
 func (l *ledger) checkEnd(tag, id string) {
 	if id == "" || l.open[id] > 0 || l.results[id] {
@@ -80,7 +99,7 @@ func (l *ledger) checkEnd(tag, id string) {
 		l.w.wrong("S1: %s was removed, and repair %s, whose job %s began, has no result", tag, id, text)
 		return
 	}
-	if !ownID.MatchString(id) {
+	if !ownID.MatchString(id) && !l.taken[id] {
 		l.w.wrong("S1: %s was removed, and repair %s has no result", tag, id)
 	}
 }
