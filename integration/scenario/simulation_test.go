@@ -44,7 +44,7 @@ func simulate(n int64) []string {
 	return broken
 }
 
-// TestSimulation (C2, C5): random clusters, people, faults and clocks. A seed that
+// TestSimulation (C2, C5, S4, S10, T7): random clusters, people, faults and clocks. A seed that
 // fails is printed with its scenario, which belongs among the others then.
 func TestSimulation(t *testing.T) {
 	seeds := make(chan int64)

@@ -125,7 +125,13 @@ var guards = []guard{
 		without: "case map[bool]string{false: markTags}[GONE], map[bool]string{false: markProbe}[GONE]:"},
 
 	// Not guards, but what makes repairs come to their end: an engine that does
-	// nothing and says that there is no room.
+	// nothing and says that there is no room, or gives repairs up.
+	{name: "a result is left", demand: "T7", file: "decide.go", by: "TestSimulation",
+		line:    "\tx.d.Settled = append(x.d.Settled, Settlement{\n\t\tResult: tagstore.Result{Type: r.Type,",
+		without: "\tif GONE {\n\t\tx.d.Remove = append(x.d.Remove, r.Tags...)\n\t\treturn\n\t}\n\tx.d.Settled = append(x.d.Settled, Settlement{\n\t\tResult: tagstore.Result{Type: r.Type,"},
+	{name: "a failure has a cause", demand: "S7", file: "ended.go", by: "TestSimulation",
+		line:    "\tx.settle(r, tagstore.Success, \"the instance",
+		without: "\tif GONE {\n\t\treturn x.fail(r, \"\")\n\t}\n\tx.settle(r, tagstore.Success, \"the instance"},
 	{name: "repairs begin", demand: "S4", file: "decide.go", by: "TestSimulation",
 		line:    "\tcase x.halfCopy():\n\tdefault:",
 		without: "\tcase x.halfCopy():\n\tcase GONE:\n\t\tx.conclude(StateNeedsRepair, ReasonNoRoom, \"\")\n\tdefault:"},
