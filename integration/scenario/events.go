@@ -36,6 +36,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //
 //	pass                                a pass, as the watcher does it
 //	repair                              passes until there is nothing left to do, jobs ending in between
+//	plenty, settle                      nothing stands in the way; passes until the master shows nothing that is owed
 //	quiet                               all jobs end, and five minutes pass
 //	wait 10m                            time passes
 //	dry-run                             what a pass would do
@@ -91,6 +92,7 @@ func init() {
 		}
 		return nil
 	}
+	simple["plenty"], simple["settle"] = (*World).plenty, (*World).settle
 	simple["quiet"] = func(w *World) error {
 		if !w.Quiet() {
 			w.say("  some job does not end")

@@ -89,6 +89,7 @@ func (w *World) Broken() []string {
 			w.wrong("the data of %s was replaced: %s", i.Name, strings.Join(i.Data.History, ", "))
 		}
 	}
+	w.checkRepairs()
 	return w.broken
 }
 

@@ -45,8 +45,9 @@ func Random(seed int64) *Scenario {
 			say(r.pick("quiet", "quiet", "wait 2s", "wait 20s", "wait 2m"))
 		}
 	}
-	// The faults stop, and the clock is right again.
-	say("calm\nclock 0s\nquiet\nrepair\n-- log --")
+	// The faults stop, and the clock is right again. First all comes to rest with the
+	// valves and the room there is, then without anything in the way.
+	say("calm\nclock 0s\nquiet\nrepair\nplenty\nwait 30m\nsettle\nrepair\n-- log --")
 	s, err := Parse(text.String())
 	if err != nil {
 		panic("scenario: " + err.Error())

@@ -30,8 +30,9 @@ type World struct {
 	Moves map[Move]bool
 
 	dir    string
-	client *luxi.Client // of the people who use the cluster
-	host   string       // where the program runs
+	first  *luxitest.Cluster // as it was in the beginning
+	client *luxi.Client      // of the people who use the cluster
+	host   string            // where the program runs
 	skew   time.Duration
 	ids    int
 	passes int
@@ -84,7 +85,7 @@ func NewWorld(cluster string) (*World, error) {
 	}
 	w := &World{
 		Master: m, Settings: plugin.DefaultSettings(), dir: dir,
-		host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]plugin.State), refuse: make(map[string]bool),
+		first: m.Snapshot(), host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]plugin.State), refuse: make(map[string]bool),
 	}
 	if err := m.Start(filepath.Join(dir, "s")); err != nil {
 		os.RemoveAll(dir)

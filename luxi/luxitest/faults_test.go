@@ -304,3 +304,29 @@ func TestProxy(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
+
+// A client learns that luxid was restarted when its call is over, not while the call
+// is still being dealt with: what it does next would come before or after that, as
+// luck has it.
+func TestRestartIsToldWhenTheCallIsOver(t *testing.T) {
+	m := begin(t, small)
+	m.OnCall(func(Call) Fault {
+		if err := m.RestartLuxid(); err != nil {
+			t.Error(err)
+		}
+		m.lock()
+		defer m.unlock()
+		for c := range m.conns {
+			if err := c.SetDeadline(time.Time{}); !c.dropped || err != nil {
+				t.Errorf("dropped %v, closed already: %v", c.dropped, err)
+			}
+		}
+		return Pass()
+	})
+	if _, err := dial(t, m).try(submitDelay); err == nil {
+		t.Error("an answer although the connection was dropped")
+	}
+	if jobs := len(m.Jobs()); jobs != 1 {
+		t.Errorf("there are %d jobs", jobs)
+	}
+}

@@ -32,11 +32,15 @@ type serverConn struct {
 	idleSince time.Time
 }
 
+// drop ends the connection. While a request is dealt with the client is told when that is over: otherwise it would go on
+// side by side with its own call, and which of the two came first would be a matter of luck.
 func (c *serverConn) drop() {
 	if !c.dropped {
 		c.dropped = true
 		close(c.gone)
-		c.Close()
+		if !c.busy {
+			c.Close()
+		}
 	}
 }
 
@@ -206,6 +210,7 @@ func (m *Master) serve(c *serverConn) {
 	defer func() {
 		m.lock()
 		c.drop()
+		c.Close()
 		delete(m.conns, c)
 		m.unlock()
 	}()
@@ -217,8 +222,9 @@ func (m *Master) serve(c *serverConn) {
 		}
 		m.lock()
 		c.busy = true
+		dropped := c.dropped
 		m.unlock()
-		if !m.answer(c, request) {
+		if dropped || !m.answer(c, request) {
 			return
 		}
 	}
@@ -241,11 +247,12 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 		return false
 	}
 	if fault.kind == faultReply {
-		m.rest(c)
-		return luxi.WriteFrame(c, fault.payload) == nil
+		return m.rest(c) && luxi.WriteFrame(c, fault.payload) == nil
 	}
 	reply, goesOn := m.handle(c, call, parsed)
-	m.rest(c)
+	if !m.rest(c) {
+		return false
+	}
 	switch fault.kind {
 	case faultDieAfter:
 		return false
@@ -269,11 +276,12 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 }
 
 // rest marks the connection as idle. That is done before the reply is sent, so that a client which has it finds things
-// settled.
-func (m *Master) rest(c *serverConn) {
+// settled. It reports false if the master has dropped it meanwhile.
+func (m *Master) rest(c *serverConn) bool {
 	m.lock()
 	defer m.unlock()
 	c.busy, c.idleSince = false, m.now
+	return !c.dropped
 }
 
 // identify numbers the call and logs it.
