@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ganeti-autorepair/internal/goldenfile"
+	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ganeti-autorepair/internal/goldenfile"
+	"ganeti-autorepair/integration/goldenfile"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ganeti-autorepair/internal/goldenfile"
+	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
