@@ -4,7 +4,6 @@ package integration_test
 
 import (
 	"testing"
-	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -36,28 +35,9 @@ func TestConformanceOfDisks(t *testing.T) {
 	cluster := luxitest.MustParse(disksCluster)
 	cluster.SoftwareVersion = release
 	simulated := simulatedSide(t, cluster)
-	for _, s := range []*side{real, simulated} {
-		s.connect()
-		defer s.conn.Close()
-		s.learn()
-	}
-	for _, part := range []struct {
-		name string
-		do   func(*side)
-	}{
+	playBoth(t, release, real, simulated, []scriptPart{
 		{"healthy", scriptDisksHealthy}, {"drained", scriptDisksDrained}, {"offline", scriptDisksOffline}, {"chain", scriptDisksChain},
-	} {
-		part := part
-		t.Run(part.name, func(t *testing.T) {
-			began := time.Now()
-			for _, s := range []*side{real, simulated} {
-				s.t, s.seen = t, nil
-				part.do(s)
-			}
-			compareSides(t, release, real, simulated)
-			t.Logf("%d observations in %v", len(real.seen), time.Since(began).Round(time.Millisecond))
-		})
-	}
+	})
 }
 
 const newSecondary = `"mode":"replace_new_secondary"`

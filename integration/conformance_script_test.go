@@ -9,11 +9,14 @@ import (
 	"strings"
 )
 
-// conformanceScript is everything that is compared, in parts that follow each other on the same cluster.
-var conformanceScript = []struct {
+// scriptPart is a part of what is compared; parts follow each other on the same cluster.
+type scriptPart struct {
 	name string
 	do   func(*side)
-}{
+}
+
+// conformanceScript is everything that is compared on a virtual cluster.
+var conformanceScript = []scriptPart{
 	{"fields", scriptFields},
 	{"filters", scriptFilters},
 	{"values", scriptValues},

@@ -49,12 +49,17 @@ func TestConformance(t *testing.T) {
 	cluster.SoftwareVersion = release
 	cluster.EnabledTemplates = []string{luxitest.Diskless, luxitest.File, luxitest.SharedFile}
 	simulated := simulatedSide(t, cluster)
+	playBoth(t, release, real, simulated, conformanceScript)
+}
+
+// playBoth plays the parts of a script on both sides, and compares what each sees.
+func playBoth(t *testing.T, release string, real, simulated *side, script []scriptPart) {
 	for _, s := range []*side{real, simulated} {
 		s.connect()
 		defer s.conn.Close()
 		s.learn()
 	}
-	for _, part := range conformanceScript {
+	for _, part := range script {
 		part := part
 		t.Run(part.name, func(t *testing.T) {
 			began := time.Now()

@@ -3,103 +3,211 @@
 package integration_test
 
 import (
-	"encoding/json"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
 
-// quiesce lets everything come to rest: nothing dies any more, nothing is
-// suspended.
+// quiesce lets everything come to rest, in two acts. First nothing is suspended any
+// more and there is room, and what is permitted has to be done; then all nodes
+// return, and nothing may be left open.
 func (c *chaos) quiesce() {
 	c.jobsEnd()
-	for _, name := range c.names {
-		if len(c.tags(name).Suspends) > 0 {
-			c.disallow(name, "suspend")
+	p := c.people()
+	for object := range p.s.tags {
+		if words := p.words(object, "suspend"); len(words) > 0 {
+			p.tag("OP_TAGS_DEL", object, words...)
 		}
 	}
-	c.observe()
-	for n := 0; n < 12; n++ {
-		c.passAnyhow()
+	p.do()
+	for node := range c.groups {
+		c.sim.SetMemory(node, chaosMemory)
+	}
+	c.untilQuiet()
+	c.allDone()
+
+	p = c.people()
+	var back []string
+	for node, what := range p.s.bad {
+		if what == "offline" {
+			c.must(c.sim.PowerOn(node))
+			back = append(back, node)
+		}
+		p.flag(node, what, false)
+	}
+	p.do()
+	c.watcherDuties(p.s, back)
+	c.untilQuiet()
+	// Behind a failure further repairs wait, and after it comes what it held up.
+	for _, name := range c.names {
+		p := c.people()
+		if len(p.words(name, "pending:")) > 0 {
+			p.acknowledge(name)
+			p.do()
+		}
+	}
+	c.untilQuiet()
+}
+
+// untilQuiet does passes until one submits nothing.
+func (c *chaos) untilQuiet() {
+	for n := 0; n < 15; n++ {
+		before, err := c.newest()
+		c.must(err)
+		c.observe()
+		if r := c.pass(nil); r.code != 0 {
+			c.t.Errorf("an undisturbed pass ended with %d: %s", r.code, r.stderr)
+		}
 		c.jobsEnd()
-		if !c.anythingToDo() || c.stuck() {
+		after, err := c.newest()
+		c.must(err)
+		if after == before {
 			return
 		}
 	}
-	c.t.Errorf("repairs are still open:\n%s", c.run(c.Master(), program, "status").stdout)
+	c.t.Error("passes go on and on")
 }
 
-// stuck says whether all that is open is held for a reason that only people can
-// change.
-func (c *chaos) stuck() bool {
-	for _, i := range c.status().Instances {
-		open := i.State == "pending" || i.Reason == "ready" || i.Reason == "busy" || i.Reason == "unsettled"
-		if open && !heldForGood[i.Reason] {
-			return false
+// allDone requires that every instance whose repair is permitted has been repaired,
+// or has a result that says why not, by nothing but node flags, places and tags.
+func (c *chaos) allDone() {
+	s, err := c.look()
+	c.must(err)
+	for _, name := range c.names {
+		t := tagstore.Parse(luxi.TagInstance, s.tags[name])
+		may, _ := c.policy(s, name, time.Now())
+		need, next := c.need(s, name)
+		failed, told := false, false
+		for _, r := range t.Results {
+			failed = failed || r.Outcome == tagstore.Failure
+			told = told || r.Outcome == tagstore.Enoperm && r.Type == need
+		}
+		switch {
+		case failed: // a person is asked for, and all else waits (S11)
+		case len(t.Pendings) == 0 && (s.healthy(name) || may == tagstore.None || next == nil):
+		case next == nil && !s.healthy(name): // what was begun has no next step (S12, P9)
+		case next["FAILOVER"] && len(c.halfCopies(name)) > 0: // held until somebody has looked
+		case c.elsewhere(s, name): // its migration was killed, only people can tell where it belongs
+		case len(t.Pendings) > 0:
+			c.wrong(name, "%s is still pending, on %v with %v", t.Pendings[0].Tag, s.place[name], s.bad)
+		case may.Permits(need):
+			c.wrong(name, "not repaired, on %v with %v, which takes %s and has %s", s.place[name], s.bad, need, may)
+		case !told:
+			c.wrong(name, "no result tells that %s is not enough for %s", may, need)
 		}
 	}
-	return true
 }
 
-var heldForGood = map[string]bool{"no-repair": true, "no-room": true, "admin-offline": true, "no-target": true}
+// elsewhere says whether an instance runs, but not where the configuration has it.
+func (c *chaos) elsewhere(s sight, name string) bool {
+	on := c.sim.RunsOn(name)
+	return len(on) > 0 && (len(on) > 1 || on[0] != s.place[name][0])
+}
 
 // judge compares what happened with what may happen.
 func (c *chaos) judge() {
-	types, tagged := c.tagsOfRepairs()
-	begun := c.begun(0)
+	l := c.readLedger()
+	l.ended()
 	total := 0
-	for name, jobs := range begun {
-		chains := map[string]int{}
+	for name, jobs := range c.begun(0) {
+		total += len(jobs)
 		for k, job := range jobs {
-			total++
-			id := repairID(job)
-			typ, known := types[id]
-			r := c.roundOf(job.ID)
-			if !known {
-				c.t.Errorf("%s: job %d belongs to repair %q, of which no tag was ever written", name, job.ID, id)
-				continue
-			}
-			if r.may[name].suspended {
-				c.t.Errorf("%s: job %d (%s) was begun while suspended", name, job.ID, opcodes(job))
-			}
-			if need := stepType(job, r, name); !typ.Permits(need) {
-				c.t.Errorf("%s: job %d (%s) takes %s, its repair is of type %s", name, job.ID, opcodes(job), need, typ)
-			}
-			if p := c.roundOf(tagged[id]).may[name]; !c.byHand[id] && !p.typ.Permits(typ) {
-				c.t.Errorf("%s: repair %s of type %s began while %s was permitted", name, id, typ, p.typ)
-			}
-			if k > 0 && (jobs[k-1].Ended.IsZero() || jobs[k-1].Ended.After(job.Started)) {
-				c.t.Errorf("%s: job %d began before job %d had ended", name, job.ID, jobs[k-1].ID)
-			}
-			if strings.HasPrefix(opcodes(job), "RECREATE") {
-				if chains[id]++; chains[id] > 1 && !jobs[k-1].Started.IsZero() && !neverChanged(jobs[k-1]) {
-					c.t.Errorf("%s: repair %s reinstalls a second time", name, id)
-				}
-				for _, node := range r.place[name] {
-					if r.bad[node] != "offline" {
-						c.t.Errorf("%s: job %d destroys its disks while node %s is %q", name, job.ID, node, r.bad[node])
-					}
-				}
+			c.judgeJob(l, name, job, jobs[:k])
+		}
+	}
+	repairs := 0
+	for _, r := range l.lives {
+		if r.typ != tagstore.None {
+			repairs++
+		}
+	}
+	c.t.Logf("%d repairs, %d repair jobs began; results: %v", repairs, total, l.counts)
+	if total < *chaosRounds/4 {
+		c.t.Errorf("only %d repair jobs began in %d rounds", total, *chaosRounds)
+	}
+	for _, job := range c.queue() {
+		if !job.Status.Final() {
+			c.t.Errorf("job %d (%v) was left %s", job.ID, job.Summary, job.Status)
+		}
+	}
+	s, err := c.look()
+	c.must(err)
+	for _, name := range c.names {
+		for _, tag := range s.tags[name] {
+			if strings.HasPrefix(tag, tagstore.Prefix+"pending:") {
+				c.wrong(name, "all nodes are good, and it has the tag %s", tag)
 			}
 		}
 	}
-	c.t.Logf("%d repair jobs of %d repairs began", total, len(types))
-	if total < len(c.rounds)/4 {
-		c.t.Errorf("only %d repair jobs began in %d rounds", total, len(c.rounds))
+	for name := range c.found {
+		c.history(name)
 	}
-	c.nothingLeft()
 }
 
-// roundOf returns the round in which a job was submitted.
-func (c *chaos) roundOf(id luxi.JobID) chaosRound {
-	last := c.rounds[0]
-	for _, r := range c.rounds {
-		if r.first < id {
-			last = r
-		}
+// judgeJob judges a repair job that began, and those of its instance before it.
+func (c *chaos) judgeJob(l *ledger, name string, job luxi.JobInfo, before []luxi.JobInfo) {
+	id := repairID(job)
+	r := l.lives[id]
+	if r == nil || r.typ == tagstore.None {
+		c.wrong(name, "job %d belongs to repair %q, of which no tag was ever written", job.ID, id)
+		return
 	}
-	return last
+	s := c.sightOf(job.ID)
+	step := strings.Fields(opcodes(job))[0]
+	if at := l.named[job.ID]; at.IsZero() || at.After(job.Started) {
+		c.wrong(name, "job %d began at %v, the tag that names it was written at %v", job.ID, job.Started, at)
+	}
+	if _, suspended := c.policy(s, name, job.Received); suspended {
+		c.wrong(name, "job %d (%s) was begun while suspended", job.ID, step)
+	}
+	if need := stepType(step, s.bad[s.place[name][0]]); !r.typ.Permits(need) {
+		c.wrong(name, "job %d (%s) takes %s, its repair is of type %s", job.ID, step, need, r.typ)
+	}
+	if may, _ := c.policy(c.sightOf(r.first), name, job.Received); !r.byHand && !may.Permits(r.typ) {
+		c.wrong(name, "repair %s of type %s began while %s was permitted", id, r.typ, may)
+	}
+	if _, next := c.need(s, name); !next[step] {
+		c.wrong(name, "job %d (%s) was not needed on %v with %v", job.ID, step, s.place[name], s.bad)
+	}
+	if len(before) == 0 {
+		return
+	}
+	last := before[len(before)-1]
+	if last.Ended.IsZero() || last.Ended.After(job.Started) {
+		c.wrong(name, "job %d began before job %d had ended", job.ID, last.ID)
+	}
+	c.judgeRepeat(s, name, job, before)
+}
+
+// judgeRepeat wants a reason for a step that its repair has taken before: after a
+// success, that a node has been marked since, or the instance has changed sides; and
+// a reinstallation that got beyond its checks is never repeated without that.
+func (c *chaos) judgeRepeat(s sight, name string, job luxi.JobInfo, before []luxi.JobInfo) {
+	step := strings.Fields(opcodes(job))[0]
+	moved := false
+	for k := len(before) - 1; k >= 0; k-- {
+		earlier := before[k]
+		if repairID(earlier) != repairID(job) {
+			continue
+		}
+		if was := strings.Fields(opcodes(earlier))[0]; was != step {
+			moved = moved || was == "MIGRATE" || was == "FAILOVER"
+			continue
+		}
+		if earlier.Status != luxi.JobSuccess && (step != "RECREATE_DISKS" || neverChanged(earlier)) {
+			continue
+		}
+		anew := moved && step == "REPLACE_DISKS"
+		for _, node := range s.place[name] {
+			anew = anew || s.bad[node] != "" && s.fell[node] >= earlier.ID
+		}
+		if !anew {
+			c.wrong(name, "job %d of repair %s does again what job %d (%s) has done", job.ID, repairID(job), earlier.ID, step)
+		}
+		return
+	}
 }
 
 // neverChanged says whether a chain ended in the checks of its first opcode.
@@ -110,81 +218,25 @@ func neverChanged(job luxi.JobInfo) bool {
 
 // repairID is the id of the repair in a job's reason trail.
 func repairID(job luxi.JobInfo) string {
-	for _, r := range job.Ops[0].Reason {
-		if words := strings.Fields(r.Text); r.Source == "ganeti-autorepair" && len(words) > 1 && words[0] == "repair" {
-			return words[1]
-		}
+	if words := ourWords(job); len(words) > 1 && words[0] == "repair" {
+		return words[1]
 	}
 	return ""
 }
 
-// stepType is the type of repair that a job's step takes, by where its instance
-// was.
-func stepType(job luxi.JobInfo, r chaosRound, name string) tagstore.Type {
-	switch job.Ops[0].ID {
-	case "OP_INSTANCE_REPLACE_DISKS":
+// stepType is the type of repair that a step takes where the primary node is in
+// that condition.
+func stepType(step, primary string) tagstore.Type {
+	switch step {
+	case "REPLACE_DISKS":
 		return tagstore.FixStorage
-	case "OP_INSTANCE_MIGRATE":
+	case "MIGRATE":
 		return tagstore.Migrate
-	case "OP_INSTANCE_FAILOVER":
-		if r.bad[r.place[name][0]] == "drained" {
+	case "FAILOVER":
+		if primary == "drained" {
 			return tagstore.Migrate
 		}
 		return tagstore.Failover
 	}
 	return tagstore.Reinstall
-}
-
-// tagsOfRepairs are the types of all repairs of which a pending tag was ever
-// written, and the jobs that wrote the first, by id.
-func (c *chaos) tagsOfRepairs() (map[string]tagstore.Type, map[string]luxi.JobID) {
-	types, first := make(map[string]tagstore.Type), make(map[string]luxi.JobID)
-	for _, job := range c.queue() {
-		for _, op := range job.Ops {
-			var tags []string
-			if op.ID != "OP_TAGS_SET" || json.Unmarshal(op.Params["tags"], &tags) != nil {
-				continue
-			}
-			for _, p := range tagstore.Parse(luxi.TagInstance, tags).Pendings {
-				if _, known := types[p.ID]; !known {
-					types[p.ID], first[p.ID] = p.Type, job.ID
-				}
-			}
-		}
-	}
-	return types, first
-}
-
-// nothingLeft checks what is there at the end.
-func (c *chaos) nothingLeft() {
-	for _, job := range c.queue() {
-		if !job.Status.Final() {
-			c.t.Errorf("job %d (%v) was left %s", job.ID, job.Summary, job.Status)
-		}
-	}
-	for _, i := range c.status().Instances {
-		if i.State == "pending" && !heldForGood[i.Reason] {
-			c.t.Errorf("%s is pending: %s", i.Instance, i.Reason)
-		}
-		tags := c.tags(i.Instance)
-		ids := make(map[string]int)
-		for _, p := range tags.Pendings {
-			ids[p.ID]++
-		}
-		for _, r := range tags.Results {
-			ids[r.ID]++
-		}
-		for id, n := range ids {
-			if n != 1 {
-				c.t.Errorf("%s has %d tags of repair %s", i.Instance, n, id)
-			}
-		}
-	}
-}
-
-// maybe: after a killed job a mirror may be incomplete, and the next loss of
-// the other half is more than a repair can mend.
-func (c *chaos) maybe(incident string) bool {
-	name, _, _ := strings.Cut(incident, " ")
-	return c.killed[name] && !strings.Contains(incident, "runs on")
 }

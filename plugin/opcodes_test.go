@@ -1,11 +1,13 @@
 package plugin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
+	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -60,7 +62,7 @@ func TestOpCodes(t *testing.T) {
 			t.Errorf("P10: a chain for an instance that is admin %s ends with %s", row.admin, last)
 		}
 	}
-	golden(t, "opcodes.txt", b.String())
+	goldenfile.Want(t, "opcodes.txt", b.String())
 }
 
 // planned is the step of an instance in need, with nodes chosen as a placer
@@ -145,6 +147,16 @@ func TestSubmission(t *testing.T) {
 	if len(calls) != 2 {
 		t.Fatalf("%d submissions, want one of repair jobs and one of tag jobs", len(calls))
 	}
-	golden(t, "submission.json", indented(t, calls[0]))
-	golden(t, "submission-tags.json", indented(t, calls[1]))
+	goldenfile.Want(t, "submission.json", indented(t, calls[0]))
+	goldenfile.Want(t, "submission-tags.json", indented(t, calls[1]))
+}
+
+// indented is JSON with line breaks.
+func indented(t *testing.T, raw []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + "\n"
 }

@@ -38,23 +38,7 @@ func TestOutOfTime(t *testing.T) {
 	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance ok nodes=node2 template=rbd")
 	r.m.Edit(broken("node2:offline"))
 	ctx := newBound()
-	var hanging int64
-	submits, waits, released := 0, 0, false
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		switch c.Method {
-		case "SubmitManyJobs":
-			if submits++; submits == 2 {
-				hanging = r.hang("i")
-			}
-		case "CancelJob":
-			released = true
-		case "WaitForJobChange":
-			if waits++; released || waits == 20 {
-				ctx.pass()
-			}
-		}
-		return luxitest.Pass()
-	})
+	hanging := r.lockBeforeTags("i", ctx.pass)
 	report, err := r.newPass().Run(ctx)
 	if err != nil || !report.OutOfTime || len(report.Problems) != 0 || len(report.Released) != 1 || report.Released[0].Instance != "ok" {
 		t.Errorf("%+v, %v", report, err)
@@ -69,7 +53,7 @@ func TestOutOfTime(t *testing.T) {
 			}
 		}
 	}
-	r.m.Continue(hanging)
+	r.m.Continue(*hanging)
 	r.quiet()
 	r.wantRepairs("FAILOVER(ok) success")
 	r.repaired()

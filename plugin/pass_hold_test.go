@@ -95,32 +95,39 @@ func (r *rig) hang(name string) int64 {
 	return int64(id)
 }
 
+// lockBeforeTags has somebody begin to work on the instance right before its tag is
+// written, by a job that hangs and whose number is known then. Once another repair
+// is released, or after many waits without that, it is over.
+func (r *rig) lockBeforeTags(name string, over func()) (hanging *int64) {
+	hanging = new(int64)
+	submits, waits, released := 0, 0, false
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch c.Method {
+		case "SubmitManyJobs":
+			if submits++; submits == 2 {
+				*hanging = r.hang(name)
+			}
+		case "CancelJob":
+			released = true
+		case "WaitForJobChange":
+			if waits++; released || waits == 20 {
+				over()
+			}
+		}
+		return luxitest.Pass()
+	})
+	return hanging
+}
+
 // C3: a tag job that cannot run for the lock of its instance is canceled when
 // the pass ends; the repair of another instance is released all the same, and
 // the held one expires.
 func TestTagJobCannotRun(t *testing.T) {
 	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance ok nodes=node2 template=rbd")
 	r.m.Edit(broken("node2:offline"))
-	// Somebody begins to work on it right before the tags are written.
-	var hanging int64
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()
-	submits, waits, released := 0, 0, false
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		switch c.Method {
-		case "SubmitManyJobs":
-			if submits++; submits == 2 {
-				hanging = r.hang("i")
-			}
-		case "CancelJob":
-			released = true
-		case "WaitForJobChange":
-			if waits++; released || waits == 20 {
-				cancel()
-			}
-		}
-		return luxitest.Pass()
-	})
+	hanging := r.lockBeforeTags("i", cancel)
 	if _, err := r.newPass().Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("the pass ended with %v", err)
 	}
@@ -131,7 +138,7 @@ func TestTagJobCannotRun(t *testing.T) {
 			t.Errorf("tag job %d is left %s", j.ID, j.Status)
 		}
 	}
-	r.m.Continue(hanging)
+	r.m.Continue(*hanging)
 	r.quiet()
 	r.wantRepairs("FAILOVER(ok) success")
 	r.wantTags("i", "")

@@ -161,16 +161,20 @@ func TestLaterStepNotReleased(t *testing.T) {
 	r.wantResult("i", "failover", "success", 2)
 }
 
+// meanwhile are the moments of a pass, as the call that comes next, at which what it
+// decided about may change.
+var meanwhile = []struct {
+	name, method string
+	n            int
+}{
+	{"before the tags are written", "SubmitManyJobs", 2},
+	{"after the tags are written", freshLook, 2},
+	{"right before the release", "CancelJob", 1},
+}
+
 // P12, P11: an instance that is renamed is found again by its UUID.
 func TestRenamedMeanwhile(t *testing.T) {
-	for _, when := range []struct {
-		name, method string
-		n            int
-	}{
-		{"before the tags are written", "SubmitManyJobs", 2},
-		{"after the tags are written", freshLook, 2},
-		{"right before the release", "CancelJob", 1},
-	} {
+	for _, when := range meanwhile {
 		when := when
 		t.Run(when.name, func(t *testing.T) {
 			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
@@ -199,14 +203,7 @@ func TestRenamedMeanwhile(t *testing.T) {
 // P11, P12: another instance that takes over the name is not touched, and tags
 // that were written to it by its name are taken back.
 func TestReplacedMeanwhile(t *testing.T) {
-	for _, when := range []struct {
-		name, method string
-		n            int
-	}{
-		{"before the tags are written", "SubmitManyJobs", 2},
-		{"after the tags are written", freshLook, 2},
-		{"right before the release", "CancelJob", 1},
-	} {
+	for _, when := range meanwhile {
 		for _, node := range []string{"node2", "node3"} {
 			when, node := when, node
 			t.Run(when.name+" on "+node, func(t *testing.T) {

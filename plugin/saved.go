@@ -94,7 +94,7 @@ type SavedJob struct {
 	Ops     []SavedOp `json:"ops,omitempty"`
 	Running bool      `json:"unfinished,omitempty"`
 	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
-	Named   bool      `json:"named,omitempty"` // by the tag of an open repair
+	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
 }
 
 // SavedOp is an opcode of a job.

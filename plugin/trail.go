@@ -21,6 +21,9 @@ import (
 //	hold              the job that bounds how long repair jobs are held
 //	gate ID STEP      the job whose cancellation releases a repair job
 //	steer COMMAND     a change of tags that a person asked for
+//
+// The first job of a repair that no request stands for has a further entry,
+// "permitted by policy".
 const Source = "ganeti-autorepair"
 
 // kinds of jobs in the reason trail.

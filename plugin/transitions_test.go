@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"ganeti-autorepair/integration/goldenfile"
 )
 
 const (
@@ -44,7 +46,7 @@ func TestDiagram(t *testing.T) {
 	if !begins || !ends {
 		t.Fatalf("%s has no place for the diagram", path)
 	}
-	if want := diagram(); old != want && *update {
+	if want := diagram(); old != want && *goldenfile.Update {
 		if err := os.WriteFile(path, []byte(head+diagramBegins+want+diagramEnds+tail), 0o644); err != nil {
 			t.Fatal(err)
 		}

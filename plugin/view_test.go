@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -56,7 +57,7 @@ func TestViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "views.json", string(b)+"\n")
+	goldenfile.Want(t, "views.json", string(b)+"\n")
 	var plain []string
 	for _, v := range views {
 		if v.Plain() {
@@ -78,7 +79,7 @@ func TestIntentionsGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "intentions.json", string(b)+"\n")
+	goldenfile.Want(t, "intentions.json", string(b)+"\n")
 }
 
 // V6: a dry run says exactly what a pass then does, tag for tag and opcode for

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // present is the time of the simulated master at the beginning.
 var present = time.Unix(1700000000, 0).UTC()
@@ -221,25 +219,13 @@ func TestUsage(t *testing.T) {
 	b.idle("wrong usage")
 }
 
-// golden compares text with a file below testdata.
+// golden compares text with a file below testdata, and looks at how wide it is.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || got != string(want) {
-		t.Errorf("%s (%v): got\n%s\nwant\n%s", path, err, got, want)
-	}
+	goldenfile.Want(t, name, got)
 	for n, line := range strings.Split(got, "\n") {
 		if len(line) > 80 && !strings.Contains(line, "submit  {") && !strings.HasPrefix(line, "    gnt-") && (strings.HasPrefix(name, "help") || strings.HasSuffix(name, "-80.txt")) {
-			t.Errorf("%s:%d: %d columns", path, n+1, len(line))
+			t.Errorf("%s:%d: %d columns", name, n+1, len(line))
 		}
 	}
 }

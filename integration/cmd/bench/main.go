@@ -4,6 +4,9 @@
 // and writes both as JSON. It needs root.
 //
 //	bench -program FILE [-runs 5] [-only WORD] [-json FILE]
+//
+// The floor of a quiet pass is the same queries asked by a process that does
+// nothing else (bench -floor SOCKET), so that both begin a process in the cluster.
 package main
 
 import (
@@ -32,6 +35,7 @@ type Row struct {
 	Median float64   `json:"median_s"`        // of Wall
 	Ratio  float64   `json:"ratio_to_floor"`  // of the medians
 	CPU    float64   `json:"cpu_s,omitempty"` // median, in seconds
+	Memory float64   `json:"peak_mib,omitempty"`
 	Note   string    `json:"note,omitempty"`
 }
 
@@ -49,9 +53,17 @@ func main() {
 	runs := flag.Int("runs", 5, "`number` of runs of each quiet case")
 	only := flag.String("only", "", "measure only cases whose name contains the `word`")
 	out := flag.String("json", "", "`file` for the results")
+	floor := flag.String("floor", "", "only ask what a quiet pass needs, at the `socket`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *floor != "" {
+		if err := bareQueries(ctx, *floor); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, *program, *runs, *only, *out); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
 		os.Exit(1)
@@ -119,6 +131,9 @@ func (b *bench) print() error {
 			last = r.Case
 		}
 		cpu := ""
+		if r.Memory > 0 {
+			r.Note = strings.TrimSpace(fmt.Sprintf("%s peak %.0f MiB", r.Note, r.Memory))
+		}
 		if r.CPU > 0 {
 			cpu = fmt.Sprintf("%.3f s", r.CPU)
 		}
@@ -163,6 +178,29 @@ func (b *bench) measure(name, who string, runs int, node string, args ...string)
 		r.Wall, cpus = append(r.Wall, wall), append(cpus, cpu)
 	}
 	r.CPU = median(cpus)
+	if args[0] == b.program {
+		var err error
+		if r.Memory, err = b.peak(node, args...); err != nil {
+			return err
+		}
+	}
 	b.add(r)
 	return nil
+}
+
+// peak is the peak memory of a command in MiB. A small process has to start it: a
+// process counts what the one that it was forked from had.
+func (b *bench) peak(node string, args ...string) (float64, error) {
+	const script = `import resource, subprocess, sys
+subprocess.check_call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)`
+	out, err := b.c.Command(b.ctx, node, append([]string{"python3", "-c", script}, args...)...).Output()
+	if err != nil {
+		return 0, fmt.Errorf("peak memory: %w", err)
+	}
+	var kib float64
+	if _, err := fmt.Sscan(string(out), &kib); err != nil {
+		return 0, fmt.Errorf("peak memory: %w", err)
+	}
+	return kib / 1024, nil
 }

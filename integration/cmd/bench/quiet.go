@@ -1,9 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"strings"
-	"time"
 
 	"ganeti-autorepair/luxi"
 )
@@ -21,25 +22,24 @@ func describe(nodes, instances int) string {
 	return t.String()
 }
 
-// floorQueries are the least that tells whether anything is to be done.
-func floorQueries(b *bench) error {
-	client := luxi.New(b.c.Socket(), luxi.Options{})
+// bareQueries are the least that tells whether anything is to be done: what a quiet
+// pass asks for. Of the answers nothing is made.
+func bareQueries(ctx context.Context, socket string) error {
+	client := luxi.New(socket, luxi.Options{})
 	defer client.Close()
-	if _, err := client.QueryClusterInfo(b.ctx); err != nil {
-		return err
-	}
-	if _, err := client.ListJobs(b.ctx, luxi.UnfinishedJobs(), false); err != nil {
-		return err
-	}
-	for _, q := range []struct {
-		what   luxi.Resource
-		fields []string
+	unfinished := luxi.UnfinishedJobs()
+	for _, call := range []struct {
+		method string
+		args   []any
 	}{
-		{luxi.ResGroup, []string{"uuid", "name", "tags"}},
-		{luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}},
-		{luxi.ResInstance, []string{"uuid", "name", "tags"}},
+		{"QueryConfigValues", []any{[]string{"cluster_name", "master_node", "drain_flag", "watcher_pause"}}},
+		{"Query", []any{luxi.ResJob, []string{"id", "status", "ops"}, unfinished}},
+		{"QueryClusterInfo", nil},
+		{"Query", []any{luxi.ResGroup, []string{"uuid", "name", "tags"}, nil}},
+		{"Query", []any{luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}, nil}},
+		{"Query", []any{luxi.ResInstance, []string{"uuid", "name", "tags"}, nil}},
 	} {
-		if _, err := client.Query(b.ctx, q.what, q.fields, nil); err != nil {
+		if err := client.Call(ctx, call.method, call.args, nil); err != nil {
 			return err
 		}
 	}
@@ -51,18 +51,16 @@ func (b *bench) quiet(name string, nodes, instances int, real bool) error {
 	if err := b.c.Load(b.ctx, describe(nodes, instances)); err != nil {
 		return err
 	}
-	if err := floorQueries(b); err != nil { // warm
+	self, err := os.Executable()
+	if err != nil {
 		return err
 	}
-	floor := Row{Case: name, Who: "bare queries"}
-	for n := 0; n < b.runs; n++ {
-		began := time.Now()
-		if err := floorQueries(b); err != nil {
-			return err
-		}
-		floor.Wall = append(floor.Wall, time.Since(began).Seconds())
+	if err := bareQueries(b.ctx, b.c.Socket()); err != nil { // warm
+		return err
 	}
-	b.add(floor)
+	if err := b.measure(name, "bare queries", b.runs, b.c.Master(), self, "-floor", b.c.SocketInside()); err != nil {
+		return err
+	}
 	if err := b.measure(name, "entering the cluster", b.runs, b.c.Master(), "true"); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (b *bench) storm(name string) error {
 			}
 		case "ganeti-autorepair":
 			settings := b.c.Root(b.c.Master()) + "/etc/ganeti/autorepair.toml"
-			if err := b.c.WriteFile(settings, []byte("max_running = 0\npass_timeout = \"10m\"\n"), 0o644); err != nil {
+			if err := b.c.WriteFile(settings, []byte("pass_timeout = \"10m\"\n"), 0o644); err != nil {
 				return err
 			}
 			if _, _, err := b.command(b.c.Master(), b.program, "run"); err != nil {
