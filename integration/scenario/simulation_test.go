@@ -44,8 +44,8 @@ func simulate(n int64) []string {
 	return broken
 }
 
-// TestSimulation (C2, C5, S4, S10, T7): random clusters, people, faults and clocks. A seed that
-// fails is printed with its scenario, which belongs among the others then.
+// TestSimulation (C2, C5, S4, S10, T7): random clusters, people, faults and clocks. A
+// seed that fails is printed with its scenario, which belongs among the others then.
 func TestSimulation(t *testing.T) {
 	seeds := make(chan int64)
 	var wg sync.WaitGroup
