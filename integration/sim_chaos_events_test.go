@@ -76,9 +76,10 @@ func (c *chaos) people() *people {
 	return &people{chaos: c, s: s}
 }
 
-// begin gives every instance a policy.
+// begin gives every instance a policy, some by way of the cluster.
 func (c *chaos) begin() {
 	p := c.people()
+	p.tag("OP_TAGS_SET", "cluster", tagstore.Reinstall.String())
 	for _, name := range c.names {
 		p.setPolicy(name)
 	}
@@ -143,7 +144,10 @@ func (p *people) nodeFails() {
 	if bad[p.groups[node]] >= 2 || p.groups[node] == "side" && bad["side"] >= 1 {
 		return
 	}
-	what := []string{"offline", "drained"}[p.rng.Intn(2)]
+	p.fails(node, []string{"offline", "drained"}[p.rng.Intn(2)])
+}
+
+func (p *people) fails(node, what string) {
 	if what == "offline" {
 		p.sim.PowerOff(node)
 	}

@@ -39,8 +39,10 @@ func (c *chaos) pass(disturb disturbance) ran {
 }
 
 // killSomething runs a pass in which something is killed. Where the chosen kind of
-// victim is not to be had, another one dies.
-func (c *chaos) killSomething() string {
+// victim is not to be had, another one dies. The first rounds choose a job and
+// luxid, so that a short run has all kinds; luxid before it has jobs to run, as one
+// that has just been started takes minutes to notice that those have ended.
+func (c *chaos) killSomething(round int) string {
 	c.observe()
 	var said []string
 	did := func(kind, what string) bool {
@@ -50,17 +52,24 @@ func (c *chaos) killSomething() string {
 		}
 		return kind != ""
 	}
-	switch c.rng.Intn(10) {
-	case 0, 1, 2, 3:
-		if did(c.killProgram(c.anyCall())) || did(c.killLuxid(nil)) {
+	choice, luxidAt := c.rng.Intn(10), c.anyCall()
+	switch round {
+	case 1:
+		choice = 9
+	case 2:
+		choice, luxidAt = 3, c.earlyCall()
+	}
+	switch choice {
+	case 0, 1, 2:
+		if did(c.killProgram(c.anyCall())) || did(c.killProgram(c.earlyCall())) {
 			break
 		}
-	case 4, 5:
-		if did(c.killLuxid(c.anyCall())) || did(c.killLuxid(nil)) {
+	case 3, 4:
+		if did(c.killLuxid(luxidAt)) || did(c.killLuxid(nil)) {
 			break
 		}
 	default:
-		if did(c.killJob()) || did(c.killProgram(c.earlyCall())) || did(c.killLuxid(nil)) {
+		if did(c.killJob()) || did(c.killProgram(c.earlyCall())) {
 			break
 		}
 	}
@@ -150,7 +159,7 @@ func (c *chaos) killLuxid(a *call) (kind, what string) {
 // nodes.
 func (c *chaos) killJob() (kind, what string) {
 	var mu sync.Mutex
-	skip := c.rng.Intn(10)
+	skip := c.rng.Intn(6)
 	c.sim.OnCall(func(call nodesim.Call) {
 		mu.Lock()
 		defer mu.Unlock()
