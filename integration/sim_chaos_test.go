@@ -111,8 +111,9 @@ func TestChaos(t *testing.T) {
 	c.quiesce()
 	c.judge()
 	t.Logf("%d rounds; killed: %v", *chaosRounds, c.kills)
+	// Which of them die is up to the machine, too: a few rounds may miss one.
 	for _, kind := range []string{"program", "luxid", "job"} {
-		if *chaosRounds >= 6 && c.kills[kind] == 0 {
+		if *chaosRounds >= 40 && c.kills[kind] == 0 {
 			t.Errorf("no %s was ever killed; take another seed", kind)
 		}
 	}
