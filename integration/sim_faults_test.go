@@ -4,7 +4,10 @@ package integration_test
 
 import (
 	"context"
-	"testing"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"ganeti-autorepair/integration/nodesim"
@@ -79,135 +82,87 @@ func (w *simWorld) othersEnd(but ...string) {
 	}
 }
 
-// Every step fails in every way it can, and none of it is tried beyond what is
-// safe or called a success (S5, S6, S7, C2, P10).
-func TestFaultsOfSteps(t *testing.T) {
-	w := newSimWorld(t, `
-cluster cluster tags=ganeti:watcher:autorepair:reinstall
-group default
-node good1 mem=65536 disk=65536
-node good2 mem=65536 disk=65536
-node good3 mem=65536 disk=65536
-node dead
-node drained
-instance start nodes=dead,good1 template=drbd
-instance startrbd nodes=dead template=rbd hypervisor=kvm
-instance half nodes=drained template=rbd hypervisor=kvm
-instance never nodes=drained template=ext
-instance sync nodes=good1,dead template=drbd
-instance killed nodes=good2,dead template=drbd
-instance space nodes=dead template=plain
-instance script nodes=dead template=plain os=failing
-instance lost nodes=good1,dead template=drbd
-`)
-	refused := nodesim.Fault{Fail: "the simulated node refuses"}
-	fault := func(instance, call string, f nodesim.Fault) {
-		f.Instance, f.Call = instance, call
-		w.sim.Inject(f)
+// failures counts the failure results that instances have.
+func (w *simWorld) failures() int {
+	w.t.Helper()
+	rows, err := w.Query(w.ctx, "instance", []string{"tags"}, nil)
+	w.must(err)
+	n := 0
+	for _, row := range rows {
+		var tags []string
+		w.must(json.Unmarshal(row[0], &tags))
+		for _, r := range tagstore.Parse(luxi.TagInstance, tags).Results {
+			if r.Outcome == tagstore.Failure {
+				n++
+			}
+		}
 	}
-	broken := nodesim.Fault{Result: map[string]interface{}{"status": "failed", "transferred_ram": 1, "total_ram": 2, "postcopy_status": nil}}
-	once := broken
-	once.Times = 1
-	fault("start", "instance_start", refused)
-	fault("startrbd", "instance_start", refused)
-	fault("half", "instance_get_migration_status", once)
-	fault("never", "instance_get_migration_status", broken)
-	fault("space", "blockdev_create", refused)
-	fault("lost", "drbd_attach_net", nodesim.Fault{Drop: true, Times: 1})
-	w.sim.StickSync("sync", true)
-	w.sim.StickSync("killed", true)
+	return n
+}
 
-	w.lostPower("dead")
-	w.must(w.Drain(w.ctx, "drained"))
-	start := w.since()
-	for n := 0; n < 3; n++ {
-		w.passAnyhow()
-		w.othersEnd("sync", "killed")
+// judgedPass does a pass, which must end with 1 if it gives a repair up, else with
+// 0.
+func (w *simWorld) judgedPass() {
+	w.t.Helper()
+	before := w.failures()
+	r := w.passAnyhow()
+	code := 0
+	if w.failures() > before {
+		code = 1
 	}
-	// What runs is left alone, pass after pass.
-	for _, name := range []string{"sync", "killed"} {
-		if p := w.pending(name); len(p.Jobs) != 1 || w.jobInfo(p.Jobs[0]).Status != luxi.JobRunning {
-			t.Errorf("%s: %s, want one job that runs", name, p.Tag)
-		}
-	}
-	w.sim.StickSync("sync", false)
-	ok, text, err := w.luxi.CancelJob(w.ctx, w.pending("killed").Jobs[0], true)
-	if err != nil || !ok {
-		t.Fatal(ok, text, err)
-	}
-	for n := 0; n < 3; n++ {
-		w.passAnyhow()
-		w.jobsEnd()
-	}
-	begun := w.begun(start)
-	for _, want := range []struct {
-		name    string
-		typ     tagstore.Type
-		o       tagstore.Outcome
-		steps   string
-		content string // "" where it does not matter
-		runs    int
-	}{
-		{"start", tagstore.Failover, tagstore.Failure, "FAILOVER", "original", 0},
-		{"startrbd", tagstore.Failover, tagstore.Failure, "FAILOVER", "original", 0},
-		{"half", tagstore.Migrate, tagstore.Success, "MIGRATE, MIGRATE", "original", 1},
-		{"never", tagstore.Migrate, tagstore.Failure, "MIGRATE, MIGRATE, MIGRATE", "original", 1},
-		{"sync", tagstore.FixStorage, tagstore.Success, "REPLACE_DISKS", "original", 1},
-		{"killed", tagstore.FixStorage, tagstore.Failure, "REPLACE_DISKS", "original", 1},
-		{"lost", tagstore.FixStorage, tagstore.Failure, "REPLACE_DISKS", "original", 1},
-		{"space", tagstore.Reinstall, tagstore.Failure, chainUp, "", 0},
-		{"script", tagstore.Reinstall, tagstore.Failure, chainUp, "blank", 0},
-	} {
-		w.wantResult(want.name, want.typ, want.o, len(begun[want.name]))
-		if got := steps(begun[want.name]); got != want.steps {
-			t.Errorf("%s: repaired by %q, want %q", want.name, got, want.steps)
-		}
-		w.wantContent(want.name, want.content)
-		if on := w.sim.RunsOn(want.name); len(on) != want.runs {
-			t.Errorf("%s runs on %v, want %d nodes", want.name, on, want.runs)
-		}
-	}
-	for _, name := range []string{"space", "script"} {
-		if p := w.primary(name); p == "dead" {
-			t.Errorf("%s: the fault came before its primary node was changed", name)
-		}
-		if n := w.sim.Count("instance_os_add", name); n != 0 {
-			t.Errorf("%s was installed %d times", name, n)
-		}
+	if r.code != code {
+		w.t.Errorf("the pass ended with %d, want %d: %s%s", r.code, code, r.stdout, r.stderr)
 	}
 }
 
-// A node that is dead but not marked offline keeps every allocator from
-// answering. No try is used up, nothing is called a failure, and when somebody
-// marks the node the repairs go on (S8).
-func TestDeadButNotOffline(t *testing.T) {
-	w := newSimWorld(t, `
-cluster cluster tags=ganeti:watcher:autorepair:failover
-group default
-node a
-node b
-node c
-node dead
-instance web nodes=a template=rbd
-instance db nodes=b,a template=drbd
-instance quiet nodes=dead template=rbd
-`)
-	w.settings(testSettings + "max_attempts = 1\n")
-	w.sim.PowerOff("dead")
-	w.lostPower("a")
-	for n := 0; n < 3; n++ {
-		w.pass()
-		w.jobsEnd()
+// kill kills the process of a repair job of the instance that is running.
+func (w *simWorld) kill(instance string) error {
+	for _, job := range w.queue() {
+		if job.Status != luxi.JobRunning || job.Ops[0].Param("instance_name") != instance {
+			continue
+		}
+		if ok, text, err := w.luxi.CancelJob(w.ctx, job.ID, true); err != nil || !ok {
+			return fmt.Errorf("job %d: %s, %w", job.ID, text, err)
+		}
+		return nil
 	}
-	for _, name := range []string{"web", "db"} {
-		if p := w.pending(name); len(p.Jobs) != 1 {
-			t.Errorf("%s: %s, want its first job only", name, p.Tag)
+	return errors.New("no job is running")
+}
+
+// killAt kills the process of an instance's job when it makes the call for the
+// first time, whatever call that is, instead of an answer. The function it returns
+// tells of those that never made it.
+func (w *simWorld) killAt(calls map[string]string) (check func()) {
+	w.t.Helper()
+	for instance, call := range calls {
+		w.sim.Inject(nodesim.Fault{Instance: instance, Call: call, Hang: true, Times: 1})
+	}
+	var mu sync.Mutex
+	var kills sync.WaitGroup
+	killed := make(map[string]bool)
+	w.sim.OnCall(func(c nodesim.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls[c.Instance] != c.Name || killed[c.Instance] {
+			return
+		}
+		killed[c.Instance] = true
+		kills.Add(1)
+		go func() {
+			defer kills.Done()
+			if err := w.kill(c.Instance); err != nil {
+				w.t.Errorf("%s at %s: %v", c.Instance, c.Name, err)
+			}
+		}()
+	})
+	return func() {
+		w.t.Helper()
+		w.sim.OnCall(nil)
+		kills.Wait()
+		for instance, call := range calls {
+			if !killed[instance] {
+				w.t.Errorf("%s: its job was never killed, it made no call %s", instance, call)
+			}
 		}
 	}
-	w.untouched("quiet", "dead")
-	w.must(w.Offline(w.ctx, "dead"))
-	w.settle(4)
-	w.wantResult("web", tagstore.Failover, tagstore.Success, 2)
-	w.wantResult("db", tagstore.FixStorage, tagstore.Success, 2)
-	w.wantResult("quiet", tagstore.Failover, tagstore.Success, 1)
 }

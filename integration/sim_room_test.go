@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -109,5 +110,97 @@ instance hand nodes=dead2 template=plain disk=131072 mem=64 tags=ganeti:watcher:
 	err = byHand("hand", false).Err()
 	if p := w.primary("hand"); err == nil || p != "far1" && p != "far2" {
 		t.Errorf("hand is on %s, the defect of groups was not provoked: %v", p, err)
+	}
+}
+
+// narrow is an allocator that refuses what hail would do, as hail refuses where no
+// node could take over for another one that fails, for as long as a file is there.
+// hail itself says so of new instances alone: it asks for less where it is to leave
+// a node that is offline or drained.
+const narrow = `#!/bin/sh
+if [ -e ` + narrowFile + ` ]; then
+  echo '{"success": false, "info": "Request failed: Group default (preferred): No valid allocation solutions, failure reasons: FailN1: 2", "result": []}'
+else
+  exec ` + allocators + `/hail "$@"
+fi
+`
+
+const (
+	allocators = "/srv/allocators"
+	narrowFile = "/srv/narrow"
+)
+
+// narrowAllocator makes that allocator known to the master, beside hail.
+func (w *simWorld) narrowAllocator() {
+	w.t.Helper()
+	const known = "/usr/lib/ganeti/iallocators"
+	hail, err := filepath.EvalSymlinks(known + "/hail")
+	w.must(err)
+	w.must(w.WriteFile(allocators+"/narrow", []byte(narrow), 0o755))
+	w.inside("ln", "-sf", hail, allocators+"/hail")
+	w.inside("mount", "--bind", allocators, known)
+	w.t.Cleanup(func() { w.inside("umount", known) })
+}
+
+// inside runs a command where the cluster is.
+func (w *simWorld) inside(args ...string) {
+	w.t.Helper()
+	if out, err := w.Run(w.ctx, "", args...); err != nil {
+		w.t.Errorf("%v: %v\n%s", args, err, out)
+	}
+}
+
+// An allocator that refuses a failover or a replace-disks with FailN1 uses up no
+// try: the repair stays pending as it is, and is done when there is capacity (S8).
+func TestAllocatorRefuses(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:failover iallocator=narrow
+group default
+node dead
+node a
+node b
+node c
+instance web nodes=dead template=rbd
+instance db nodes=a,dead template=drbd
+`)
+	w.narrowAllocator()
+	w.settings(testSettings + "max_attempts = 1\n")
+	w.lostPower("dead")
+	w.must(w.WriteFile(narrowFile, nil, 0o644))
+	start := w.since()
+	first := make(map[string]tagstore.Pending)
+	for n := 0; n < 3; n++ {
+		w.judgedPass()
+		w.jobsEnd()
+		for _, name := range []string{"web", "db"} {
+			p := w.pending(name)
+			if n == 0 {
+				first[name] = p
+			}
+			if len(p.Jobs) != 1 || p.Tag != first[name].Tag {
+				t.Errorf("%s: after pass %d %s", name, n+1, p.Tag)
+			}
+			w.wantReason(name, "pending", "no-room")
+		}
+	}
+	for name, p := range first {
+		if e := w.jobInfo(p.Jobs[0]).Ops[0].Result.Err; e == nil || e.Code != luxi.ECodeNoRes || !strings.Contains(e.Message, "FailN1") {
+			t.Errorf("%s: job %d ended with %v", name, p.Jobs[0], e)
+		}
+	}
+	if n := len(w.ourJobs(start, "probe")); n != 4 {
+		t.Errorf("%d dry runs, want one for each of two instances in two passes", n)
+	}
+	w.must(w.RemoveFile(narrowFile))
+	w.settle(3)
+	begun := w.begun(start)
+	for name, want := range map[string]string{"web": "FAILOVER, FAILOVER", "db": "REPLACE_DISKS, REPLACE_DISKS"} {
+		if got := steps(begun[name]); got != want {
+			t.Errorf("%s: repaired by %q, want %q", name, got, want)
+		}
+		w.wantRepaired(name, first[name].Type, tagstore.Success, begun[name])
+		if r := w.result(name); r.ID != first[name].ID {
+			t.Errorf("%s: %s follows %s", name, r.Tag, first[name].Tag)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"ganeti-autorepair/integration/simcluster"
 	"ganeti-autorepair/integration/vcluster"
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
 )
 
 // simClusters is a pool of real masters over simulated nodes.
@@ -120,5 +121,58 @@ func (w *simWorld) wantContent(name, want string) {
 	}
 	if got != want {
 		w.t.Errorf("%s: its disk holds %q, want %q", name, got, want)
+	}
+}
+
+// opcodeCount counts opcodes that name an instance.
+type opcodeCount struct {
+	destroying int // RECREATE_DISKS and REINSTALL
+	tags       int // TAGS_SET and TAGS_DEL, each a write of the configuration
+}
+
+// opcodeCounts counts the opcodes of the whole queue, whoever submitted them and
+// whatever came of them, by instance.
+func (w *simWorld) opcodeCounts() map[string]opcodeCount {
+	w.t.Helper()
+	counts := make(map[string]opcodeCount)
+	for _, job := range w.queue() {
+		for _, op := range job.Ops {
+			name := op.Param("instance_name")
+			switch {
+			case op.ID == "OP_INSTANCE_RECREATE_DISKS", op.ID == "OP_INSTANCE_REINSTALL":
+				c := counts[name]
+				c.destroying++
+				counts[name] = c
+			case strings.HasPrefix(op.ID, "OP_TAGS_") && luxi.TagKind(op.Param("kind")) == luxi.TagInstance:
+				name = op.Param("name")
+				c := counts[name]
+				c.tags++
+				counts[name] = c
+			}
+		}
+	}
+	return counts
+}
+
+// wantRepaired checks the only result of an instance: it names just the repair jobs
+// that began, in their order.
+func (w *simWorld) wantRepaired(name string, typ tagstore.Type, o tagstore.Outcome, jobs []luxi.JobInfo) {
+	w.t.Helper()
+	t := w.tags(name)
+	if len(t.Results) != 1 || len(t.Pendings) != 0 {
+		w.t.Errorf("%s: its records are %+v, want one result", name, t)
+		return
+	}
+	r := t.Results[0]
+	same := len(r.Jobs) == len(jobs)
+	for k := 0; same && k < len(jobs); k++ {
+		same = r.Jobs[k] == jobs[k].ID
+	}
+	if r.Type != typ || r.Outcome != o || !same {
+		var ids []luxi.JobID
+		for _, job := range jobs {
+			ids = append(ids, job.ID)
+		}
+		w.t.Errorf("%s: its result is %s, want %s %s with the jobs %v", name, r.Tag, typ, o, ids)
 	}
 }
