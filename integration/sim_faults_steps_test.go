@@ -163,7 +163,7 @@ func TestFaultsOfSteps(t *testing.T) {
 	}
 	w.sim.StickSync("sync", false)
 	w.must(w.kill("killed"))
-	for n := 0; n < 4; n++ {
+	for n := 0; n < 8; n++ {
 		w.judgedPass()
 		w.jobsEnd()
 		if !w.anythingToDo() {
@@ -228,7 +228,14 @@ func (w *simWorld) lateCall(instance, call string) {
 func (w *simWorld) checkFault(f stepFault, jobs []luxi.JobInfo, destroyers int) {
 	t := w.t
 	t.Helper()
-	if got := steps(jobs); got != f.steps {
+	// An allocator that gets no answer from a busy node is asked again.
+	var answered []luxi.JobInfo
+	for _, job := range jobs {
+		if len(job.Ops) == 0 || !noAnswer(job.Ops[0].Result.Err) {
+			answered = append(answered, job)
+		}
+	}
+	if got := steps(answered); got != f.steps {
 		t.Errorf("%s: repaired by %q, want %q", f.name, got, f.steps)
 		for _, job := range jobs {
 			t.Logf("job %d (%v) ended as %s: %v", job.ID, job.Summary, job.Status, job.Ops[0].Result.Err)
