@@ -159,7 +159,7 @@ func TestCancelOnCluster(t *testing.T) {
 		if infos[0].Status == luxi.JobRunning || len(w.tags("web").Pendings) != 0 {
 			t.Errorf("given up, but the job is %s and the tags are %+v", infos[0].Status, w.tags("web"))
 		}
-	case r.code == 1 && strings.Contains(r.stderr, "its repair stays pending until it ends"):
+	case r.code == 1 && strings.Contains(r.stderr, "its repair stays pending"):
 		if len(w.pending("web").Jobs) != 1 {
 			t.Errorf("the tag is %+v", w.tags("web"))
 		}
