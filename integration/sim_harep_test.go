@@ -257,6 +257,10 @@ instance gone nodes=good3,dead template=drbd
 	if got := steps(begun["twice"]); got != "REPLACE_DISKS" || repairID(begun["twice"][0]) != "early" || len(twice.Pendings) != 0 {
 		t.Errorf("twice: repaired by %q, has %+v", got, twice)
 	}
+	// Results of one pass are of one age: both stay until a newer is written (T9).
+	if len(twice.Results) != 2 {
+		t.Errorf("twice has the results %+v, want two", twice.Results)
+	}
 	for _, r := range twice.Results {
 		if r.Outcome != tagstore.Success || (len(r.Jobs) == 0) != (r.ID == "late") {
 			t.Errorf("twice: %s", r.Tag)

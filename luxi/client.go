@@ -58,6 +58,7 @@ type Options struct {
 type Client struct {
 	socket string
 	opts   Options
+	timer  func(time.Duration) *time.Timer // time.NewTimer but in tests
 
 	mu     sync.Mutex
 	idle   []*conn            // most recently used last
@@ -80,7 +81,7 @@ func New(socket string, opts Options) *Client {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Client{socket: socket, opts: opts, all: make(map[*conn]struct{})}
+	return &Client{socket: socket, opts: opts, timer: time.NewTimer, all: make(map[*conn]struct{})}
 }
 
 // Socket returns the path of the socket the client was made for.
@@ -210,7 +211,7 @@ func (c *Client) connect(ctx context.Context) (*conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.DialTimeout)
 	defer cancel()
-	cn, err := dial(ctx, c.socket)
+	cn, err := dial(ctx, c.socket, c.timer)
 	if err != nil {
 		return nil, err
 	}

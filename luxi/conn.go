@@ -17,10 +17,6 @@ const readBuffer = 64 << 10
 // src/Ganeti/UDSServer.hs).
 const busyRetry = 20 * time.Millisecond
 
-// busyTimer measures that wait. Tests put one in its place by which they see that a
-// call has come to it.
-var busyTimer = time.NewTimer
-
 // conn is one connection to luxid. It is used by one call at a time.
 type conn struct {
 	nc        net.Conn
@@ -29,8 +25,9 @@ type conn struct {
 }
 
 // dial connects to socket. It waits while luxid's listen queue is full, for as
-// long as ctx lasts, as Ganeti's own client does (lib/rpc/transport.py).
-func dial(ctx context.Context, socket string) (*conn, error) {
+// long as ctx lasts, as Ganeti's own client does (lib/rpc/transport.py); timer
+// measures the pauses.
+func dial(ctx context.Context, socket string, timer func(time.Duration) *time.Timer) (*conn, error) {
 	var d net.Dialer
 	for busy := false; ; {
 		nc, err := d.DialContext(ctx, "unix", socket)
@@ -53,7 +50,7 @@ func dial(ctx context.Context, socket string) (*conn, error) {
 			return nil, cause(err)
 		}
 		busy = true
-		t := busyTimer(busyRetry)
+		t := timer(busyRetry)
 		select {
 		case <-ctx.Done():
 			t.Stop()

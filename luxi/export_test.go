@@ -3,11 +3,10 @@ package luxi
 import "time"
 
 // OnBusy has f called whenever a call begins to wait because luxid's queue of
-// connections is full. It returns what ends that.
-func OnBusy(f func()) (end func()) {
-	busyTimer = func(d time.Duration) *time.Timer {
+// connections is full. It is to be set before the first call.
+func (c *Client) OnBusy(f func()) {
+	c.timer = func(d time.Duration) *time.Timer {
 		f()
 		return time.NewTimer(d)
 	}
-	return func() { busyTimer = time.NewTimer }
 }

@@ -19,7 +19,7 @@ func (a Assumption) apply(s *Snapshot) error {
 			n := s.node(name)
 			switch {
 			case n == nil:
-				return fmt.Errorf("there is no node %q", name)
+				return fmt.Errorf("there is no node %q: gnt-node list", name)
 			case n.Name == s.Cluster.Master:
 				return fmt.Errorf("node %s is the master, which cannot be %s; move the role first: gnt-cluster master-failover", n.Name, flag)
 			}

@@ -142,7 +142,7 @@ func promised(s *Snapshot) []promise {
 				continue
 			}
 			for _, i := range s.Instances {
-				if !touches(op, i) {
+				if !names(op, i) {
 					continue
 				}
 				if moves && len(nodes) == 0 {

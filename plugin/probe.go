@@ -64,8 +64,8 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 }
 
 // turn chooses the steps to test for room where there are more than may run side
-// by side: half of them the most urgent ones, and the others as the hour has it, so
-// that none that never fits keeps another one waiting for ever.
+// by side: half of them the most urgent ones, and the others drawn by the time of the
+// snapshot, so that none that never fits keeps another one waiting for ever.
 func (a *act) turn(steps []*Planned) []*Planned {
 	max := a.Settings.MaxRunning
 	if max <= 0 || len(steps) <= max {

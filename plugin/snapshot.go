@@ -115,7 +115,7 @@ func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 			continue
 		}
 		for _, op := range job.Ops {
-			if touches(op, i) {
+			if names(op, i) || movesFrom(op, i) {
 				return job, true
 			}
 		}
@@ -123,22 +123,26 @@ func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 	return luxi.JobInfo{}, false
 }
 
-// touches reports whether an opcode is about the instance.
-func touches(op luxi.JobOp, i *Instance) bool {
-	switch op.ID {
-	case "OP_TAGS_SET", "OP_TAGS_DEL":
+// names reports whether an opcode names the instance.
+func names(op luxi.JobOp, i *Instance) bool {
+	if op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL" {
 		return op.Param("kind") == string(luxi.TagInstance) && means(op.Param("name"), i.Name)
-	case "OP_NODE_EVACUATE", "OP_NODE_MIGRATE":
-		// The jobs that it submits for instances are yet to come.
-		node := op.Param("node_name")
-		for _, name := range i.Secondaries {
-			if means(node, name) {
-				return true
-			}
-		}
-		return means(node, i.Primary)
 	}
 	return op.Param("instance_uuid") == i.UUID || means(op.Param("instance_name"), i.Name)
+}
+
+// movesFrom reports whether an opcode moves what is on one of the instance's nodes:
+// the jobs that it submits for instances are yet to come.
+func movesFrom(op luxi.JobOp, i *Instance) bool {
+	if op.ID != "OP_NODE_EVACUATE" && op.ID != "OP_NODE_MIGRATE" {
+		return false
+	}
+	for _, node := range append([]string{i.Primary}, i.Secondaries...) {
+		if means(op.Param("node_name"), node) {
+			return true
+		}
+	}
+	return false
 }
 
 // means reports whether a name as somebody typed it is that of an object: Ganeti

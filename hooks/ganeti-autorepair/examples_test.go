@@ -92,11 +92,11 @@ func TestBadSnapshots(t *testing.T) {
 		`{"version":1,"nodes":[{"name":"n","group":"g"}]}`: "node n is in group g, which is not in the snapshot",
 	} {
 		b.write("/file", text)
-		b.want(1, 1, want, "status", "--snapshot", filepath.Join(b.root, "file"))
+		b.want(1, 2, want, "status", "--snapshot", filepath.Join(b.root, "file"))
 	}
-	b.want(1, 1, "no such file", "status", "--snapshot", filepath.Join(b.root, "nothing"))
+	b.want(1, 2, "no such file", "status", "--snapshot", filepath.Join(b.root, "nothing"))
 	b.want(1, 1, "saving the snapshot: ", "status", "--save", filepath.Join(b.root, "no/place"))
-	b.want(2, 1, "--save goes with neither", "status", "--snapshot=x", "--save=y")
+	b.want(2, 2, "--save goes with neither", "status", "--snapshot=x", "--save=y")
 }
 
 // A snapshot holds no secret, wherever it may come from: parameters and results

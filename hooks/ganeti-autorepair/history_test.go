@@ -75,7 +75,7 @@ func TestHistory(t *testing.T) {
 	}
 	b.want(0, 1, "tell of any repair", "history", "nobody")
 	b.host = "node3"
-	b.want(11, 1, "not the master", "history")
+	b.want(11, 2, "not the master", "history")
 }
 
 // The screens with hundreds of repairs.

@@ -86,12 +86,15 @@ func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
 	file, err := os.Open(f.Snapshot)
 	if err != nil {
-		return nil, err
+		return nil, noSnapshot(err)
 	}
 	defer file.Close()
 	saved, err := plugin.ReadSaved(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
+		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
+	}
+	if _, err := saved.Snapshot(); err != nil {
+		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
 	}
 	set := plugin.DefaultSettings()
 	saved.Apply(&set)
@@ -107,6 +110,11 @@ func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
 	at := plan.Snapshot.Time
 	e.now = func() time.Time { return at }
 	return &looked{plan: plan, pass: e.pass(set, nil)}, nil
+}
+
+// noSnapshot is the error for a file that is no snapshot, with how to get one.
+func noSnapshot(err error) error {
+	return &hintError{code: exitFailed, err: err, hint: "ganeti-autorepair status --save FILE"}
 }
 
 // saveTo writes a snapshot beside its place and renames it there, so that there

@@ -12,12 +12,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"ganeti-autorepair/luxi"
 )
 
 // version is set by the build.
@@ -61,6 +64,7 @@ type env struct {
 	paths          paths
 	screen         terminal      // where stdout goes
 	newID          func() string // ids of new repairs
+	help           string        // the command that tells how the one that runs is used
 	progress       bool          // stderr is a terminal that shows progress
 	eventBounds    eventBounds   // on event programs
 }
@@ -103,10 +107,23 @@ func realMain(ctx context.Context, args []string, e *env) int {
 		return code
 	}
 	if err != nil {
-		return e.fail(&hintError{code: exitUsage, err: err, hint: "ganeti-autorepair --help"})
+		return e.fail(&hintError{code: exitUsage, err: err, hint: helpFor(parser.Model, args)})
 	}
+	e.help = helpFor(parser.Model, args)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return e.fail(kctx.Run(e))
+}
+
+// helpFor is the command that tells how the one among the arguments is used.
+func helpFor(model *kong.Application, args []string) string {
+	for _, arg := range args {
+		for _, c := range model.Children {
+			if c.Name == arg {
+				return "ganeti-autorepair " + arg + " --help"
+			}
+		}
+	}
+	return "ganeti-autorepair --help"
 }
 
 // hintError is an error with an exit code and the command to type next.
@@ -137,6 +154,18 @@ func (e *env) fail(err error) int {
 	var h *hintError
 	if errors.As(err, &h) {
 		code, hint = h.code, h.hint
+	}
+	var op *luxi.OpError
+	switch {
+	case e.cli.Run.FromWatcher:
+		hint = "" // the watcher's log gets one line
+	case hint != "":
+	case code == exitUsage:
+		hint = e.help
+	case errors.As(err, &op) && errors.Is(err, fs.ErrPermission):
+		hint = "sudo ganeti-autorepair ..., or as a member of the group gnt-daemons"
+	case errors.As(err, &op) && op.Op == "dial":
+		hint = "systemctl status ganeti-luxid"
 	}
 	fmt.Fprintf(e.stderr, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
 	if hint != "" {

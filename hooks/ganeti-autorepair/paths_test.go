@@ -80,7 +80,7 @@ func TestOtherSocketAndSettings(t *testing.T) {
 	if err := os.Rename(socket, other); err != nil {
 		t.Fatal(err)
 	}
-	b.want(1, 1, "ganeti-query", "status")
+	b.want(1, 2, "ganeti-query", "status")
 	for _, args := range [][]string{{"-L", other, "status"}, {"-L" + other, "status"}, {"--luxi", other, "status"}, {"status", "-L", other}} {
 		if code, stdout, stderr := b.run(args...); code != 0 || !strings.Contains(stdout, "4 instances") {
 			t.Errorf("%v: %d, %s", args, code, stderr)

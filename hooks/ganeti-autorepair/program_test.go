@@ -129,12 +129,12 @@ func TestWhenNothingIsDone(t *testing.T) {
 	b := newBed(t, badNode)
 	b.host = "node3"
 	b.want(0, 0, "", "run", "--from-watcher")
-	b.want(11, 1, "not the master: the master is node1, this is node3", "run")
+	b.want(11, 2, "not the master: the master is node1, this is node3", "run")
 	// The master's socket does not make another node the master.
 	socket := newPaths(b.getenv).socket()
 	b.want(0, 0, "", "-L", socket, "run", "--from-watcher")
-	b.want(11, 1, "not the master", "-L", socket, "run")
-	b.want(11, 1, "not the master", "-L", socket, "run", "--dry-run")
+	b.want(11, 2, "not the master", "-L", socket, "run")
+	b.want(11, 2, "not the master", "-L", socket, "run", "--dry-run")
 	b.host = "node1"
 	b.idle("not the master")
 
@@ -166,8 +166,8 @@ func TestWhenNothingIsDone(t *testing.T) {
 
 	b.write("/etc/ganeti/autorepair.toml", "\nintervall = \"15m\"\n")
 	b.want(2, 1, "/etc/ganeti/autorepair.toml:2: intervall: unknown key", "run", "--from-watcher")
-	b.want(2, 1, "/etc/ganeti/autorepair.toml:2: intervall: unknown key", "status")
-	b.want(2, 1, "no such file", "-c", filepath.Join(b.root, "none.toml"), "run")
+	b.want(2, 2, "/etc/ganeti/autorepair.toml:2: intervall: unknown key", "status")
+	b.want(2, 2, "no such file", "-c", filepath.Join(b.root, "none.toml"), "run")
 	b.idle("bad settings")
 	b.write("/etc/ganeti/autorepair.toml", "")
 
@@ -185,8 +185,8 @@ func TestLuxidDown(t *testing.T) {
 	b := newBed(t, badNode)
 	b.m.StopLuxid()
 	b.want(1, 1, "ganeti-query", "run", "--from-watcher")
-	b.want(1, 1, "ganeti-query", "run")
-	b.want(1, 1, "ganeti-query", "status")
+	b.want(1, 2, "ganeti-query", "run")
+	b.want(1, 2, "ganeti-query", "status")
 	if err := b.m.RestartLuxid(); err != nil {
 		t.Fatal(err)
 	}
@@ -202,16 +202,17 @@ func TestNoGaneti(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(0, 0, "", "run", "--from-watcher")
-	b.want(11, 1, "Ganeti is not set up here", "run")
+	b.want(11, 2, "Ganeti is not set up here", "run")
 }
 
 // Wrong usage is status 2, one line and a hint.
 func TestUsage(t *testing.T) {
 	b := newBed(t, badNode)
-	for _, args := range [][]string{{"frobnicate"}, {"run", "--frob"}, {"run", "extra"}, {"status", "-L"}} {
-		b.want(2, 2, "ganeti-autorepair: hint: ganeti-autorepair --help", args...)
+	b.want(2, 2, "ganeti-autorepair: hint: ganeti-autorepair --help", "frobnicate")
+	for _, args := range [][]string{{"run", "--frob"}, {"run", "extra"}, {"status", "-L"}} {
+		b.want(2, 2, "ganeti-autorepair: hint: ganeti-autorepair "+args[0]+" --help", args...)
 	}
-	b.want(2, 1, "exclude each other", "run", "--dry-run", "--wait")
+	b.want(2, 2, "exclude each other", "run", "--dry-run", "--wait")
 	b.want(2, 1, "--from-watcher goes with neither", "run", "--from-watcher", "--wait")
 	if code, stdout, _ := b.run("--version"); code != 0 || stdout != "ganeti-autorepair "+version+"\n" {
 		t.Errorf("--version: %d, %q", code, stdout)

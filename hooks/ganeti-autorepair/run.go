@@ -59,7 +59,9 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 	return r.judge(err)
 }
 
-func notMaster(err error) error { return &hintError{code: exitNotMaster, err: err} }
+func notMaster(err error) error {
+	return &hintError{code: exitNotMaster, err: err, hint: "gnt-cluster getmaster"}
+}
 
 // settings reads the settings file of this run.
 func (e *env) settings() (plugin.Settings, error) {
@@ -69,7 +71,7 @@ func (e *env) settings() (plugin.Settings, error) {
 	}
 	set, err := readSettings(path, must)
 	if err != nil {
-		return set, usage(err)
+		return set, &hintError{code: exitUsage, err: err, hint: "man ganeti-autorepair.toml"}
 	}
 	return set, nil
 }

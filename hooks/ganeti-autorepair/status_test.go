@@ -128,7 +128,7 @@ func TestStatusForScripts(t *testing.T) {
 		t.Errorf("%d lines\n%s", n, stdout)
 	}
 	b.want(2, 2, `unknown field "frob"`, "status", "-o", "frob")
-	b.want(2, 1, "--json goes with none of", "status", "--json", "--no-headers")
+	b.want(2, 2, "--json goes with none of", "status", "--json", "--no-headers")
 	b.want(1, 2, `there is no instance "web"`, "status", "web")
 	code, stdout, _ := b.run("list-fields")
 	if code != 0 {
@@ -138,7 +138,7 @@ func TestStatusForScripts(t *testing.T) {
 	if _, stdout, _ := b.run("list-fields", "--no-headers", "--separator=:", "age"); stdout != "age:Age:Age of the pending repair\n" {
 		t.Error(stdout)
 	}
-	b.want(2, 1, `unknown field "x"`, "list-fields", "x")
+	b.want(2, 2, `unknown field "x"`, "list-fields", "x")
 }
 
 // Colour is for terminals that have it, and changes nothing else.
@@ -208,9 +208,9 @@ func TestWatch(t *testing.T) {
 	}
 	b.m.OnCall(nil)
 	b.host = "node3"
-	b.want(11, 1, "not the master", "status", "--watch")
+	b.want(11, 2, "not the master", "status", "--watch")
 	b.host = "node1"
-	b.want(2, 1, "--watch goes with neither", "status", "--watch", "--snapshot=x")
+	b.want(2, 2, "--watch goes with neither", "status", "--watch", "--snapshot=x")
 	b.want(2, 2, "is not a time like", "status", "--watch", "--every=1")
 }
 
@@ -226,7 +226,7 @@ func TestStatusSchema(t *testing.T) {
 func TestLookingOnAnotherNode(t *testing.T) {
 	b := newBed(t, badNode)
 	b.host = "node3"
-	b.want(11, 1, "not the master: the master is node1, this is node3", "status")
+	b.want(11, 2, "not the master: the master is node1, this is node3", "status")
 }
 
 // V6: what-if, before somebody pulls the plug.
@@ -263,8 +263,8 @@ func TestAssume(t *testing.T) {
 	}
 	b.want(1, 1, `there is no node "node9"`, "run", "--dry-run", "--assume-offline=node9")
 	b.want(1, 1, "node node1 is the master, which cannot be drained", "run", "--dry-run", "--assume-drained=node1")
-	b.want(2, 1, "go with --dry-run only", "run", "--assume-drained=node2")
-	b.want(2, 1, "--save goes with neither", "run", "--dry-run", "--assume-drained=node2", "--save=x")
+	b.want(2, 2, "go with --dry-run only", "run", "--assume-drained=node2")
+	b.want(2, 2, "--save goes with neither", "run", "--dry-run", "--assume-drained=node2", "--save=x")
 	b.idle("assuming")
 }
 

@@ -142,7 +142,7 @@ func (cmd *listFieldsCmd) Run(e *env) error {
 		for _, name := range cmd.Fields {
 			f := fieldNamed(statusFields(e.now()), name)
 			if f == nil {
-				return usage(errors.New("unknown field \"" + name + "\""))
+				return &hintError{code: exitUsage, err: errors.New("unknown field \"" + name + "\""), hint: "ganeti-autorepair list-fields"}
 			}
 			some = append(some, row{f.name, f.title, f.doc})
 		}
