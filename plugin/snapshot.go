@@ -98,7 +98,7 @@ func (s *Snapshot) group(i *Instance) *Group {
 
 // policy resolves the instance's policy at the time of the snapshot.
 func (s *Snapshot) policy(i *Instance) tagstore.Policy {
-	objects := []tagstore.Object{{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}}
+	objects := append(make([]tagstore.Object, 0, 3), tagstore.Object{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags})
 	if g := s.group(i); g != nil {
 		objects = append(objects, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
 	}
@@ -165,5 +165,8 @@ func (s *Snapshot) instance(uuid string) *Instance {
 }
 
 func sortInstances(list []*Instance) {
-	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+	byName := func(a, b int) bool { return list[a].Name < list[b].Name }
+	if !sort.SliceIsSorted(list, byName) { // luxid lists them so
+		sort.Slice(list, byName)
+	}
 }

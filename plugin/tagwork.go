@@ -50,7 +50,7 @@ func (a *act) tagsAlone(steps []*Planned) []*work {
 		submitted[st.Decision] = true
 	}
 	for _, d := range a.plan.Decisions {
-		if submitted[d] {
+		if submitted[d] || !d.Change() && len(d.Instance.Tags.Suspends) == 0 {
 			continue
 		}
 		w := a.settling(d)

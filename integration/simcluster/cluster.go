@@ -163,8 +163,14 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if err := c.writeState(made); err != nil {
 		return err
 	}
+	// Asking some hundred nodes at a time who the master is takes longer, on a few
+	// processors, than the daemons wait for the answers.
+	var args []string
+	if len(desc.Nodes) > 50 && len(c.Cluster.Nodes()) == 1 {
+		args = []string{"--no-voting", "--yes-do-it"}
+	}
 	for _, daemon := range []string{vcluster.Wconfd, vcluster.Luxid} {
-		if err := c.StartDaemon(ctx, c.Master(), daemon); err != nil {
+		if err := c.StartDaemon(ctx, c.Master(), daemon, args...); err != nil {
 			return err
 		}
 	}

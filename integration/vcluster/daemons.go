@@ -76,8 +76,9 @@ func (c *Cluster) signalDaemon(ctx context.Context, node, daemon, schedule strin
 
 // StartDaemon starts a daemon of the node, if it does not run, and waits until
 // it answers.
-func (c *Cluster) StartDaemon(ctx context.Context, node, daemon string) error {
-	if _, err := c.Run(ctx, node, "/usr/lib/ganeti/daemon-util", "start", "ganeti-"+daemon); err != nil {
+func (c *Cluster) StartDaemon(ctx context.Context, node, daemon string, args ...string) error {
+	start := append([]string{"/usr/lib/ganeti/daemon-util", "start", "ganeti-" + daemon}, args...)
+	if _, err := c.Run(ctx, node, start...); err != nil {
 		return fmt.Errorf("start %s: %w", daemon, err)
 	}
 	switch daemon {

@@ -1,0 +1,36 @@
+package plugin
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// quietSnapshot is what a pass reads of a cluster where all is well.
+func quietSnapshot(n int) *Snapshot {
+	s := &Snapshot{
+		Time: time.Unix(1700000000, 0), Groups: map[string]*Group{"g": {UUID: "g", Name: "default"}},
+		Nodes: map[string]*Node{"m": {Name: "m", Group: "g", VMCapable: true}},
+	}
+	s.Cluster.Tags = tagstore.Parse(luxi.TagCluster, []string{tagstore.Prefix + "failover"})
+	for k := 0; k < n; k++ {
+		s.Instances = append(s.Instances, &Instance{UUID: fmt.Sprintf("%08x-1111-4222-8333-444455556666", k), Name: fmt.Sprintf("instance%05d.example.com", k)})
+	}
+	return s
+}
+
+// BenchmarkQuietPlan decides about 10,000 instances where all is well, and counts
+// them as the metrics do.
+func BenchmarkQuietPlan(b *testing.B) {
+	s := quietSnapshot(10000)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n++ {
+		p := planWith(s, &Placer{}, DefaultSettings(), func() string { return "x" })
+		if len(p.Views()) != len(s.Instances) {
+			b.Fatal("not all")
+		}
+	}
+}
