@@ -137,6 +137,10 @@ func (b *bench) print() error {
 		if r.CPU > 0 {
 			cpu = fmt.Sprintf("%.3f s", r.CPU)
 		}
+		if len(r.Wall) == 0 {
+			fmt.Fprintf(w, "  %s\t\t\t\t%s\n", r.Who, r.Note)
+			continue
+		}
 		fmt.Fprintf(w, "  %s\t%.3f s\t%.2f\t%s\t%s\n", r.Who, r.Median, r.Ratio, cpu, r.Note)
 	}
 	return w.Flush()
