@@ -228,14 +228,7 @@ func (w *simWorld) lateCall(instance, call string) {
 func (w *simWorld) checkFault(f stepFault, jobs []luxi.JobInfo, destroyers int) {
 	t := w.t
 	t.Helper()
-	// An allocator that gets no answer from a busy node is asked again.
-	var answered []luxi.JobInfo
-	for _, job := range jobs {
-		if len(job.Ops) == 0 || !noAnswer(job.Ops[0].Result.Err) {
-			answered = append(answered, job)
-		}
-	}
-	if got := steps(answered); got != f.steps {
+	if got := steps(answered(jobs)); got != f.steps {
 		t.Errorf("%s: repaired by %q, want %q", f.name, got, f.steps)
 		for _, job := range jobs {
 			t.Logf("job %d (%v) ended as %s: %v", job.ID, job.Summary, job.Status, job.Ops[0].Result.Err)

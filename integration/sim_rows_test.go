@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -53,8 +54,8 @@ type subject struct {
 	primary, secondary    string
 }
 
-// subjects are instances for all rows, in all admin states, on both hypervisors
-// in turn.
+// subjects are instances for all rows, in all admin states, each of these on both
+// hypervisors: in turn where a row has several templates.
 func subjects() []subject {
 	nodes := map[string][]string{
 		"ok": {"good1", "good2", "good3", "good4"}, "drained": {"drained1", "drained2"}, "offline": {"dead1", "dead2"},
@@ -71,10 +72,14 @@ func subjects() []subject {
 	}
 	var all []subject
 	for _, r := range rows {
-		for _, template := range strings.Fields(r.templates) {
+		templates := strings.Fields(r.templates)
+		if len(templates) == 1 {
+			templates = append(templates, templates[0])
+		}
+		for k, template := range templates {
 			for _, state := range []struct{ name, steps string }{{"up", r.running}, {"down", r.stopped}, {"offline", r.adminOffline}} {
 				s := subject{row: r, template: template, state: state.name, steps: state.steps}
-				s.hypervisor = []string{"fake", "kvm"}[len(all)%2]
+				s.hypervisor = []string{"fake", "kvm"}[k%2]
 				s.name = fmt.Sprintf("i%d-%s-%s-%s", len(all), template, state.name, s.hypervisor)
 				s.primary = pick(r.primary, "")
 				if r.secondary != "" {
@@ -107,9 +112,20 @@ func TestEveryRow(t *testing.T) {
 	w := newSimWorld(t, strings.Replace(text.String(), "\nnode", "\ngroup default\nnode", 1))
 	w.settings(testSettings + "pass_timeout = \"10m\"\n")
 	w.settle(12)
-	begun := w.begun(0)
+	begun, counts, reasons := w.begun(0), w.opcodeCounts(), w.reasons()
 	for _, s := range all {
 		w.checkRow(s, begun[s.name])
+		w.checkCounts(s, len(begun[s.name]), counts[s.name])
+		if s.steps == "" {
+			// S12: it is told why nothing is done.
+			want := "no-repair"
+			if s.demand != "P9" {
+				want = "admin-offline"
+			}
+			if got := reasons[s.name]; got != want {
+				t.Errorf("%s %s: the reason is %q, want %q", s.demand, s.name, got, want)
+			}
+		}
 		delete(begun, s.name)
 	}
 	if len(begun) != 0 {
@@ -121,7 +137,7 @@ func TestEveryRow(t *testing.T) {
 func (w *simWorld) checkRow(s subject, jobs []luxi.JobInfo) {
 	t := w.t
 	t.Helper()
-	if got := steps(jobs); got != s.steps {
+	if got := steps(answered(jobs)); got != s.steps {
 		t.Errorf("%s %s: repaired by %q, want %q", s.demand, s.name, got, s.steps)
 	}
 	primary, secondary := w.place(s.name)
@@ -134,12 +150,8 @@ func (w *simWorld) checkRow(s subject, jobs []luxi.JobInfo) {
 			t.Errorf("%s %s: has records: %+v", s.demand, s.name, tags)
 		}
 	} else {
-		w.wantResult(s.name, s.typ, tagstore.Success, len(jobs))
-		for _, node := range []string{primary, secondary} {
-			if node != "" && !strings.HasPrefix(node, "good") {
-				t.Errorf("%s %s: is on %s,%s", s.demand, s.name, primary, secondary)
-			}
-		}
+		w.wantRepaired(s.name, s.typ, tagstore.Success, jobs)
+		w.checkPlace(s, jobs, primary, secondary)
 		if strings.HasPrefix(s.steps, "RECREATE") {
 			content, installs = "installed", 1
 		}
@@ -157,7 +169,59 @@ func (w *simWorld) checkRow(s subject, jobs []luxi.JobInfo) {
 	if s.template != "diskless" {
 		w.wantContent(s.name, content)
 	}
-	w.wantPins(s, jobs)
+	w.wantPins(s, answered(jobs))
+}
+
+// checkPlace compares where a repaired instance is with what its row determines; the
+// rest is for the allocator to choose among the good nodes.
+func (w *simWorld) checkPlace(s subject, jobs []luxi.JobInfo, primary, secondary string) {
+	w.t.Helper()
+	good := func(node string) bool { return strings.HasPrefix(node, "good") }
+	right := good(primary) && (s.secondary == "") == (secondary == "")
+	if s.secondary != "" {
+		right = right && good(secondary) && secondary != primary && secondary != s.secondary
+	}
+	switch s.demand {
+	case "P1":
+		right = right && primary == s.primary
+	case "P2", "P4": // it moves to the half that it has, and gets a new one
+		right = right && primary == s.secondary
+	case "P5", "P8": // to the nodes that were chosen here
+		var nodes []string
+		if len(jobs) > 0 {
+			w.must(json.Unmarshal(jobs[0].Ops[0].Params["nodes"], &nodes))
+		}
+		right = right && strings.Join(nodes, ",") == strings.TrimSuffix(primary+","+secondary, ",")
+	}
+	if !right {
+		w.t.Errorf("%s %s: is on %s,%s, was on %s,%s", s.demand, s.name, primary, secondary, s.primary, s.secondary)
+	}
+}
+
+// checkCounts checks that nothing destroys data but the chains of P5 and P8, and
+// that tags take three opcodes for a job, two for each further one (C4).
+func (w *simWorld) checkCounts(s subject, jobs int, got opcodeCount) {
+	w.t.Helper()
+	want := opcodeCount{}
+	if jobs > 0 {
+		want.tags = 1 + 2*jobs
+	}
+	if strings.HasPrefix(s.steps, "RECREATE") {
+		want.destroying = 2
+	}
+	if got.destroying != want.destroying || got.tags > want.tags {
+		w.t.Errorf("%s %s: %d opcodes that destroy data and %d for tags, want %d and at most %d", s.demand, s.name, got.destroying, got.tags, want.destroying, want.tags)
+	}
+}
+
+// reasons are the words that status has for what it thinks of each instance.
+func (w *simWorld) reasons() map[string]string {
+	w.t.Helper()
+	words := make(map[string]string)
+	for _, i := range w.status().Instances {
+		words[i.Instance] = i.Reason
+	}
+	return words
 }
 
 // wantPins checks what each opcode of a repair must and must not say (P11).

@@ -104,6 +104,18 @@ func steps(jobs []luxi.JobInfo) string {
 	return strings.Join(list, ", ")
 }
 
+// answered leaves out the jobs whose allocator got no answer from a busy node: it is
+// asked again, and that is no try (S8).
+func answered(jobs []luxi.JobInfo) []luxi.JobInfo {
+	var list []luxi.JobInfo
+	for _, job := range jobs {
+		if len(job.Ops) == 0 || !noAnswer(job.Ops[0].Result.Err) {
+			list = append(list, job)
+		}
+	}
+	return list
+}
+
 // wantSteps checks which repair jobs of an instance began after the given one.
 func (w *simWorld) wantSteps(after luxi.JobID, name, want string) {
 	w.t.Helper()
