@@ -127,6 +127,10 @@ chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated 
 storm: ## a node with 40 primaries dies in a cluster of 200 instances (root)
 	go test -tags cluster -count=1 -timeout 0 -v -run '^TestStorm$$' ./integration -args -storm
 
+.PHONY: rows
+rows: ## every row of the table of repairs, on both hypervisors each (root)
+	go test -tags cluster -count=1 -timeout 0 -v -run '^TestEveryRow$$' ./integration -args -rows
+
 .PHONY: bench
 bench: program ## this program beside harep and the bare calls, on a real master over simulated nodes (root)
 	@go build $(BUILDFLAGS) -o build/bench ./integration/cmd/bench
