@@ -254,10 +254,10 @@ check-demo: program build/demo
 	@build/demo >build/demo.out || { cat build/demo.out; exit 1; }
 	@tail -n 3 build/demo.out
 
+# The systems of the next steps are made while the clusters run, as that mostly
+# waits, too; what goes wrong with them is told there.
 check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
-	# The systems of the next steps are made meanwhile, as that mostly waits, too; what
-	# goes wrong with them is told there.
 	@mkdir -p build; set -m; $(MAKE) --no-print-directory $(SYSTEMS) >build/systems.log 2>&1 & systems=$$!; \
 	trap 'kill -- "-$$systems" 2>/dev/null || true' EXIT; \
 	go test -tags cluster -count=1 -timeout 40m -parallel 4 ./integration/...; \
