@@ -108,6 +108,15 @@ var calls = []struct {
 	{"SetDrainFlag", func(ctx context.Context, c *luxi.Client) (string, error) {
 		return "", c.SetDrainFlag(ctx, true)
 	}},
+	{"WaitForOpcodes", func(ctx context.Context, c *luxi.Client) (string, error) {
+		statuses, err := c.WaitForOpcodes(ctx, 1, nil, 0)
+		for _, s := range statuses {
+			if !knownStatus(s) {
+				return fmt.Sprintf("status %q", s), nil
+			}
+		}
+		return "", err
+	}},
 }
 
 func knownStatus(s luxi.JobStatus) bool {

@@ -173,6 +173,45 @@ func decodeJobID(raw json.RawMessage, id *JobID) error {
 // A job that is unknown, purged or archived is an Error that matches
 // ErrJobLost.
 func (c *Client) WaitForJobChange(ctx context.Context, id JobID, prev JobStatus, timeout time.Duration) (JobStatus, error) {
+	var before []JobStatus // null if nothing is known
+	if prev != "" {
+		before = []JobStatus{prev}
+	}
+	var status JobStatus
+	err := c.waitForJobChange(ctx, id, "status", before, timeout, func(raw json.RawMessage) error {
+		return decodeStatus(raw, &status)
+	})
+	return status, err
+}
+
+// WaitForOpcodes waits until the status of one of a job's opcodes differs from
+// prev, their statuses in order, and returns them. prev may be nil to learn the
+// present ones at once. All else is as for WaitForJobChange.
+func (c *Client) WaitForOpcodes(ctx context.Context, id JobID, prev []JobStatus, timeout time.Duration) ([]JobStatus, error) {
+	var before [][]JobStatus
+	if prev != nil {
+		before = [][]JobStatus{prev}
+	}
+	var statuses []JobStatus
+	err := c.waitForJobChange(ctx, id, "opstatus", before, timeout, func(raw json.RawMessage) error {
+		var list []json.RawMessage
+		if err := decode(raw, &list); err != nil {
+			return err
+		}
+		got := make([]JobStatus, len(list))
+		for k := range list {
+			if err := decodeStatus(list[k], &got[k]); err != nil {
+				return fmt.Errorf("opcode %d: %w", k, err)
+			}
+		}
+		statuses = got
+		return nil
+	})
+	return statuses, err
+}
+
+// waitForJobChange waits until a field differs from what it was, and has it parsed.
+func (c *Client) waitForJobChange(ctx context.Context, id JobID, field string, before any, timeout time.Duration, parse func(json.RawMessage) error) error {
 	const method = "WaitForJobChange"
 	if timeout < 0 {
 		timeout = 0
@@ -181,34 +220,30 @@ func (c *Client) WaitForJobChange(ctx context.Context, id JobID, prev JobStatus,
 		timeout = maxJobWait
 	}
 	seconds := int((timeout + time.Second - 1) / time.Second)
-	var before []JobStatus // null if nothing is known
-	if prev != "" {
-		before = []JobStatus{prev}
-	}
-	var status JobStatus
-	args := []any{id, []string{"status"}, before, noLog, seconds}
-	err := c.call(ctx, method, args, time.Duration(seconds)*time.Second, func(raw json.RawMessage) error {
-		got, err := parseJobChange(raw)
+	args := []any{id, []string{field}, before, noLog, seconds}
+	return c.call(ctx, method, args, time.Duration(seconds)*time.Second, func(raw json.RawMessage) error {
+		value, err := parseJobChange(raw)
+		if err == nil && value == nil {
+			return fmt.Errorf("luxi: job %d has no %s any more: %w", id, field, ErrJobLost)
+		}
+		if err == nil {
+			err = parse(value)
+		}
 		if err != nil {
 			return &ProtocolError{Method: method, Problem: err.Error()}
 		}
-		if got == nil {
-			return fmt.Errorf("luxi: job %d has no status any more: %w", id, ErrJobLost)
-		}
-		status = *got
 		return nil
 	})
-	return status, err
 }
 
-// parseJobChange decodes [[status], [log entries]]. The status is null, and the
+// parseJobChange decodes [[value], [log entries]]. The value is null, and the
 // result nil, if the job's file vanished while luxid waited.
-func parseJobChange(raw json.RawMessage) (*JobStatus, error) {
+func parseJobChange(raw json.RawMessage) (json.RawMessage, error) {
 	var pair [2]json.RawMessage
 	if err := decode(raw, &pair); err != nil {
 		return nil, err
 	}
-	var values [1]*JobStatus
+	var values [1]json.RawMessage
 	if err := decode(pair[0], &values); err != nil {
 		return nil, fmt.Errorf("values: %w", err)
 	}
@@ -216,10 +251,23 @@ func parseJobChange(raw json.RawMessage) (*JobStatus, error) {
 	if err := decode(pair[1], &logs); err != nil {
 		return nil, fmt.Errorf("log entries: %w", err)
 	}
-	if values[0] != nil && !values[0].known() {
-		return nil, fmt.Errorf("unknown job status %q", string(*values[0]))
+	if string(values[0]) == "null" {
+		return nil, nil
 	}
 	return values[0], nil
+}
+
+// decodeStatus stores the status of a job or an opcode.
+func decodeStatus(raw json.RawMessage, status *JobStatus) error {
+	var got JobStatus
+	if err := decode(raw, &got); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	if !got.known() {
+		return fmt.Errorf("unknown job status %q", string(got))
+	}
+	*status = got
+	return nil
 }
 
 // WaitForJob waits until a job has ended and returns its final status, also if

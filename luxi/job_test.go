@@ -98,6 +98,13 @@ func TestShapes(t *testing.T) {
 			`null`, `"nochange"`, `[]`, `[["success"]]`, `[["success"],[],1]`, `[[],[]]`, `[["success","x"],[]]`, `[null,[]]`,
 			`[["success"],null]`, `[["done"],[]]`, `[[""],[]]`, `[[5],[]]`, `["success",[]]`,
 		}},
+		{"WaitForJobChange", func(c *luxi.Client) (any, error) {
+			got, err := c.WaitForOpcodes(bg, 1, nil, 0)
+			return nonzero(len(got)), err
+		}, []string{
+			`null`, `"nochange"`, `[]`, `[["success"],[]]`, `[[["success"]]]`, `[[[null]],[]]`, `[[["done"]],[]]`, `[[["success",5]],[]]`,
+			`[[{"0":"success"}],[]]`, `[[["success"],["success"]],[]]`, `[null,[]]`, `[[["success"]],null]`,
+		}},
 		{"CancelJob", func(c *luxi.Client) (any, error) {
 			done, text, err := c.CancelJob(bg, 1, false)
 			return nonzero(fmt.Sprint(done, text)[len("false"):]), err
@@ -175,6 +182,30 @@ func TestWaitForJobChange(t *testing.T) {
 		if want := `{"method":"WaitForJobChange","args":` + tt.want + `}`; sent[0] != want {
 			t.Errorf("sent %s, want %s", sent[0], want)
 		}
+	}
+}
+
+func TestWaitForOpcodes(t *testing.T) {
+	for _, tt := range []struct {
+		prev []luxi.JobStatus
+		want string
+	}{
+		{nil, `[5,["opstatus"],null,2147483647,2]`},
+		{[]luxi.JobStatus{luxi.JobQueued, luxi.JobQueued}, `[5,["opstatus"],[["queued","queued"]],2147483647,2]`},
+	} {
+		s, c := serve(t, luxi.Options{}, answerOK(`[[["success","waiting"]],[]]`))
+		got, err := c.WaitForOpcodes(bg, 5, tt.prev, 2*time.Second)
+		if err != nil || len(got) != 2 || got[0] != luxi.JobSuccess || got[1] != luxi.JobWaiting {
+			t.Errorf("got %q, %v", got, err)
+		}
+		sent, _ := s.seen()
+		if want := `{"method":"WaitForJobChange","args":` + tt.want + `}`; sent[0] != want {
+			t.Errorf("sent %s, want %s", sent[0], want)
+		}
+	}
+	_, c := serve(t, luxi.Options{}, answerOK(`[[null],[]]`))
+	if _, err := c.WaitForOpcodes(bg, 5, nil, 0); !errors.Is(err, luxi.ErrJobLost) {
+		t.Errorf("of a job whose file has gone: %v", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 		if !concerns(job, o) {
 			continue
 		}
-		if job.Status == luxi.JobCanceling || began(job) {
+		if job.Status == luxi.JobCanceling || began(job, o) {
 			return nil, fmt.Errorf("job %d (%s) has begun and cannot be canceled; its repair stays pending until it ends", job.ID, strings.Join(job.Summary, ", "))
 		}
 		cancel = append(cancel, job.ID)
@@ -48,26 +48,33 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 		}
 		// What luxid says is not all: a job that waited for locks may have run to its
 		// end while it was asked to stop.
-		if infos[0].Known && (began(infos[0]) || infos[0].Status != luxi.JobCanceled && NewJobFact(infos[0]).Outcome != OutcomeExpired) {
+		if infos[0].Known && (began(infos[0], o) || infos[0].Status != luxi.JobCanceled && NewJobFact(infos[0]).Outcome != OutcomeExpired) {
 			return nil, fmt.Errorf("job %d is %s and was not canceled (%s); its repair stays pending, for the next pass to settle", id, infos[0].Status, strings.TrimSpace(why))
 		}
 	}
 	return cancel, nil
 }
 
-// began reports whether any opcode of the job has run, or does. A job as a whole is
-// waiting again where a later opcode of it waits for locks, and a reinstallation
-// that is canceled there is left half done.
-func began(job luxi.JobInfo) bool {
-	if job.Status == luxi.JobRunning {
-		return true
-	}
+// began reports whether any opcode of the job that is about the object has run, or
+// does. A job as a whole is waiting again where a later opcode of it waits for
+// locks, and a reinstallation that is canceled there is left half done. What a tag
+// job has done for other instances does not matter.
+func began(job luxi.JobInfo, o tagstore.Object) bool {
 	for _, op := range job.Ops {
-		if op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess {
+		if about(op, o) && (op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess) {
 			return true
 		}
 	}
 	return false
+}
+
+// about reports whether the opcode names the instance or changes its tags.
+func about(op luxi.JobOp, o tagstore.Object) bool {
+	return means(op.Param("instance_name"), o.Name) || changesTags(op, o)
+}
+
+func changesTags(op luxi.JobOp, o tagstore.Object) bool {
+	return op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name
 }
 
 // concerns reports whether a job belongs to an open repair of the instance: its
@@ -80,7 +87,7 @@ func concerns(job luxi.JobInfo, o tagstore.Object) bool {
 		switch {
 		case means(op.Param("instance_name"), o.Name) && (ours || named(o, job.ID)):
 			return true
-		case op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name && ours:
+		case changesTags(op, o) && ours:
 			return true // a change of tags that a pass began
 		}
 	}

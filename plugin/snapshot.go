@@ -123,10 +123,11 @@ func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 	return luxi.JobInfo{}, false
 }
 
-// names reports whether an opcode names the instance.
+// names reports whether an opcode names the instance. One that has changed its tags
+// is done with it, whatever else its job does for others.
 func names(op luxi.JobOp, i *Instance) bool {
 	if op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL" {
-		return op.Param("kind") == string(luxi.TagInstance) && means(op.Param("name"), i.Name)
+		return !op.Status.Final() && op.Param("kind") == string(luxi.TagInstance) && means(op.Param("name"), i.Name)
 	}
 	return op.Param("instance_uuid") == i.UUID || means(op.Param("instance_name"), i.Name)
 }

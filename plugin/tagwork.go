@@ -144,7 +144,7 @@ func tagWindow(slots int) int {
 // writeAndRelease writes the tags of all work and releases the jobs whose tags
 // are written, in batches as they come.
 func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
-	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots)}
+	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots), PerJob: waveSize}
 	changes := make([]tagstore.Change, len(list))
 	for k, w := range list {
 		changes[k] = inOrder(w.change)

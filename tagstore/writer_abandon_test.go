@@ -13,9 +13,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// stuck submits changes for both instances while a job holds the lock of a. The
-// one for b, though it comes second, is made (C5), the other one waits.
-func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64) {
+// hold begins a job that holds the lock of the instance until it is continued.
+func (d *desk) hold(instance string) int64 {
 	d.t.Helper()
 	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_INSTANCE_SHUTDOWN" {
@@ -23,12 +22,20 @@ func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64)
 		}
 		return luxitest.OpPass()
 	})
-	id, err := d.w.Client.SubmitJob(context.Background(), []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: "a"}})
+	id, err := d.w.Client.SubmitJob(context.Background(), []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: instance}})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.m.Advance(time.Second)
-	batch, err = d.w.Submit(context.Background(), []tagstore.Change{a, b})
+	return int64(id)
+}
+
+// stuck submits changes for both instances while a job holds the lock of a. The
+// one for b, though it comes second, is made (C5), the other one waits.
+func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64) {
+	d.t.Helper()
+	holder = d.hold("a")
+	batch, err := d.w.Submit(context.Background(), []tagstore.Change{a, b})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -50,7 +57,7 @@ func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64)
 		d.t.Fatalf("the change that cannot be made: %+v, %v", done, err)
 	}
 	d.m.OnCall(nil)
-	return batch, int64(id)
+	return batch, holder
 }
 
 // C3: a tag job that cannot run because somebody holds the instance's lock is

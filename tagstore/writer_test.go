@@ -3,6 +3,7 @@ package tagstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
@@ -201,21 +202,24 @@ func TestWriteOneBad(t *testing.T) {
 		{"object gone", onInstance("nobody", list("good"), nil), "'nobody' not known", true},
 		{"tag gone", onInstance("a", nil, list("old", "missing")), "'missing' not found", true},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			d := newDesk(t)
-			got := d.write(onInstance("b", list("first"), nil), row.bad, onInstance("b", list("last"), nil))
-			if got[0].Err != nil || got[2].Err != nil {
-				t.Errorf("the good changes: %v, %v", got[0].Err, got[2].Err)
-			}
-			if got[1].Err == nil || !strings.Contains(got[1].Err.Error(), row.want) {
-				t.Errorf("the bad change: %v, want it to say %q", got[1].Err, row.want)
-			}
-			if (got[1].Job != 0) != row.submitted {
-				t.Errorf("the bad change has job %d", got[1].Job)
-			}
-			d.wantTags("b", "first last")
-			d.wantTags("a", "keep old")
-		})
+		for perJob := 1; perJob < 4; perJob++ {
+			t.Run(fmt.Sprintf("%s, %d in a job", row.name, perJob), func(t *testing.T) {
+				d := newDesk(t)
+				d.w.PerJob = perJob
+				got := d.write(onInstance("b", list("first"), nil), row.bad, onInstance("b", list("last"), nil))
+				if got[0].Err != nil || got[2].Err != nil {
+					t.Errorf("the good changes: %v, %v", got[0].Err, got[2].Err)
+				}
+				if got[1].Err == nil || !strings.Contains(got[1].Err.Error(), row.want) {
+					t.Errorf("the bad change: %v, want it to say %q", got[1].Err, row.want)
+				}
+				if (got[1].Job != 0) != row.submitted {
+					t.Errorf("the bad change has job %d", got[1].Job)
+				}
+				d.wantTags("b", "first last")
+				d.wantTags("a", "keep old")
+			})
+		}
 	}
 }
 
