@@ -106,7 +106,7 @@ type act struct {
 	holds map[string]bool
 }
 
-// waveSize is how many steps are submitted, tagged and released together. A
+// waveSize is how many steps are submitted, tagged and released together at most. A
 // storm begins with the most urgent ones, and what the time of a pass does not
 // suffice for is never submitted (C4).
 const waveSize = 10
@@ -115,12 +115,14 @@ func (a *act) run(ctx context.Context) error {
 	now, probes := a.split()
 	now = a.fenced(ctx, now)
 	alone := a.tagsAlone(now)
-	for len(now) > waveSize {
+	for size := waveSize; len(now) > size; {
+		began := time.Now()
 		// A tag job that waits for a lock is not to keep the other waves waiting.
-		if err := a.carryOut(ctx, a.Settings.PassTimeout/4, nil, now[:waveSize]); err != nil || ctx.Err() != nil {
+		if err := a.carryOut(ctx, a.Settings.PassTimeout/6, nil, now[:size]); err != nil || ctx.Err() != nil {
 			return err
 		}
-		if now = now[waveSize:]; !a.timeLeft(ctx) {
+		now = now[size:]
+		if size = a.fits(ctx, time.Since(began)/time.Duration(size)); size == 0 {
 			a.report.OutOfTime = true
 			return nil
 		}
@@ -137,10 +139,18 @@ func (a *act) run(ctx context.Context) error {
 	return a.carryOut(ctx, a.Settings.PassTimeout, nil, a.fenced(ctx, ready))
 }
 
-// timeLeft reports whether another wave can be begun.
-func (a *act) timeLeft(ctx context.Context) bool {
+// fits is how many steps the next wave may have where each takes so long: what is
+// held in vain costs the queue a gate that runs.
+func (a *act) fits(ctx context.Context, each time.Duration) int {
 	deadline, bounded := ctx.Deadline()
-	return ctx.Err() == nil && (!bounded || time.Until(deadline) > a.reserve)
+	left := time.Until(deadline)
+	switch {
+	case ctx.Err() != nil || bounded && left <= a.reserve:
+		return 0
+	case !bounded || left > waveSize*each:
+		return waveSize
+	}
+	return int(left / each)
 }
 
 // split separates steps that begin at once from those that first test for room.
@@ -158,8 +168,8 @@ func (a *act) split() (now, probes []*Planned) {
 }
 
 // carryOut submits the steps held, writes all tags, and releases each job as
-// soon as its tags are written and a fresh look confirms the need. What takes
-// longer than the patience is given up.
+// soon as its tags are written and a fresh look confirms the need. Once nothing
+// has been written for as long as the patience lasts, the rest is given up.
 func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work, steps []*Planned) error {
 	if len(list) == 0 && len(steps) == 0 {
 		return nil
@@ -174,12 +184,7 @@ func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work
 		}
 		list = append(submitted, list...)
 	}
-	short, stop := context.WithTimeout(ctx, patience)
-	err := a.writeAndRelease(short, list)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		a.report.OutOfTime, err = true, nil
-	}
-	stop()
+	err := a.writeAndRelease(ctx, patience, list)
 	clean, cancel := a.cleaning()
 	defer cancel()
 	if holdJob != 0 {

@@ -97,3 +97,32 @@ func TestLeftoversOutOfTime(t *testing.T) {
 	r.wantRepairs("FAILOVER(i) success")
 	r.wantResult("i", "failover", "success", 1)
 }
+
+// C3, C4: a wave has as many steps as there is time for, going by the one before.
+func TestWaveFits(t *testing.T) {
+	within := func(d time.Duration) context.Context {
+		ctx, cancel := context.WithTimeout(background, d)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	over, cancel := context.WithCancel(background)
+	cancel()
+	a := &act{reserve: time.Minute}
+	for _, row := range []struct {
+		name string
+		ctx  context.Context
+		each time.Duration
+		want int
+	}{
+		{"no bound", background, time.Hour, waveSize},
+		{"plenty of time", within(10 * time.Hour), time.Minute, waveSize},
+		{"time for some", within(10*time.Hour + time.Minute), 2 * time.Hour, 5},
+		{"time for none", within(10 * time.Hour), 11 * time.Hour, 0},
+		{"only to clean up", within(30 * time.Second), time.Millisecond, 0},
+		{"over", over, 0, 0},
+	} {
+		if got := a.fits(row.ctx, row.each); got != row.want {
+			t.Errorf("%s: %d steps, want %d", row.name, got, row.want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package plugin
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +73,38 @@ func TestStormWithALock(t *testing.T) {
 	r.repaired()
 	if n := strings.Count(r.repairJobs(), "success"); n != 12 {
 		t.Errorf("repairs %s", r.repairJobs())
+	}
+}
+
+// C4: of many changes of tags ten share a job, and five jobs are in the queue at a
+// time: they go ahead of all others, and repairs are to find slots between them.
+func TestManyTags(t *testing.T) {
+	text := "cluster c" + fourNodes
+	for k := 0; k < 75; k++ {
+		text += fmt.Sprintf("instance i%02d nodes=node1 %s\n", k, tags("suspend:5"))
+	}
+	r := newRig(t, text)
+	var mu sync.Mutex
+	most := 0
+	r.m.OnCall(func(luxitest.Call) luxitest.Fault {
+		n := 0
+		for _, j := range r.m.Jobs() {
+			if j.End.IsZero() {
+				n++
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if n > most {
+			most = n
+		}
+		return luxitest.Pass()
+	})
+	report := r.pass()
+	mu.Lock()
+	defer mu.Unlock()
+	if jobs := len(r.m.Jobs()); report.Written != 75 || jobs != 8 || most != 5 {
+		t.Errorf("%d changes by %d jobs, at most %d at a time", report.Written, jobs, most)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
@@ -142,8 +143,9 @@ func tagWindow(slots int) int {
 }
 
 // writeAndRelease writes the tags of all work and releases the jobs whose tags
-// are written, in batches as they come.
-func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
+// are written, as they come. Where none is written for as long as the patience
+// lasts, for a lock most likely, the rest is given up.
+func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list []*work) error {
 	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots), PerJob: waveSize}
 	changes := make([]tagstore.Change, len(list))
 	for k, w := range list {
@@ -155,12 +157,14 @@ func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
 	}
 	var after []*work
 	for batch.Unfinished() > 0 {
-		done, err := batch.Next(ctx)
+		short, stop := context.WithTimeout(ctx, patience)
+		done, err := batch.Next(short)
+		late := short.Err() == context.DeadlineExceeded
+		stop()
 		if err != nil {
 			a.abandon(batch, list)
-			if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
-				// Some tag job had to wait for too long, for a lock most likely;
-				// nothing that a person would have to look at.
+			if errors.Is(err, context.DeadlineExceeded) && late {
+				// Nothing that a person would have to look at.
 				a.report.OutOfTime = true
 				return nil
 			}
@@ -176,7 +180,7 @@ func (a *act) writeAndRelease(ctx context.Context, list []*work) error {
 	if len(after) == 0 {
 		return nil
 	}
-	return a.writeAndRelease(ctx, after)
+	return a.writeAndRelease(ctx, patience, after)
 }
 
 // abandon cancels the tag jobs that have not run: they must not strike later (C3).

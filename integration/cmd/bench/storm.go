@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -30,16 +31,25 @@ func stormCluster() (text string, lost []string) {
 	return t.String(), lost
 }
 
+// othersAfter is when, in a storm, an administrator submits a job.
+const othersAfter = 5 * time.Second
+
 // storm measures from the beginning to the end of the last failover.
 func (b *bench) storm(name string) error {
 	text, lost := stormCluster()
-	for _, who := range []string{"bare jobs", "ganeti-autorepair", "harep --job-delay=0"} {
+	for _, who := range []string{"bare jobs", "one bare job", "ganeti-autorepair", "harep --job-delay=0"} {
 		if err := b.c.Load(b.ctx, text); err != nil {
 			return err
 		}
 		began := time.Now()
+		other := b.otherJob(began.Add(othersAfter))
 		switch who {
-		case "bare jobs":
+		case "one bare job", "bare jobs":
+			if who == "one bare job" {
+				lost = lost[:1]
+			} else {
+				_, lost = stormCluster()
+			}
 			var jobs [][]vcluster.Opcode
 			for _, name := range lost {
 				jobs = append(jobs, []vcluster.Opcode{{"OP_ID": "OP_INSTANCE_FAILOVER", "instance_name": name}})
@@ -48,8 +58,7 @@ func (b *bench) storm(name string) error {
 				return err
 			}
 		case "ganeti-autorepair":
-			settings := b.c.Root(b.c.Master()) + "/etc/ganeti/autorepair.toml"
-			if err := b.c.WriteFile(settings, []byte("pass_timeout = \"10m\"\n"), 0o644); err != nil {
+			if err := b.settings("pass_timeout = \"10m\"\n"); err != nil {
 				return err
 			}
 			if _, _, err := b.command(b.c.Master(), b.program, "run"); err != nil {
@@ -64,13 +73,99 @@ func (b *bench) storm(name string) error {
 		if err != nil {
 			return err
 		}
-		b.add(Row{Case: name, Who: who, Wall: []float64{last.Seconds()}, Note: fmt.Sprintf("first failover runs after %.1f s", first.Seconds())})
+		waited := <-other
+		if waited.err != nil {
+			return waited.err
+		}
+		note := fmt.Sprintf("first failover runs after %.1f s, another's job after %.1f s", first.Seconds(), waited.d.Seconds())
+		if who == "ganeti-autorepair" {
+			counts, err := b.tagOpcodes()
+			if err != nil {
+				return err
+			}
+			note += "; " + counts
+		}
+		b.add(Row{Case: name, Who: who, Wall: []float64{last.Seconds()}, Note: note})
 	}
 	return nil
 }
 
+func (b *bench) settings(text string) error {
+	return b.c.WriteFile(b.c.Root(b.c.Master())+"/etc/ganeti/autorepair.toml", []byte(text), 0o644)
+}
+
+// wait is how long something waited.
+type wait struct {
+	d   time.Duration
+	err error
+}
+
+// otherJob submits, at a time, a job that takes nothing but a slot, as people do,
+// and tells how long it took to begin.
+func (b *bench) otherJob(at time.Time) <-chan wait {
+	out := make(chan wait, 1)
+	go func() {
+		d, err := b.timeOtherJob(at)
+		out <- wait{d, err}
+	}()
+	return out
+}
+
+func (b *bench) timeOtherJob(at time.Time) (time.Duration, error) {
+	select {
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	case <-time.After(time.Until(at)):
+	}
+	client := luxi.New(b.c.Socket(), luxi.Options{})
+	defer client.Close()
+	id, err := client.SubmitJob(b.ctx, []luxi.OpCode{&luxi.TestDelay{Duration: 0.01}})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := client.WaitForJob(b.ctx, id); err != nil {
+		return 0, err
+	}
+	jobs, err := client.QueryJobs(b.ctx, []luxi.JobID{id})
+	if err != nil {
+		return 0, err
+	}
+	return jobs[0].Started.Sub(jobs[0].Received), nil
+}
+
+// tagOpcodes finishes all repairs and counts the writes of tags that each took.
+func (b *bench) tagOpcodes() (string, error) {
+	if _, _, err := b.command(b.c.Master(), b.program, "run", "--wait"); err != nil {
+		return "", err
+	}
+	client := luxi.New(b.c.Socket(), luxi.Options{})
+	defer client.Close()
+	jobs, err := client.ListJobs(b.ctx, nil, false)
+	if err != nil {
+		return "", err
+	}
+	tags, steps := make(map[string]int), make(map[string]int)
+	for _, job := range jobs {
+		for _, op := range job.Ops {
+			switch {
+			case (op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL") && op.Status == luxi.JobSuccess:
+				tags[op.Param("name")]++
+			case strings.HasPrefix(op.ID, "OP_INSTANCE_") && op.Status == luxi.JobSuccess:
+				steps[op.Param("instance_name")]++
+			}
+		}
+	}
+	most := make(map[int]int)
+	for name, n := range tags {
+		if n > most[steps[name]] {
+			most[steps[name]] = n
+		}
+	}
+	return fmt.Sprintf("at most %d tag opcodes for a repair of one step, %d for two (%d repairs)", most[1], most[2], len(tags)), nil
+}
+
 // failovers waits for the end of all failovers of the lost instances and tells
-// when the first began and the last ended.
+// when the first had its locks and the last ended.
 func (b *bench) failovers(began time.Time, lost []string) (first, last time.Duration, err error) {
 	client := luxi.New(b.c.Socket(), luxi.Options{})
 	defer client.Close()
@@ -83,28 +178,14 @@ func (b *bench) failovers(began time.Time, lost []string) (first, last time.Dura
 		if err != nil {
 			return 0, 0, err
 		}
-		done := 0
-		var start, end time.Time
+		var done []luxi.JobInfo
 		for _, job := range jobs {
-			failover := luxi.JobOp{}
-			for _, op := range job.Ops {
-				if op.ID == "OP_INSTANCE_FAILOVER" {
-					failover = op
-				}
-			}
-			if failover.ID == "" || !want[failover.Param("instance_name")] || job.Status != luxi.JobSuccess {
-				continue
-			}
-			done++
-			if start.IsZero() || job.Started.Before(start) {
-				start = job.Started
-			}
-			if job.Ended.After(end) {
-				end = job.Ended
+			if job.Ops[0].ID == "OP_INSTANCE_FAILOVER" && want[job.Ops[0].Param("instance_name")] && job.Status == luxi.JobSuccess {
+				done = append(done, job)
 			}
 		}
-		if done >= len(lost) {
-			return start.Sub(began), end.Sub(began), nil
+		if len(done) >= len(lost) {
+			return b.span(client, began, done)
 		}
 		select {
 		case <-b.ctx.Done():
@@ -112,4 +193,34 @@ func (b *bench) failovers(began time.Time, lost []string) (first, last time.Dura
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// span tells when the first of the jobs had its locks and the last had ended.
+func (b *bench) span(client *luxi.Client, began time.Time, jobs []luxi.JobInfo) (first, last time.Duration, err error) {
+	for k, job := range jobs {
+		start, err := execStart(b.ctx, client, job.ID)
+		if err != nil {
+			return 0, 0, err
+		}
+		if d := start.Sub(began); k == 0 || d < first {
+			first = d
+		}
+		if d := job.Ended.Sub(began); d > last {
+			last = d
+		}
+	}
+	return first, last, nil
+}
+
+// execStart is when the first opcode of a job had its locks.
+func execStart(ctx context.Context, client *luxi.Client, id luxi.JobID) (time.Time, error) {
+	t, err := client.Query(ctx, luxi.ResJob, []string{"opexec"}, luxi.Eq("id", int64(id)))
+	if err != nil {
+		return time.Time{}, err
+	}
+	var stamps [][2]int64 // seconds and microseconds
+	if err := t.Scan(0, &stamps); err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(stamps[0][0], stamps[0][1]*1000), nil
 }

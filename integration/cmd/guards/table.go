@@ -117,7 +117,7 @@ var guards = []guard{
 	{name: "unknown field", demand: "C5", file: "reader.go", by: "TestImplausible",
 		line:    "if cell.Status == luxi.StatusUnknown {",
 		without: "if !GONE && cell.Status == luxi.StatusUnknown {"},
-	{name: "tag window", demand: "C4", file: "tagwork.go", by: "c04-storm",
+	{name: "tag window", demand: "C4", file: "tagwork.go", by: "TestManyTags",
 		line:    "\t\treturn 5\n",
 		without: "\t\treturn map[bool]int{false: 5, true: 1000}[GONE]\n"},
 	{name: "leftovers", demand: "C2", file: "leftovers.go", by: "c02-leftovers-of-a-probe c03-leftover-tag-job",

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/luxi"
+)
+
+// grouping measures what it would gain to have the new secondaries of the 15
+// instances that lost theirs placed together (P14): by one run of the allocator
+// before the jobs, instead of one in each.
+func (b *bench) grouping(name string) error {
+	text, _ := stormCluster()
+	client := luxi.New(b.c.Socket(), luxi.Options{})
+	defer client.Close()
+	for _, together := range []bool{false, true} {
+		if err := b.c.Load(b.ctx, text); err != nil {
+			return err
+		}
+		began := time.Now()
+		var placed map[string]string
+		note := ""
+		if together {
+			var err error
+			if placed, err = b.place(client); err != nil {
+				return err
+			}
+			note = fmt.Sprintf("all placed after %.1f s", time.Since(began).Seconds())
+		}
+		var jobs [][]vcluster.Opcode
+		for k := 50; k < 65; k++ {
+			op := vcluster.Opcode{"OP_ID": "OP_INSTANCE_REPLACE_DISKS", "instance_name": fmt.Sprintf("i%d", k), "mode": "replace_new_secondary", "disks": []any{}}
+			if together {
+				op["remote_node"] = placed[fmt.Sprintf("i%d", k)]
+			} else {
+				op["iallocator"] = "."
+			}
+			jobs = append(jobs, []vcluster.Opcode{op})
+		}
+		ids, err := b.c.Submit(b.ctx, jobs...)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if status, err := client.WaitForJob(b.ctx, luxi.JobID(id)); err != nil || status != luxi.JobSuccess {
+				return fmt.Errorf("job %d: %s, %w", id, status, err)
+			}
+		}
+		who := map[bool]string{false: "an allocator run in each job", true: "one allocator run before them"}[together]
+		b.add(Row{Case: name, Who: who, Wall: []float64{time.Since(began).Seconds()}, Note: note})
+	}
+	return nil
+}
+
+// place asks the allocator for new secondaries of all instances that lost theirs.
+func (b *bench) place(client *luxi.Client) (map[string]string, error) {
+	var names []string
+	for k := 50; k < 65; k++ {
+		names = append(names, fmt.Sprintf("i%d", k))
+	}
+	ids, err := b.c.Submit(b.ctx, []vcluster.Opcode{{"OP_ID": "OP_TEST_ALLOCATOR", "direction": "out", "mode": "node-evacuate",
+		"name": "any", "iallocator": "hail", "instances": names, "evac_mode": "secondary-only"}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := client.WaitForJob(b.ctx, luxi.JobID(ids[0])); err != nil {
+		return nil, err
+	}
+	infos, err := client.QueryJobs(b.ctx, []luxi.JobID{luxi.JobID(ids[0])})
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	if err := json.Unmarshal(infos[0].Ops[0].Result.Raw, &text); err != nil {
+		return nil, fmt.Errorf("%s: %w", infos[0].Ops[0].Result.Raw, err)
+	}
+	var answer struct {
+		Success bool   `json:"success"`
+		Info    string `json:"info"`
+		Result  [3]json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	var jobs [][][]struct {
+		Instance string `json:"instance_name"`
+		Remote   string `json:"remote_node"`
+	}
+	if err := json.Unmarshal(answer.Result[2], &jobs); err != nil {
+		var flat [][]struct {
+			Instance string `json:"instance_name"`
+			Remote   string `json:"remote_node"`
+		}
+		if err := json.Unmarshal(answer.Result[2], &flat); err != nil {
+			return nil, fmt.Errorf("%s: %w", text, err)
+		}
+		jobs = append(jobs, flat)
+	}
+	placed := make(map[string]string)
+	for _, set := range jobs {
+		for _, ops := range set {
+			for _, op := range ops {
+				placed[op.Instance] = op.Remote
+			}
+		}
+	}
+	return placed, nil
+}
