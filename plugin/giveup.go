@@ -87,7 +87,7 @@ func concerns(job luxi.JobInfo, o tagstore.Object) bool {
 		switch {
 		case means(op.Param("instance_name"), o.Name) && (ours || named(o, job.ID)):
 			return true
-		case changesTags(op, o) && ours:
+		case changesTags(op, o) && ours && !op.Status.Final():
 			return true // a change of tags that a pass began
 		}
 	}

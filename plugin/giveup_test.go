@@ -91,3 +91,62 @@ func TestEndRepairsOfOthers(t *testing.T) {
 	r.m.Continue(hanging)
 	r.m.Advance(time.Second)
 }
+
+// C3: a tag job that a dead pass left behind has written the tags of another
+// instance and waits for the lock of this one: it is canceled all the same, and does
+// not write the tag of a repair that was given up. The one that it has written stays.
+func TestEndRepairsSharedTagJob(t *testing.T) {
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node1\ninstance other nodes=node1")
+	hanging := r.hang("i")
+	p := r.newPass()
+	var ops []luxi.OpCode
+	for _, name := range []string{"other", "i"} {
+		common := luxi.Common{Reason: trail(mark{Kind: markTags, ID: "x" + name}, 0, p.Now())}
+		ops = append(ops, &luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: name, Tags: withPrefix("pending:migrate:x" + name + ":1:")})
+	}
+	id, err := p.Client.SubmitJob(background, ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.m.Advance(2 * time.Second)
+	o := tagstore.Object{Kind: luxi.TagInstance, Name: "i"}
+	ids, err := p.EndRepairs(background, o, false)
+	if err != nil || len(ids) != 1 || ids[0] != id {
+		t.Errorf("%v, %v, want job %d", ids, err, id)
+	}
+	o.Name = "other"
+	if ids, err := p.EndRepairs(background, o, false); err != nil || len(ids) != 0 {
+		t.Errorf("of the other: %v, %v", ids, err)
+	}
+	r.m.OnOpcode(nil)
+	r.m.Continue(hanging)
+	r.m.RunUntilQuiet()
+	r.wantTags("i", "")
+	r.wantTags("other", "pending:migrate:xother:1:")
+}
+
+// C5: a tag job that has written the instance's tags, and waits for the lock of
+// another one, does not keep the instance's repair from being given up.
+func TestEndRepairsWrittenAlready(t *testing.T) {
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node1\ninstance other nodes=node1")
+	hanging := r.hang("other")
+	p := r.newPass()
+	common := luxi.Common{Reason: trail(mark{Kind: markTags, ID: "x"}, 0, p.Now())}
+	id, err := p.Client.SubmitJob(background, []luxi.OpCode{
+		&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "i", Tags: withPrefix("pending:migrate:x:1:")},
+		&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "other", Tags: withPrefix("pending:migrate:y:1:")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.m.Advance(2 * time.Second)
+	if ids, err := p.EndRepairs(background, tagstore.Object{Kind: luxi.TagInstance, Name: "i"}, false); err != nil || len(ids) != 0 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	if s := r.m.Job(int64(id)).Status; s != "waiting" {
+		t.Errorf("the tag job is %s", s)
+	}
+	r.m.OnOpcode(nil)
+	r.m.Continue(hanging)
+	r.m.RunUntilQuiet()
+}
