@@ -259,8 +259,9 @@ check-demo: program build/demo
 check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
 	@mkdir -p build; set -m; $(MAKE) --no-print-directory $(SYSTEMS) >build/systems.log 2>&1 & systems=$$!; \
-	trap 'kill -- "-$$systems" 2>/dev/null || true' EXIT; \
-	go test -tags cluster -count=1 -timeout 40m -parallel 4 ./integration/...; \
+	go test -tags cluster -count=1 -timeout 40m -parallel 4 ./integration/... & tests=$$!; \
+	trap 'kill -- "-$$systems" "-$$tests" 2>/dev/null || true' EXIT; \
+	wait "$$tests"; \
 	wait "$$systems" || true
 
 # Builds the package as the README says, takes it through its life and tries it on

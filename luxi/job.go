@@ -117,6 +117,20 @@ func (c *Client) SubmitManyJobs(ctx context.Context, jobs [][]OpCode) ([]Submitt
 	return out, err
 }
 
+// StartEligible has luxid look for jobs that it can start. It does so when a job is
+// submitted or ends, but not when one is canceled in the queue: what depended on
+// that one stays queued until something else happens. What is sent is a submission
+// of no jobs.
+func (c *Client) StartEligible(ctx context.Context) error {
+	const method = "SubmitManyJobs"
+	return c.call(ctx, method, []any{[]any{}}, 0, func(raw json.RawMessage) error {
+		if _, err := parseSubmitted(raw, 0); err != nil {
+			return &ProtocolError{Method: method, Problem: err.Error()}
+		}
+		return nil
+	})
+}
+
 // parseSubmitted decodes the list of [true, id] and [false, message].
 func parseSubmitted(raw json.RawMessage, jobs int) ([]Submitted, error) {
 	var pairs [][2]json.RawMessage

@@ -209,6 +209,21 @@ func TestWaitForOpcodes(t *testing.T) {
 	}
 }
 
+func TestStartEligible(t *testing.T) {
+	s, c := serve(t, luxi.Options{}, answerOK(`[]`))
+	if err := c.StartEligible(bg); err != nil {
+		t.Error(err)
+	}
+	sent, _ := s.seen()
+	if want := `{"method":"SubmitManyJobs","args":[[]]}`; sent[0] != want {
+		t.Errorf("sent %s, want %s", sent[0], want)
+	}
+	_, c = serve(t, luxi.Options{}, answerOK(`[[true,1]]`))
+	if err := c.StartEligible(bg); err == nil {
+		t.Error("a job that nobody submitted is no error")
+	}
+}
+
 func TestWaitForJob(t *testing.T) {
 	lost := `["JobLost",["Can't load job file"]]`
 	for _, tt := range []struct {

@@ -25,6 +25,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 		return nil, fmt.Errorf("looking afresh: %w", err)
 	}
 	var after []*work
+	released := false
 	for _, w := range ready {
 		now, why := a.confirm(fresh, w)
 		if why != "" {
@@ -46,6 +47,11 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 		a.report.Released = append(a.report.Released, Released{Job: w.held.Job, Instance: w.d.Instance.Name, Repair: w.d.Start.Repair.ID, Step: w.d.Start.Step})
 		a.Log.Info("repair job released", "instance", w.d.Instance.Name, "repair", w.d.Start.Repair.ID, "type", w.d.Start.Repair.Type.String(), "step", string(w.d.Start.Step), "row", w.d.Need.Row, "job", int64(w.held.Job), "permitted_by", permittedBy(w.d))
 		w.d.State, w.d.Reason, w.d.Detail = StatePending, ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", w.held.Job, w.d.Start.Step)
+		released = true
+	}
+	if released {
+		// If that fails they start later, with whatever next ends or is submitted.
+		_ = a.Client.StartEligible(ctx)
 	}
 	return after, nil
 }

@@ -138,7 +138,7 @@ func TestSubmission(t *testing.T) {
 	r.m.Edit(broken("node2:offline"))
 	var calls []json.RawMessage
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if strings.HasPrefix(c.Method, "Submit") {
+		if strings.HasPrefix(c.Method, "Submit") && string(c.Args) != "[[]]" {
 			calls = append(calls, c.Args)
 		}
 		return luxitest.Pass()

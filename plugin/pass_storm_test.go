@@ -56,6 +56,35 @@ func TestStormBeginsEarly(t *testing.T) {
 	}
 }
 
+// C4: a released job starts at once. luxid starts what a canceled gate held up only
+// at its next occasion, which may be the end of the pass.
+func TestReleasedStartsAtOnce(t *testing.T) {
+	r := storm(t, 1, "")
+	released := time.Time{}
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "CancelJob" && released.IsZero() {
+			released = r.m.Now()
+		}
+		if c.Method == "QueryJobs" {
+			return luxitest.DieBefore() // the hold job is not ended
+		}
+		return luxitest.Pass()
+	})
+	r.pass()
+	r.m.OnCall(nil)
+	r.m.Advance(2 * time.Second)
+	for _, j := range r.m.Jobs() {
+		switch kind, _ := trailOf(j); {
+		case kind == markHold && !j.End.IsZero():
+			t.Errorf("the hold job has ended")
+		case kind == markRepair && !j.Started():
+			t.Errorf("the repair job is %s %v after its release", j.Status, r.m.Now().Sub(released))
+		}
+	}
+	r.quiet()
+	r.repaired()
+}
+
 // C4, C5: one instance that somebody else's job has locked keeps neither its own
 // wave nor the next one from being repaired.
 func TestStormWithALock(t *testing.T) {

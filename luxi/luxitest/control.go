@@ -91,7 +91,7 @@ func (m *Master) cancel(id int64, kill bool) (ok bool, why string, wait bool) {
 		j.end = m.now
 		m.note(LogQueue, "job %d dequeued", id)
 		m.wake()
-		m.schedule()
+		// What waited for it starts when luxid next looks for jobs to start.
 		return true, "Dequeued job " + itoa(id), false
 	case !j.alive:
 		return true, "Job " + itoa(id) + " has been already dead", false

@@ -61,6 +61,11 @@ func TestHeldJobsAreReleasedByCancelingTheGuard(t *testing.T) {
 	want(t, "statuses", w.rows("job", `["status"]`, "null"), `"running"; "queued"; "queued"; "queued"`)
 	want(t, "cancel", w.call("CancelJob", `[2,false]`), `[true,"Dequeued job 2"]`)
 	m.Advance(time.Second)
+	if m.Job(3).Started() {
+		t.Error("the held job starts though nobody looks for jobs to start")
+	}
+	want(t, "no jobs", w.call("SubmitManyJobs", `[[]]`), `[]`)
+	m.Advance(time.Second)
 	if !m.Job(3).Started() || !m.Job(2).End.Equal(epoch.Add(time.Second)) {
 		t.Error("the held job did not start")
 	}

@@ -116,5 +116,6 @@ func (m *Master) callSubmitMany(args json.RawMessage) (any, error) {
 		m.submit(id, ops)
 		answers = append(answers, []any{true, id})
 	}
+	m.schedule() // without any job as well
 	return answers, nil
 }
