@@ -36,20 +36,19 @@ const othersAfter = 5 * time.Second
 
 // storm measures from the beginning to the end of the last failover.
 func (b *bench) storm(name string) error {
-	text, lost := stormCluster()
+	text, all := stormCluster()
 	for _, who := range []string{"bare jobs", "one bare job", "ganeti-autorepair", "harep --job-delay=0"} {
 		if err := b.c.Load(b.ctx, text); err != nil {
 			return err
+		}
+		lost := all
+		if who == "one bare job" {
+			lost = all[:1]
 		}
 		began := time.Now()
 		other := b.otherJob(began.Add(othersAfter))
 		switch who {
 		case "one bare job", "bare jobs":
-			if who == "one bare job" {
-				lost = lost[:1]
-			} else {
-				_, lost = stormCluster()
-			}
 			var jobs [][]vcluster.Opcode
 			for _, name := range lost {
 				jobs = append(jobs, []vcluster.Opcode{{"OP_ID": "OP_INSTANCE_FAILOVER", "instance_name": name}})
