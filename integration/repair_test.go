@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
@@ -57,16 +58,17 @@ func TestFailoverByWatcher(t *testing.T) {
 	}
 }
 
-// namedBeforeStart checks C1: the job that wrote the pending tag naming the
+// namedBeforeStart checks C1: the opcode that wrote the pending tag naming the
 // repair job had ended before the repair job began.
 func (w *world) namedBeforeStart(after luxi.JobID, instance string, id luxi.JobID) {
 	w.t.Helper()
-	var tagged, began luxi.JobInfo
+	var began luxi.JobInfo
+	var written time.Time
 	for _, job := range w.queue() {
 		if job.ID == id {
 			began = job
 		}
-		for _, op := range job.Ops {
+		for k, op := range job.Ops {
 			if job.ID <= after || op.ID != "OP_TAGS_SET" || op.Param("name") != instance {
 				continue
 			}
@@ -75,15 +77,25 @@ func (w *world) namedBeforeStart(after luxi.JobID, instance string, id luxi.JobI
 			for _, p := range tagstore.Parse(luxi.TagInstance, list).Pendings {
 				for _, named := range p.Jobs {
 					if named == id {
-						tagged = job
+						written = w.opcodeEnd(job.ID, k)
 					}
 				}
 			}
 		}
 	}
-	if tagged.ID == 0 || began.Started.IsZero() || tagged.Ended.IsZero() || began.Started.Before(tagged.Ended) {
-		w.t.Errorf("%s: job %d began at %v, the tag naming it was written by job %d at %v", instance, id, began.Started, tagged.ID, tagged.Ended)
+	if written.IsZero() || began.Started.IsZero() || began.Started.Before(written) {
+		w.t.Errorf("%s: job %d began at %v, the tag naming it was written at %v", instance, id, began.Started, written)
 	}
+}
+
+// opcodeEnd is when an opcode of a job ended.
+func (w *world) opcodeEnd(id luxi.JobID, index int) time.Time {
+	w.t.Helper()
+	t, err := w.luxi.Query(w.ctx, luxi.ResJob, []string{"opend"}, luxi.Eq("id", int64(id)))
+	w.must(err)
+	var stamps [][2]int64 // seconds and microseconds
+	w.must(t.Scan(0, &stamps))
+	return time.Unix(stamps[index][0], stamps[index][1]*1000)
 }
 
 // atMostThreeTagOpcodes checks C4 for an instance.
