@@ -144,6 +144,11 @@ func (p *people) nodeFails() {
 	if bad[p.groups[node]] >= 2 || p.groups[node] == "side" && bad["side"] >= 1 {
 		return
 	}
+	for _, op := range p.ops {
+		if op["node_name"] == node {
+			return // it has just returned, and has to be on for that to be told
+		}
+	}
 	p.fails(node, []string{"offline", "drained"}[p.rng.Intn(2)])
 }
 
