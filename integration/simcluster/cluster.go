@@ -164,9 +164,16 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		return err
 	}
 	// Asking some hundred nodes at a time who the master is takes longer, on a few
-	// processors, than the daemons wait for the answers.
+	// processors, than the daemons wait for the answers; and where half of them are
+	// dead there is no majority.
 	var args []string
-	if len(desc.Nodes) > 50 && len(c.Cluster.Nodes()) == 1 {
+	dead := 0
+	for _, n := range desc.Nodes {
+		if n.Dead {
+			dead++
+		}
+	}
+	if (len(desc.Nodes) > 50 || 2*dead >= len(desc.Nodes)) && len(c.Cluster.Nodes()) == 1 {
 		args = []string{"--no-voting", "--yes-do-it"}
 	}
 	for _, daemon := range []string{vcluster.Wconfd, vcluster.Luxid} {

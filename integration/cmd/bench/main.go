@@ -96,6 +96,7 @@ func run(ctx context.Context, program string, runs int, only, out string) error 
 			continue
 		}
 		if err := m.do(m.name); err != nil {
+			_ = b.print() // what there is
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
