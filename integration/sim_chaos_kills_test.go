@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"ganeti-autorepair/integration/nodesim"
 	"ganeti-autorepair/integration/vcluster"
@@ -135,7 +136,10 @@ func (c *chaos) killProgram(a *call) (kind, what string) {
 // killLuxid kills luxid in a pass, or at once.
 func (c *chaos) killLuxid(a *call) (kind, what string) {
 	fired := false
+	defer atomic.StoreInt32(&c.down, 0)
 	kill := func() {
+		// It may answer the request that it is killed at, and the pass go on.
+		atomic.StoreInt32(&c.down, 1)
 		if err := c.KillDaemon(c.ctx, c.Master(), vcluster.Luxid); err != nil {
 			c.t.Errorf("killing luxid: %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -113,6 +114,9 @@ func (c *chaos) newest() (luxi.JobID, error) {
 // so does not end the test.
 func (c *chaos) observe() {
 	s, err := c.look()
+	if err != nil && atomic.LoadInt32(&c.down) != 0 {
+		return // what the pass is about to submit does not get to luxid either
+	}
 	if err != nil {
 		c.t.Errorf("looking at the cluster: %v", err)
 		return

@@ -73,6 +73,7 @@ type chaos struct {
 	busy   int                   // calls of the last pass that lived
 	kills  map[string]int        // by kind
 	killed map[luxi.JobID]bool   // repair jobs
+	down   int32                 // luxid was killed and is not back yet
 	hand   int                   // counts repairs that were asked for by hand
 	found  map[string]bool       // instances something is wrong with
 }
