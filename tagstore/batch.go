@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -189,22 +190,13 @@ func (b *Batch) wait(ctx context.Context) error {
 		before := j.statuses
 		j.statuses = now
 		switch {
-		case equal(now, before):
+		case reflect.DeepEqual(now, before):
 			b.split(ctx, j)
 			return b.collect(ctx)
 		case j.moved():
 			return b.collect(ctx)
 		}
 	}
-}
-
-func equal(a, b []luxi.JobStatus) bool {
-	for k := range a {
-		if len(a) != len(b) || a[k] != b[k] {
-			return false
-		}
-	}
-	return len(a) == len(b)
 }
 
 // moved reports whether the first of the job's parts has ended, or the job has.
@@ -341,11 +333,11 @@ var errNotSubmitted = fmt.Errorf("no tag job was submitted: %w", ErrGivenUp)
 func (b *Batch) Abandon(ctx context.Context) []Written {
 	b.fail(b.unsent, 0, b.err)
 	b.unsent = nil
-	b.cancel(ctx)
+	told := b.cancel(ctx)
 	_ = b.collect(ctx)
 	for _, j := range b.jobs {
 		err := fmt.Errorf("tag job %d is still under way", j.id)
-		if j.canceled {
+		if told[j.id] {
 			err = fmt.Errorf("tag job %d: %w", j.id, ErrGivenUp)
 		}
 		b.fail(j.parts, j.id, err)
@@ -365,9 +357,12 @@ func (b *Batch) Abandon(ctx context.Context) []Written {
 }
 
 // cancel asks for the cancellation of all that waits, side by side, because
-// luxid can take most of a minute to answer for a job that waits for a lock.
-func (b *Batch) cancel(ctx context.Context) {
+// luxid can take most of a minute to answer for a job that waits for a lock. It
+// returns those for which it said yes.
+func (b *Batch) cancel(ctx context.Context) map[luxi.JobID]bool {
+	var mu sync.Mutex
 	var wg sync.WaitGroup
+	told := make(map[luxi.JobID]bool)
 	slots := make(chan struct{}, 20) // connections at a time
 	for _, j := range b.jobs {
 		j := j
@@ -376,9 +371,13 @@ func (b *Batch) cancel(ctx context.Context) {
 			defer wg.Done()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			ok, _, err := b.w.Client.CancelJob(ctx, j.id, false)
-			j.canceled = j.canceled || err == nil && ok
+			if ok, _, err := b.w.Client.CancelJob(ctx, j.id, false); err == nil && ok {
+				mu.Lock()
+				defer mu.Unlock()
+				told[j.id], j.canceled = true, true
+			}
 		}()
 	}
 	wg.Wait()
+	return told
 }
