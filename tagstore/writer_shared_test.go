@@ -52,10 +52,13 @@ func (d *desk) submit(changes ...tagstore.Change) *tagstore.Batch {
 	return b
 }
 
-// effects counts how often tags were added and removed in truth.
-func (d *desk) effects() (added, removed int) {
+// wantEffects counts how often tags were added and removed in truth.
+func (d *desk) wantEffects(added, removed int) {
+	d.t.Helper()
 	log := d.m.LogText(luxitest.LogEffect)
-	return strings.Count(log, " added"), strings.Count(log, " removed")
+	if a, r := strings.Count(log, " added"), strings.Count(log, " removed"); a != added || r != removed {
+		d.t.Errorf("%d tags added, %d removed, want %d and %d", a, r, added, removed)
+	}
 }
 
 // C4: as many changes as may share a job, and no more; each is told of as soon as
@@ -110,9 +113,7 @@ func TestSharedWithALockedObject(t *testing.T) {
 		t.Errorf("the locked one: %q", got)
 	}
 	d.wantTags("a", "keep t1")
-	if added, removed := d.effects(); added != 4 || removed != 2 {
-		t.Errorf("%d tags added, %d removed, want 4 and 2", added, removed)
-	}
+	d.wantEffects(4, 2)
 }
 
 // C5: the same where somebody takes the lock between the opcodes of one change:
@@ -152,9 +153,7 @@ func TestSharedLockedHalfway(t *testing.T) {
 		t.Errorf("then %q", got)
 	}
 	d.wantTags("a", "keep t0")
-	if added, removed := d.effects(); added != 2 || removed != 1 {
-		t.Errorf("%d tags added, %d removed, want 2 and 1", added, removed)
-	}
+	d.wantEffects(2, 1)
 }
 
 // C3, C5: where the shared job cannot be told to end, or luxid does not say whether
@@ -189,8 +188,9 @@ func TestSharedCannotBeSplit(t *testing.T) {
 			}
 			d.wantTags("a", "keep t0")
 			d.wantTags("b", "t1")
-			if added, removed := d.effects(); added != 2 || removed != 1 || cancels != 1 {
-				t.Errorf("%d tags added, %d removed, %d cancellations", added, removed, cancels)
+			d.wantEffects(2, 1)
+			if cancels != 1 {
+				t.Errorf("%d cancellations", cancels)
 			}
 		})
 	}

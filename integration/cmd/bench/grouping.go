@@ -31,10 +31,10 @@ func (b *bench) grouping(name string) error {
 			note = fmt.Sprintf("all placed after %.1f s", time.Since(began).Seconds())
 		}
 		var jobs [][]vcluster.Opcode
-		for k := 50; k < 65; k++ {
-			op := vcluster.Opcode{"OP_ID": "OP_INSTANCE_REPLACE_DISKS", "instance_name": fmt.Sprintf("i%d", k), "mode": "replace_new_secondary", "disks": []any{}}
+		for _, name := range halfLost() {
+			op := vcluster.Opcode{"OP_ID": "OP_INSTANCE_REPLACE_DISKS", "instance_name": name, "mode": "replace_new_secondary", "disks": []any{}}
 			if together {
-				op["remote_node"] = placed[fmt.Sprintf("i%d", k)]
+				op["remote_node"] = placed[name]
 			} else {
 				op["iallocator"] = "."
 			}
@@ -45,8 +45,12 @@ func (b *bench) grouping(name string) error {
 			return err
 		}
 		for _, id := range ids {
-			if status, err := client.WaitForJob(b.ctx, luxi.JobID(id)); err != nil || status != luxi.JobSuccess {
-				return fmt.Errorf("job %d: %s, %w", id, status, err)
+			status, err := client.WaitForJob(b.ctx, luxi.JobID(id))
+			if err != nil {
+				return err
+			}
+			if status != luxi.JobSuccess {
+				return fmt.Errorf("job %d ended as %s", id, status)
 			}
 		}
 		who := map[bool]string{false: "an allocator run in each job", true: "one allocator run before them"}[together]
@@ -55,14 +59,19 @@ func (b *bench) grouping(name string) error {
 	return nil
 }
 
-// place asks the allocator for new secondaries of all instances that lost theirs.
-func (b *bench) place(client *luxi.Client) (map[string]string, error) {
+// halfLost are the instances of the storm that lost their secondary.
+func halfLost() []string {
 	var names []string
 	for k := 50; k < 65; k++ {
 		names = append(names, fmt.Sprintf("i%d", k))
 	}
+	return names
+}
+
+// place asks the allocator for new secondaries of all instances that lost theirs.
+func (b *bench) place(client *luxi.Client) (map[string]string, error) {
 	ids, err := b.c.Submit(b.ctx, []vcluster.Opcode{{"OP_ID": "OP_TEST_ALLOCATOR", "direction": "out", "mode": "node-evacuate",
-		"name": "any", "iallocator": "hail", "instances": names, "evac_mode": "secondary-only"}})
+		"name": "any", "iallocator": "hail", "instances": halfLost(), "evac_mode": "secondary-only"}})
 	if err != nil {
 		return nil, err
 	}
@@ -78,33 +87,27 @@ func (b *bench) place(client *luxi.Client) (map[string]string, error) {
 		return nil, fmt.Errorf("%s: %w", infos[0].Ops[0].Result.Raw, err)
 	}
 	var answer struct {
-		Success bool   `json:"success"`
-		Info    string `json:"info"`
-		Result  [3]json.RawMessage
+		Result [3]json.RawMessage // moved, failed, jobs
 	}
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	var jobs [][][]struct {
+	var jobs [][]struct {
 		Instance string `json:"instance_name"`
 		Remote   string `json:"remote_node"`
 	}
 	if err := json.Unmarshal(answer.Result[2], &jobs); err != nil {
-		var flat [][]struct {
-			Instance string `json:"instance_name"`
-			Remote   string `json:"remote_node"`
-		}
-		if err := json.Unmarshal(answer.Result[2], &flat); err != nil {
-			return nil, fmt.Errorf("%s: %w", text, err)
-		}
-		jobs = append(jobs, flat)
+		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	placed := make(map[string]string)
-	for _, set := range jobs {
-		for _, ops := range set {
-			for _, op := range ops {
-				placed[op.Instance] = op.Remote
-			}
+	for _, ops := range jobs {
+		for _, op := range ops {
+			placed[op.Instance] = op.Remote
+		}
+	}
+	for _, name := range halfLost() {
+		if placed[name] == "" {
+			return nil, fmt.Errorf("no node for %s: %s", name, text)
 		}
 	}
 	return placed, nil
