@@ -47,6 +47,10 @@ func ReadFrame(r *bufio.Reader, max int) ([]byte, error) {
 		if len(chunk) > max-len(frame) {
 			return nil, ErrFrameTooLarge
 		}
+		if need := len(frame) + len(chunk); need > cap(frame) && len(frame) > 0 {
+			// append adds a quarter at a time, and leaves four times the message behind.
+			frame = append(make([]byte, 0, 2*need), frame...)
+		}
 		frame = append(frame, chunk...)
 		switch {
 		case err == nil:

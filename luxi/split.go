@@ -30,6 +30,9 @@ func elements(list []json.RawMessage, raw json.RawMessage) ([]json.RawMessage, e
 		if end == i {
 			return nil, errSplit
 		}
+		if list == nil {
+			list = make([]json.RawMessage, 0, likely(len(raw)-i, end-i+1))
+		}
 		list = append(list, raw[i:end:end])
 		switch i = space(raw, end); {
 		case i < len(raw) && raw[i] == ',':
@@ -40,6 +43,17 @@ func elements(list []json.RawMessage, raw json.RawMessage) ([]json.RawMessage, e
 			return nil, errSplit
 		}
 	}
+}
+
+// likely is how many elements a list has if they are all as long as the first one:
+// room for that many spares growing. It is no more than some thousands, as the
+// others may be far longer.
+func likely(rest, each int) int {
+	const most = 1 << 14
+	if n := rest/each + 1; n < most {
+		return n
+	}
+	return most
 }
 
 // object splits a JSON object. Unlike for a struct, keys are taken letter by

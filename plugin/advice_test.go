@@ -42,7 +42,7 @@ func TestAdvice(t *testing.T) {
 		s := snapshot("m a:offline b", i).with(job(9, StepFailover, "i", luxi.JobRunning))
 		d := &Decision{Instance: i, Reason: reason, Need: Diagnose(s, i)}
 		d.Policy.Origin = "group rack1"
-		v := (&Plan{Snapshot: s}).view(d)
+		v := (&Plan{Snapshot: s}).View(d)
 		if w, ok := want[reason]; !ok || v.HeldBy != w.held || v.Command != w.command {
 			t.Errorf("%s: held by %q: %q", reason, v.HeldBy, v.Command)
 		}

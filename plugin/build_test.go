@@ -3,6 +3,7 @@ package plugin
 import (
 	"encoding/json"
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
@@ -186,4 +187,8 @@ func purged(id luxi.JobID) luxi.JobInfo { return luxi.JobInfo{ID: id} }
 // params are the parameters of an opcode, of which one is given as JSON.
 func params(name, raw string) map[string]json.RawMessage {
 	return map[string]json.RawMessage{name: json.RawMessage(raw)}
+}
+
+func sortInstances(list []*Instance) {
+	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
 }

@@ -11,7 +11,7 @@ import (
 // steps that begin now the place they go to.
 type Plan struct {
 	Snapshot  *Snapshot
-	Decisions []*Decision // by instance name
+	Decisions []*Decision // in the order of the instances
 	Steps     []*Planned  // in the order in which they begin
 
 	starts []*Decision // those that the valves let pass, in order
@@ -67,9 +67,9 @@ func planWith(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
 }
 
 func decideAll(s *Snapshot, set Settings, newID NewID) *Plan {
-	p := &Plan{Snapshot: s}
-	for _, i := range s.Instances {
-		p.Decisions = append(p.Decisions, Decide(s, i, set, newID))
+	p := &Plan{Snapshot: s, Decisions: make([]*Decision, len(s.Instances))}
+	for k, i := range s.Instances {
+		p.Decisions[k] = Decide(s, i, set, newID)
 	}
 	p.starts = Guard(s, p.Decisions, set)
 	return p

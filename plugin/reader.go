@@ -223,9 +223,14 @@ func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("reading instances: %w", err)
 	}
+	if len(t.Rows) == 0 {
+		return r.checkEmpty(ctx)
+	}
 	var open []string
+	all := make([]Instance, len(t.Rows))
+	s.Instances = make([]*Instance, len(all))
 	for row := range t.Rows {
-		i := &Instance{}
+		i := &all[row]
 		var tags []string
 		if err := t.Scan(row, &i.UUID, &i.Name, &tags); err != nil {
 			return fmt.Errorf("reading instances: %w", err)
@@ -233,21 +238,30 @@ func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
 		if len(i.Tags.Pendings) > 0 {
 			open = append(open, i.UUID)
-			continue
 		}
-		s.Instances = append(s.Instances, i)
+		s.Instances[row] = i
 	}
-	if len(t.Rows) == 0 {
-		return r.checkEmpty(ctx)
+	if len(open) == 0 {
+		return nil
 	}
-	if len(open) > 0 {
-		list, err := r.queryPlaces(ctx, open)
-		if err != nil {
-			return err
+	list, err := r.queryPlaces(ctx, open)
+	if err != nil {
+		return err
+	}
+	placed := make(map[string]*Instance, len(list))
+	for _, i := range list {
+		placed[i.UUID] = i
+	}
+	kept := s.Instances[:0]
+	for _, i := range s.Instances {
+		if len(i.Tags.Pendings) > 0 {
+			i = placed[i.UUID]
 		}
-		s.Instances = append(s.Instances, list...)
+		if i != nil { // not removed meanwhile
+			kept = append(kept, i)
+		}
 	}
-	sortInstances(s.Instances)
+	s.Instances = kept
 	return nil
 }
 
@@ -281,7 +295,6 @@ func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*Instance, 
 		i.Primary, i.Secondaries, i.Template, i.Forthcoming = primary.V, secondaries.V, template.V, forthcoming.V
 		list = append(list, i)
 	}
-	sortInstances(list)
 	return list, nil
 }
 

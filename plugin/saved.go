@@ -271,7 +271,6 @@ func (f *Saved) Snapshot() (*Snapshot, error) {
 		}
 		s.Instances = append(s.Instances, x)
 	}
-	sortInstances(s.Instances)
 	for _, j := range f.Jobs {
 		info := j.info()
 		if j.Running {

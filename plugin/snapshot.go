@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"sort"
 	"strings"
 	"time"
 
@@ -15,7 +14,7 @@ type Snapshot struct {
 	Cluster   Cluster
 	Groups    map[string]*Group       // by UUID
 	Nodes     map[string]*Node        // by name
-	Instances []*Instance             // by name
+	Instances []*Instance             // in luxid's order: by name, web2 before web10
 	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
 	Running   []luxi.JobInfo          // every unfinished job of the queue
 	// Half holds, by instance UUID, a replace-disks of anybody's that may have left
@@ -163,11 +162,4 @@ func (s *Snapshot) instance(uuid string) *Instance {
 		}
 	}
 	return nil
-}
-
-func sortInstances(list []*Instance) {
-	byName := func(a, b int) bool { return list[a].Name < list[b].Name }
-	if !sort.SliceIsSorted(list, byName) { // luxid lists them so
-		sort.Slice(list, byName)
-	}
 }

@@ -73,20 +73,33 @@ type BadTag struct {
 }
 
 // Plain reports whether there is nothing to tell about the instance.
-func (v View) Plain() bool {
-	return v.State == StateHealthy && v.Reason == ReasonHealthy && len(v.Bad) == 0
+func (d *Decision) Plain() bool {
+	return d.State == StateHealthy && d.Reason == ReasonHealthy && len(d.Instance.Tags.Malformed) == 0
 }
 
-// Views tells what the plan thinks of every instance, by name.
+// Views tells what the plan thinks of every instance.
 func (p *Plan) Views() []View {
-	list := make([]View, 0, len(p.Decisions))
+	return p.viewsOf(func(*Decision) bool { return true })
+}
+
+// Notable are the views of those instances that there is something to tell about:
+// on most days none of thousands.
+func (p *Plan) Notable() []View {
+	return p.viewsOf(func(d *Decision) bool { return !d.Plain() })
+}
+
+func (p *Plan) viewsOf(chosen func(*Decision) bool) []View {
+	var list []View
 	for _, d := range p.Decisions {
-		list = append(list, p.view(d))
+		if chosen(d) {
+			list = append(list, p.View(d))
+		}
 	}
 	return list
 }
 
-func (p *Plan) view(d *Decision) View {
+// View tells what the plan thinks of one instance.
+func (p *Plan) View(d *Decision) View {
 	i := d.Instance
 	v := View{
 		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,

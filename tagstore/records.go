@@ -26,6 +26,9 @@ type Records struct {
 // Records sorts the pending and result tags of an instance.
 func (t Tags) Records() Records {
 	var r Records
+	if len(t.Pendings)+len(t.Results)+len(t.Malformed) == 0 {
+		return r
+	}
 	r.Results = append(r.Results, t.Results...)
 	sort.SliceStable(r.Results, func(i, j int) bool { return r.Results[i].Time < r.Results[j].Time })
 	ended := make(map[string]bool)

@@ -235,8 +235,10 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 	states := make(map[plugin.State]int)
 	stuck := make(map[plugin.Reason][]string)
 	bad := plan.BadTags()
-	for _, v := range plan.Views() {
-		states[v.State]++
+	for _, d := range plan.Decisions {
+		states[d.State]++
+	}
+	for _, v := range plan.Notable() {
 		bad = append(bad, v.Bad...)
 		switch v.Reason {
 		case plugin.ReasonFailed, plugin.ReasonNoRepair, plugin.ReasonAdminOffline, plugin.ReasonNoTarget, plugin.ReasonUnknownPlace, plugin.ReasonHalfCopy, plugin.ReasonMaxUnhealthy:

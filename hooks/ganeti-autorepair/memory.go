@@ -67,20 +67,21 @@ const linesEach = 20
 func (r *runner) remember(report *plugin.Report) {
 	path := r.env.paths.memory()
 	old, now := readMemory(path), memory{Instances: map[string]thought{}}
-	acted := make(map[string]bool)
-	for _, d := range report.Plan.Decisions {
-		acted[d.Instance.UUID] = d.Change()
-	}
 	bad := report.Plan.BadTags()
 	groups := make(map[string]bool)
 	var changed []change
-	for _, v := range report.Plan.Views() {
+	for _, d := range report.Plan.Decisions {
+		t, known := old.Instances[d.Instance.UUID]
+		if d.Plain() && !known {
+			continue
+		}
+		v := report.Plan.View(d)
 		bad = append(bad, v.Bad...)
 		if v.Reason == plugin.ReasonMaxUnhealthy || v.Reason == plugin.ReasonOneSlot {
 			groups[v.Detail] = true
 		}
 		was := plugin.ReasonHealthy
-		if t, ok := old.Instances[v.UUID]; ok {
+		if known {
 			was = t.Reason
 		}
 		if v.Reason != plugin.ReasonHealthy {
@@ -91,7 +92,7 @@ func (r *runner) remember(report *plugin.Report) {
 		}
 		c := change{v, was}
 		r.heldEvent(report, c)
-		if !acted[v.UUID] {
+		if !d.Change() {
 			changed = append(changed, c)
 		}
 	}

@@ -121,7 +121,7 @@ func underWay(report *plugin.Report) []*watched {
 	for _, rel := range report.Released {
 		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
 	}
-	for _, v := range report.Plan.Views() {
+	for _, v := range report.Plan.Notable() {
 		if v.Repair == nil {
 			continue
 		}

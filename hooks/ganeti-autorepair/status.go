@@ -89,9 +89,14 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	views, err := chosenViews(l.plan.Views(), cmd.Instances, cmd.All)
-	if err != nil {
-		return err
+	views := l.plan.Notable()
+	if cmd.All || len(cmd.Instances) > 0 {
+		views = l.plan.Views()
+	}
+	if len(cmd.Instances) > 0 {
+		if views, err = chosenViews(views, cmd.Instances); err != nil {
+			return err
+		}
 	}
 	now := l.plan.Snapshot.Time
 	switch {
@@ -139,18 +144,9 @@ func idle(p *plugin.Plan) string {
 	return ""
 }
 
-// chosenViews are those of the instances that were named, or else those that
-// are not plainly healthy, or all.
-func chosenViews(views []plugin.View, names []string, all bool) ([]plugin.View, error) {
+// chosenViews are those of the instances that were named.
+func chosenViews(views []plugin.View, names []string) ([]plugin.View, error) {
 	var list []plugin.View
-	if len(names) == 0 {
-		for _, v := range views {
-			if all || !v.Plain() {
-				list = append(list, v)
-			}
-		}
-		return list, nil
-	}
 	var known []string
 	for _, v := range views {
 		known = append(known, v.Instance)
@@ -288,12 +284,14 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 	}
 	states := make(map[plugin.State]int)
 	reasons := make(map[plugin.State]map[string]int)
-	for _, v := range plan.Views() {
-		states[v.State]++
-		if reasons[v.State] == nil {
-			reasons[v.State] = make(map[string]int)
+	for _, d := range plan.Decisions {
+		states[d.State]++
+		if reasons[d.State] == nil {
+			reasons[d.State] = make(map[string]int)
 		}
-		reasons[v.State][string(v.Reason)]++
+		reasons[d.State][string(d.Reason)]++
+	}
+	for _, v := range plan.Notable() {
 		for _, b := range v.Bad {
 			writeFolded(w, "", "  ", fmt.Sprintf("%s: unreadable tag %s: %s", v.Instance, b.Tag, b.Why), t.columns)
 		}
@@ -331,7 +329,6 @@ func counted(m map[string]int) string {
 
 // writeStatus writes what a pass leaves behind.
 func (e *env) writeStatus(plan *plugin.Plan) {
-	views, _ := chosenViews(plan.Views(), nil, false)
-	writeViews(e.stdout, e.screen, views, e.now())
+	writeViews(e.stdout, e.screen, plan.Notable(), e.now())
 	writeSummary(e.stdout, e.screen, plan)
 }

@@ -254,15 +254,13 @@ func (w *World) reported(report *plugin.Report, err error) {
 		w.say("  out of time")
 	}
 	bad := report.Plan.BadTags()
-	for _, v := range report.Plan.Views() {
+	for _, v := range report.Plan.Notable() {
 		bad = append(bad, v.Bad...)
-		if !v.Plain() {
-			text := v.Detail
-			if text != "" {
-				text = ": " + text
-			}
-			w.say("  %s is %s, %s%s", v.Instance, v.State, v.Reason, text)
+		text := v.Detail
+		if text != "" {
+			text = ": " + text
 		}
+		w.say("  %s is %s, %s%s", v.Instance, v.State, v.Reason, text)
 	}
 	for _, b := range bad {
 		w.say("  unreadable on %s: %s: %s", b.Object, b.Tag, b.Why)

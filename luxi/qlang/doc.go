@@ -21,4 +21,7 @@
 // Two things surprise everybody: the escape sign \ is taken out of regular
 // expressions (write \\. for a dot), and a word that follows a regular
 // expression is read as its flags (put the expression in parentheses).
+//
+// Where releases of pyparsing differ, which they do about \\t, \\n, \\f and \\r in
+// a regular expression, the filter is refused.
 package qlang

@@ -310,7 +310,11 @@ func (p *parser) regexp(at int) (string, int, bool) {
 			}
 		}
 	}
-	expr := unescaped(p.text[begin+1 : end])
+	expr, clear := unescaped(p.text[begin+1 : end])
+	if !clear {
+		p.fatal = &SyntaxError{Text: p.text, At: begin, Why: `an escaped \ before t, n, f or r means one thing on Debian 12 and another on Debian 13; write \t, \n, \f, \r for white space, [\\\\] for a \`}
+		return "", at, false
+	}
 	flags, end := p.flags(end + 1)
 	if strings.Trim(flags, "si") != "" {
 		p.fatal = &SyntaxError{Text: p.text, At: begin, Why: fmt.Sprintf("a regular expression has no flags %q, only s and i; put one that \"and\" or \"or\" follows in parentheses", flags)}
@@ -340,21 +344,34 @@ func (p *parser) flags(at int) (string, int) {
 	return p.text[begin:end], end
 }
 
-// unescaped is what pyparsing's QuotedString makes of the text between
-// delimiters: escapes of white space first, then all other escape signs go.
-func unescaped(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
+// whiteSpace is what letters stand for behind an escape sign.
+var whiteSpace = map[byte]byte{'t': '\t', 'n': '\n', 'f': '\f', 'r': '\r'}
+
+// unescaped is what pyparsing's QuotedString makes of the text between delimiters,
+// and whether all its releases make the same of it: escapes of white space stand
+// for that, all other escape signs go. Debian 12's (3.0) looks for the former
+// first, even behind an escaped \, that of Debian 13 (3.1) goes from left to right.
+func unescaped(s string) (text string, clear bool) {
+	text, first := stripped(s, whiteSpace), s
+	for letter, c := range whiteSpace {
+		first = strings.ReplaceAll(first, `\`+string(letter), string(c))
 	}
-	for _, e := range [][2]string{{`\t`, "\t"}, {`\n`, "\n"}, {`\f`, "\f"}, {`\r`, "\r"}} {
-		s = strings.ReplaceAll(s, e[0], e[1])
-	}
+	return text, text == stripped(first, nil)
+}
+
+// stripped takes the escape signs out of s.
+func stripped(s string, meaning map[byte]byte) string {
 	var b strings.Builder
 	for k := 0; k < len(s); k++ {
-		if s[k] == '\\' && k+1 < len(s) && s[k+1] != '\n' {
+		c := s[k]
+		if c == '\\' && k+1 < len(s) && s[k+1] != '\n' {
 			k++
+			c = s[k]
+			if stands, ok := meaning[c]; ok {
+				c = stands
+			}
 		}
-		b.WriteByte(s[k])
+		b.WriteByte(c)
 	}
 	return b.String()
 }
