@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 		"name =~ /x/ and os": `filter: at character 9 ("/x/ and os"): a regular expression has no flags "and", only s and i; put one that "and" or "or" follows in parentheses`,
 		"name =~ /(/":        `filter: at character 9 ("/(/"): not a regular expression: missing closing )`,
 		"name =* x":          `filter: at character 9 ("x"): a quoted string is missing`,
-		`name =~ /a\\nb/`:     `filter: at character 9 ("/a\\\\nb/"): an escaped \ before t, n, f or r means one thing on Debian 12 and another on Debian 13; write \t, \n, \f, \r for white space, [\\\\] for a \`,
+		`name =~ /a\\nb/`:    `filter: at character 9 ("/a\\\\nb/"): an escaped \ before t, n, f or r means one thing on Debian 12 and another on Debian 13; write \t, \n, \f, \r for white space, [\\\\] for a \`,
 		"a == 1 and ":        "filter: at its end: a field, a value or a parenthesis is missing",
 	} {
 		_, err := Parse(text)
