@@ -115,7 +115,12 @@ func (a *act) run(ctx context.Context) error {
 	now, probes := a.split()
 	now = a.fenced(ctx, now)
 	alone := a.tagsAlone(now)
-	for size := waveSize; len(now) > size; {
+	size := waveSize
+	if len(now) > size {
+		// The most urgent step is not to wait for the tags of nine others.
+		size = 1
+	}
+	for len(now) > size {
 		began := time.Now()
 		// A tag job that waits for a lock is not to keep the other waves waiting.
 		if err := a.carryOut(ctx, a.Settings.PassTimeout/6, nil, now[:size]); err != nil || ctx.Err() != nil {

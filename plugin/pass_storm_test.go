@@ -40,13 +40,24 @@ func (r *rig) order() (tagged, submitted, all int) {
 	return tagged, submitted, all
 }
 
-// C4: a storm starts its first repairs long before the last of its tags are
-// written, and before the last of its jobs are submitted.
+// C4: a storm starts its most urgent repair as soon as that one's tag is written,
+// and before the last of its jobs are submitted.
 func TestStormBeginsEarly(t *testing.T) {
 	r := storm(t, 45, "")
+	alone := 0 // repair jobs in the queue when the first one is released
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "CancelJob" && alone == 0 {
+			alone = len(r.m.Jobs()) - 3 // the hold job, a gate, and the job that writes the tag
+		}
+		return luxitest.Pass()
+	})
 	report := r.pass()
+	r.m.OnCall(nil)
+	if alone != 1 {
+		t.Errorf("the first repair waited for the tags of %d", alone)
+	}
 	tagged, submitted, all := r.order()
-	if len(report.Released) != 45 || all != 45 || tagged > 10 || submitted > 10 {
+	if len(report.Released) != 45 || all != 45 || tagged > waveSize || submitted > 1+waveSize {
 		t.Errorf("%d released; before the first repair began %d of %d tags were written and %d jobs submitted", len(report.Released), tagged, all, submitted)
 	}
 	r.quiet()

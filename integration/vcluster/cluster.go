@@ -49,7 +49,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	began := time.Now()
-	ns, err := newNamespace(o.Nodes, o.Writable)
+	ns, err := newNamespace(o)
 	if err != nil {
 		return nil, err
 	}

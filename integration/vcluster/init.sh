@@ -1,5 +1,6 @@
-# The first process of a cluster's namespaces. Arguments: the number of nodes
-# and the host directories that stay writable.
+# The first process of a cluster's namespaces. Arguments: the number of nodes,
+# whether the certificates of public authorities stay, and the host directories
+# that stay writable.
 #
 # It makes the private mounts and the network, says "ready" and then waits for
 # the end of its standard input, from which bash has read this script; no command
@@ -8,8 +9,8 @@
 
 set -e -u -o pipefail
 
-nodes=$1
-shift
+nodes=$1 authorities=$2
+shift 2
 
 # Nothing that is mounted here may be seen by the host.
 mount --make-rprivate /
@@ -44,6 +45,10 @@ mount -t tmpfs -o mode=755 vcluster /run
 mount -t tmpfs -o mode=755 vcluster /etc/ssh
 mount -t tmpfs -o mode=1777 vcluster /var/tmp
 mount -t tmpfs -o mode=1777 vcluster /dev/shm
+
+if [ "$authorities" != true ] && [ -d /etc/ssl/certs ]; then
+  mount -t tmpfs -o mode=755 vcluster /etc/ssl/certs
+fi
 
 mkdir -p /run/lock /run/sshd /srv/vc /srv/tmp /srv/root /srv/etc /srv/ganeti/os
 chmod 1777 /run/lock /srv/tmp

@@ -46,11 +46,11 @@ func (b *lockedBuffer) String() string {
 	return strings.TrimSpace(b.buf.String())
 }
 
-// newNamespace starts the namespaces of a cluster of that many nodes.
-func newNamespace(nodes int, writable []string) (*namespace, error) {
+// newNamespace starts the namespaces of a cluster.
+func newNamespace(o Options) (*namespace, error) {
 	ns := &namespace{stop: make(chan struct{}), done: make(chan struct{})}
 	ready := make(chan error, 1)
-	go ns.run(ready, append([]string{strconv.Itoa(nodes)}, writable...))
+	go ns.run(ready, append([]string{strconv.Itoa(o.Nodes), strconv.FormatBool(o.Authorities)}, o.Writable...))
 	if err := <-ready; err != nil {
 		<-ns.done
 		return nil, err

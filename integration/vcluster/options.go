@@ -47,6 +47,12 @@ type Options struct {
 	// others are read-only there. Use it for a test's own temporary directory.
 	Writable []string
 
+	// Authorities leaves the host's certificates of public authorities in place.
+	// libcurl reads all of them for every call to a node, although Ganeti names the
+	// one certificate that counts: 30 ms of CPU each time, which real masters spend,
+	// and tests had better not.
+	Authorities bool
+
 	// BeforeInit is called when the nodes' directories exist and no Ganeti
 	// daemon has been started.
 	BeforeInit func(ctx context.Context, c *Cluster) error

@@ -251,7 +251,7 @@ func TestClusterOutlivesStarter(t *testing.T) {
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread() // and so end the thread with the goroutine
-		ns, err := newNamespace(1, nil)
+		ns, err := newNamespace(Options{Nodes: 1})
 		if err != nil {
 			t.Error(err)
 			close(started)
@@ -273,7 +273,7 @@ func TestClusterOutlivesStarter(t *testing.T) {
 func TestHostIsReadOnly(t *testing.T) {
 	ctx := testContext(t)
 	writable := t.TempDir()
-	ns, err := newNamespace(1, []string{writable})
+	ns, err := newNamespace(Options{Nodes: 1, Writable: []string{writable}})
 	must(t, err)
 	c := &Cluster{ns: ns}
 	defer c.Close()

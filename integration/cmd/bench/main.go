@@ -75,7 +75,7 @@ func run(ctx context.Context, program string, runs int, only, out string) error 
 	if err != nil {
 		return err
 	}
-	c, err := simcluster.Start(ctx, vcluster.Options{})
+	c, err := simcluster.Start(ctx, vcluster.Options{Authorities: true})
 	if err != nil {
 		return err
 	}
