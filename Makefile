@@ -114,8 +114,9 @@ $(SYSTEMS): ## a Debian system with Ganeti (root)
 	@integration/system/make $@ $(@F) $(SYSTEM_PACKAGES)
 
 .PHONY: cluster-trixie
-cluster-trixie: build/_system/trixie ## the tests on real clusters, on Ganeti 3.1 (root)
+cluster-trixie: build/_system/trixie ## the tests on real clusters, every row and the whole storm, on Ganeti 3.1 (root)
 	go test -tags cluster -count=1 -timeout 40m -parallel 4 -exec '$(INSIDE)/trixie' ./integration/...
+	go test -tags cluster -count=1 -timeout 40m -exec '$(INSIDE)/trixie' -run '^Test(EveryRow|Storm)$$' ./integration -args -rows -storm
 
 ROUNDS ?= 200
 
