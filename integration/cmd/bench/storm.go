@@ -41,6 +41,11 @@ func (b *bench) storm(name string) error {
 		if err := b.c.Load(b.ctx, text); err != nil {
 			return err
 		}
+		// The first write after a start of wconfd goes to all nodes, and is not what a
+		// storm finds.
+		if _, err := b.c.Run(b.ctx, b.c.Master(), "gnt-instance", "add-tags", "i199", "warm"); err != nil {
+			return err
+		}
 		lost := all
 		if who == "one bare job" {
 			lost = all[:1]
@@ -155,12 +160,16 @@ func (b *bench) tagOpcodes() (string, error) {
 		}
 	}
 	most := make(map[int]int)
+	repairs := 0
 	for name, n := range tags {
+		if steps[name] > 0 {
+			repairs++
+		}
 		if n > most[steps[name]] {
 			most[steps[name]] = n
 		}
 	}
-	return fmt.Sprintf("at most %d tag opcodes for a repair of one step, %d for two (%d repairs)", most[1], most[2], len(tags)), nil
+	return fmt.Sprintf("at most %d tag opcodes for a repair of one step, %d for two (%d repairs)", most[1], most[2], repairs), nil
 }
 
 // failovers waits for the end of all failovers of the lost instances and tells
