@@ -145,6 +145,8 @@ func TestDecideRepair(t *testing.T) {
 			want: "pending retry (r1+0) | start failover " + f1 + "5 tries=1 for " + f1 + "5"},
 		{name: "S7 second retry", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+6", jobs: jobs(failed(5, StepFailover), failed(6, StepFailover)),
 			want: "pending retry (r1+0) | start failover " + f1 + "5+6 tries=2 for " + f1 + "5+6"},
+		{name: "S7 a job named twice is one attempt", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+5+5", jobs: jobs(failed(5, StepFailover)),
+			want: "pending retry (r1+0) | start failover " + f1 + "5 tries=1 for " + f1 + "5+5+5"},
 		{name: "S7 three attempts are enough", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+6+7", jobs: jobs(failed(5, StepFailover), failed(6, StepFailover), failed(7, StepFailover)),
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5+6+7 | remove " + f1 + "5+6+7"},
 		{name: "S7 one attempt is enough", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(failed(5, StepFailover)),

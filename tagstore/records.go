@@ -47,6 +47,7 @@ func (t Tags) Records() Records {
 		i, seen := index[p.ID]
 		if !seen {
 			index[p.ID] = len(r.Repairs)
+			p.Jobs = once(p.Jobs)
 			r.Repairs = append(r.Repairs, Repair{Pending: p, Tags: []string{p.Tag}})
 			continue
 		}
@@ -78,19 +79,24 @@ func (r *Repair) merge(p Pending) {
 	if p.Time < r.Time {
 		r.Time = p.Time
 	}
-	have := make(map[luxi.JobID]bool, len(r.Jobs))
-	jobs := append([]luxi.JobID(nil), r.Jobs...)
-	for _, id := range r.Jobs {
-		have[id] = true
-	}
-	for _, id := range p.Jobs {
-		if !have[id] {
-			jobs = append(jobs, id)
-		}
-	}
+	jobs := once(append(append([]luxi.JobID(nil), r.Jobs...), p.Jobs...))
 	// Ids only grow, so their order is that of submission.
 	sort.Slice(jobs, func(i, j int) bool { return jobs[i] < jobs[j] })
 	r.Jobs = jobs
+}
+
+// once is the list without repetitions: a job that a person's tag names twice is
+// still one attempt.
+func once(ids []luxi.JobID) []luxi.JobID {
+	var list []luxi.JobID
+	have := make(map[luxi.JobID]bool, len(ids))
+	for _, id := range ids {
+		if !have[id] {
+			have[id] = true
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // Outdated returns the tags of the success and enoperm results that go when a

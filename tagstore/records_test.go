@@ -56,6 +56,7 @@ func TestRecordsCopies(t *testing.T) {
 		{"the earlier time", []string{"pending:failover:x:200:7", "pending:failover:x:100:7"}, "failover:x:100:[7] of 2"},
 		{"the lesser permission", []string{"pending:reinstall:x:100:7", "pending:migrate:x:100:7"}, "migrate:x:100:[7] of 2"},
 		{"the same tag twice", []string{"pending:failover:x:100:7", "pending:failover:x:100:7"}, "failover:x:100:[7] of 2"},
+		{"a job named twice, and copies", []string{"pending:failover:x:100:8+7+8", "pending:failover:x:100:"}, "failover:x:100:[7 8] of 2"},
 		{"two repairs", []string{"pending:failover:y:100:7", "pending:failover:x:100:7"}, "failover:x:100:[7], failover:y:100:[7]"},
 	} {
 		r := records(row.bodies...)
