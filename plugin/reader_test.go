@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -55,6 +56,40 @@ func TestReaderAsksForLittle(t *testing.T) {
 				t.Errorf("asked for %q, want %q", got, row.want)
 			}
 		})
+	}
+}
+
+// C5: where all is fine, instances come in luxid's order whether they have repairs or
+// not, and one that is removed while it is read closely is left out.
+func TestReaderKeepsTheOrder(t *testing.T) {
+	text := "cluster c" + fourNodes
+	for _, name := range []string{"i1", "i2", "i3", "i10"} {
+		text += "instance " + name + " nodes=node2 "
+		if name == "i2" || name == "i3" {
+			text += tags("pending:failover:x:5:")
+		}
+		text += "\n"
+	}
+	r := newRig(t, text)
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if what, fields := asked(c); what == "instance" && len(fields) > 3 {
+			r.m.Edit(func(c *luxitest.Cluster) { c.Instances = append(c.Instances[:1:1], c.Instances[2:]...) })
+		}
+		return luxitest.Pass()
+	})
+	s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range s.Instances {
+		if i == nil {
+			t.Fatal("an instance that is gone")
+		}
+		got = append(got, fmt.Sprintf("%s %v", i.Name, i.PlaceKnown))
+	}
+	if want := "i1 false, i3 true, i10 false"; strings.Join(got, ", ") != want {
+		t.Errorf("read %q, want %s", got, want)
 	}
 }
 
