@@ -73,7 +73,7 @@ func unmirrored(template string) bool { return template == "plain" || template =
 // live status matters only for how a drained primary node is left (P2, P3, P6).
 func Diagnose(s *Snapshot, i *Instance) Need {
 	if !i.PlaceKnown {
-		return Need{} // read only where some node is not fine
+		return Need{} // not read because its nodes are fine
 	}
 	if i.Forthcoming {
 		return Need{}

@@ -25,7 +25,7 @@ func TestEndRepairsHeld(t *testing.T) {
 		jobs = append(jobs, opcodes(StepFailover, x, place{IAllocator: "."}, m, 0, p.Now()))
 		marks = append(marks, m)
 	}
-	_, held, errs, err := p.submitHeld(background, hold, jobs, marks)
+	_, held, errs, err := p.submitHeld(background, 0, hold, jobs, marks)
 	if err != nil || errs[0] != nil || errs[1] != nil {
 		t.Fatal(err, errs)
 	}

@@ -12,10 +12,10 @@ import (
 
 // Held submission: jobs that wait for a word, and never run without it (C1).
 //
-// One SubmitManyJobs carries a hold job, a delay on no node that runs for as
-// long as jobs may be held, and for every repair job a gate in front of it: a
-// trivial job that waits for the hold job's end. The repair job depends on its
-// gate being canceled. So
+// The first submission of a pass carries a hold job, a delay on no node that runs
+// for as long as jobs may be held; and each one carries for every repair job a gate
+// in front of it: a trivial job that waits for the hold job's end. The repair job
+// depends on its gate being canceled. So
 //
 //   - canceling the gate releases the repair job;
 //   - when the hold job ends, the remaining gates run, and the repair jobs
@@ -35,10 +35,11 @@ type heldJob struct {
 // everything they hold (lib/jqueue/__init__.py CheckAndRegister).
 var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
 
-// submitHeld submits jobs held for the given time. errs has an entry for every
-// job; those with an error will never run. The returned error means that none
-// can be released; if the call's outcome is unknown they expire.
-func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (holdJob luxi.JobID, held []heldJob, errs []error, err error) {
+// submitHeld submits jobs that the given hold job holds, or, where that is 0, a new
+// one, for the given time. errs has an entry for every job; those with an error
+// will never run. The returned error means that none can be released; if the call's
+// outcome is unknown they expire.
+func (p *Pass) submitHeld(ctx context.Context, holder luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
 	delay := func(seconds float64, m mark, depends []luxi.Depend) []luxi.OpCode {
 		return []luxi.OpCode{&luxi.TestDelay{
 			Common:   luxi.Common{Reason: trail(m, 0, p.Now()), Depends: depends, Priority: -10},
@@ -49,12 +50,19 @@ func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi
 			Interruptible: m.Kind == markHold,
 		}}
 	}
-	all := [][]luxi.OpCode{delay(hold.Seconds(), mark{Kind: markHold}, nil)}
+	var all [][]luxi.OpCode
+	if holder == 0 {
+		all = append(all, delay(hold.Seconds(), mark{Kind: markHold}, nil))
+	}
+	first := len(all)
 	for k, ops := range jobs {
 		gate := marks[k]
 		gate.Kind = markGate
-		// Distances count back from the job itself.
-		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: luxi.JobID(-(2*k + 1)), On: anyEnd}}))
+		waitFor := holder
+		if holder == 0 {
+			waitFor = luxi.JobID(-(2*k + 1)) // counted back from the gate itself
+		}
+		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: waitFor, On: anyEnd}}))
 		ops[0].Header().Depends = []luxi.Depend{{Job: -1, On: []luxi.JobStatus{luxi.JobCanceled}}}
 		all = append(all, ops)
 	}
@@ -62,21 +70,25 @@ func (p *Pass) submitHeld(ctx context.Context, hold time.Duration, jobs [][]luxi
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("submitting repair jobs: %w", err)
 	}
+	var noHold error
+	if holder == 0 {
+		holder, noHold = submitted[0].ID, submitted[0].Err
+	}
 	held, errs = make([]heldJob, len(jobs)), make([]error, len(jobs))
 	for k := range jobs {
-		gate, job := submitted[2*k+1], submitted[2*k+2]
+		gate, job := submitted[first+2*k], submitted[first+2*k+1]
 		held[k] = heldJob{Gate: gate.ID, Job: job.ID}
 		switch {
-		case submitted[0].Err != nil:
+		case noHold != nil:
 			// Without it the gate has nothing to wait for, runs, and the job expires.
-			errs[k] = submitted[0].Err
+			errs[k] = noHold
 		case gate.Err != nil:
 			errs[k] = gate.Err
 		case job.Err != nil:
 			errs[k] = job.Err
 		}
 	}
-	return submitted[0].ID, held, errs, nil
+	return holder, held, errs, nil
 }
 
 // release lets a held job go, by canceling its gate.

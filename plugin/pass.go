@@ -102,6 +102,7 @@ type act struct {
 	report  *Report
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
+	hold    luxi.JobID    // what all held jobs of this pass wait for, 0 before the first
 	// holds tells for which node and instance the fence has held in this pass.
 	holds map[string]bool
 }
@@ -112,6 +113,18 @@ type act struct {
 const waveSize = 10
 
 func (a *act) run(ctx context.Context) error {
+	err := a.inWaves(ctx)
+	if a.hold != 0 {
+		clean, cancel := a.cleaning()
+		defer cancel()
+		if e := a.expire(clean, a.hold); e != nil && err == nil {
+			a.Log.Warn("held jobs expire later by themselves", "error", e.Error())
+		}
+	}
+	return err
+}
+
+func (a *act) inWaves(ctx context.Context) error {
 	now, probes := a.split()
 	now = a.fenced(ctx, now)
 	alone := a.tagsAlone(now)
@@ -179,25 +192,14 @@ func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work
 	if len(list) == 0 && len(steps) == 0 {
 		return nil
 	}
-	hold := a.Settings.PassTimeout + 30*time.Second
-	var holdJob luxi.JobID
 	if len(steps) > 0 {
-		var submitted []*work
-		var err error
-		if holdJob, submitted, err = a.submit(ctx, hold, steps); err != nil {
+		submitted, err := a.submit(ctx, steps)
+		if err != nil {
 			return err
 		}
 		list = append(submitted, list...)
 	}
-	err := a.writeAndRelease(ctx, patience, list)
-	clean, cancel := a.cleaning()
-	defer cancel()
-	if holdJob != 0 {
-		if e := a.expire(clean, holdJob); e != nil && err == nil {
-			a.Log.Warn("held jobs expire later by themselves", "error", e.Error())
-		}
-	}
-	return err
+	return a.writeAndRelease(ctx, patience, list)
 }
 
 // cleaning is a context for what has to be done whatever happened before: it has
@@ -210,17 +212,28 @@ func (a *act) cleaning() (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.Background(), by)
 }
 
-func (a *act) submit(ctx context.Context, hold time.Duration, steps []*Planned) (luxi.JobID, []*work, error) {
+// submit submits the steps held, by the pass's hold job if that is still there.
+func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
+	if a.hold != 0 {
+		status, _, err := a.lookAtHold(ctx, a.hold)
+		if err != nil {
+			return nil, fmt.Errorf("looking at hold job %d: %w", a.hold, err)
+		}
+		if status.Final() {
+			a.hold = 0 // somebody ended it
+		}
+	}
 	var jobs [][]luxi.OpCode
 	var marks []mark
 	for _, st := range steps {
 		jobs = append(jobs, st.OpCodes(a.Settings, a.Pass))
 		marks = append(marks, mark{Kind: markRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
 	}
-	holdJob, held, errs, err := a.submitHeld(ctx, hold, jobs, marks)
+	hold, held, errs, err := a.submitHeld(ctx, a.hold, a.Settings.PassTimeout+30*time.Second, jobs, marks)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
+	a.hold = hold
 	var list []*work
 	for k, st := range steps {
 		d := st.Decision
@@ -246,7 +259,7 @@ func (a *act) submit(ctx context.Context, hold time.Duration, steps []*Planned) 
 		w.step, w.held = st, held[k]
 		list = append(list, w)
 	}
-	return holdJob, list, nil
+	return list, nil
 }
 
 // problem notes something that went wrong with one object alone.

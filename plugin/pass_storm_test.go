@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
 
@@ -64,6 +65,53 @@ func TestStormBeginsEarly(t *testing.T) {
 	r.repaired()
 	if n := strings.Count(r.repairJobs(), "success"); n != 45 {
 		t.Errorf("%d repairs", n)
+	}
+}
+
+// C1, C4: one hold job suffices for a whole pass; where somebody ends it, what it
+// holds expires, and what comes after that is held by another one. The next pass
+// goes on with what has expired.
+func TestOneHoldJob(t *testing.T) {
+	for _, row := range []struct {
+		name            string
+		ended           int // at this submission, 0 for never
+		holds, released int
+	}{{"all goes well", 0, 1, 25}, {"between two waves", 3, 2, 25}, {"after a look at it", 4, 2, 15}, {"while tags are written", 5, 2, 15}} {
+		row := row
+		t.Run(row.name, func(t *testing.T) {
+			r := storm(t, 25, "")
+			if row.ended > 0 {
+				r.at("SubmitManyJobs", row.ended, func() {
+					for _, j := range r.m.Jobs() {
+						if kind, _ := trailOf(j); kind == markHold {
+							if ok, _, err := r.newPass().Client.CancelJob(background, luxi.JobID(j.ID), true); err != nil || !ok {
+								t.Errorf("hold job %d: %v, %v", j.ID, ok, err)
+							}
+							r.m.Advance(3 * time.Second)
+						}
+					}
+				})
+			}
+			report := r.pass()
+			r.m.OnCall(nil)
+			if len(report.Released) != row.released {
+				t.Errorf("%d released", len(report.Released))
+			}
+			if n := r.count(markHold); n != row.holds {
+				t.Errorf("%d hold jobs", n)
+			}
+			r.m.Advance(3 * time.Second)
+			for _, j := range r.m.Jobs() {
+				if kind, _ := trailOf(j); kind == markHold && j.End.IsZero() {
+					t.Errorf("hold job %d is left %s", j.ID, j.Status)
+				}
+			}
+			r.quiet()
+			r.repaired()
+			if n := strings.Count(r.repairJobs(), "success"); n != 25 {
+				t.Errorf("%d repairs", n)
+			}
+		})
 	}
 }
 

@@ -18,7 +18,7 @@ var ErrImplausible = errors.New("implausible answer")
 type Reader struct {
 	Client *luxi.Client
 	Now    func() time.Time
-	// Full reads the place of every instance even where all nodes are fine.
+	// Full reads the place of every instance, also of those on good nodes.
 	Full bool
 	// LiveOfAll reads the live status of every instance, not only of those for
 	// which it matters.
@@ -30,8 +30,8 @@ type Reader struct {
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what
-// is broken: where all nodes are fine only the instances with open repairs are
-// looked at closely.
+// is broken: only the instances of nodes that are not fine are looked at closely,
+// and those with open repairs.
 func (r *Reader) Read(ctx context.Context) (*Snapshot, error) { return r.read(ctx, nil) }
 
 // ReadOnly reads a snapshot that holds only the instances with the given UUIDs.
@@ -202,23 +202,64 @@ func query(ctx context.Context, c *luxi.Client, what luxi.Resource, fields []str
 var placeFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
 
 func (r *Reader) readInstances(ctx context.Context, s *Snapshot, uuids []string) error {
-	if uuids == nil && !r.Full && s.brokenNodes() == 0 {
-		return r.readQuiet(ctx, s)
+	broken := s.brokenNodes()
+	// What luxid takes to list the instances of a quarter of the nodes suffices to
+	// tell the place of all.
+	if uuids == nil && !r.Full && len(broken)*4 <= len(s.Nodes) {
+		affected, err := r.instancesOf(ctx, broken)
+		if err != nil {
+			return err
+		}
+		return r.readWhatMatters(ctx, s, affected)
 	}
-	list, err := r.queryPlaces(ctx, uuids)
-	if err != nil {
-		return err
-	}
-	s.Instances = list
-	if uuids == nil && len(list) == 0 {
-		return r.checkEmpty(ctx)
-	}
-	return nil
+	return r.readPlaces(ctx, s, uuids)
 }
 
-// readQuiet reads the instances of a cluster whose nodes are all fine: their
-// tags, and the place of those with open repairs.
-func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
+// readPlaces reads the instances with the given UUIDs and their places, or all of
+// them if the list is nil.
+func (r *Reader) readPlaces(ctx context.Context, s *Snapshot, uuids []string) (err error) {
+	s.Instances, err = r.queryPlaces(ctx, uuids)
+	if err == nil && uuids == nil && len(s.Instances) == 0 {
+		err = r.checkEmpty(ctx)
+	}
+	return err
+}
+
+// instancesOf reads the names of the instances that have a disk on one of the nodes,
+// or run there.
+func (r *Reader) instancesOf(ctx context.Context, nodes []string) (map[string]bool, error) {
+	if len(nodes) == 0 {
+		return nil, nil
+	}
+	t, err := query(ctx, r.Client, luxi.ResNode, []string{"name", "pinst_list", "sinst_list"}, luxi.AnyOf("name", nodes...))
+	if err != nil {
+		return nil, fmt.Errorf("reading the instances of nodes: %w", err)
+	}
+	names, told := make(map[string]bool), make(map[string]bool)
+	for row := range t.Rows {
+		var node string
+		var primaries, secondaries []string
+		if err := t.Scan(row, &node, &primaries, &secondaries); err != nil {
+			return nil, fmt.Errorf("reading the instances of nodes: %w", err)
+		}
+		told[node] = true
+		for _, name := range append(primaries, secondaries...) {
+			names[name] = true
+		}
+	}
+	for _, node := range nodes {
+		if !told[node] {
+			// It may have been removed just now; the next pass will know.
+			return nil, fmt.Errorf("%w: node %s, which was there just now, is missing", ErrImplausible, node)
+		}
+	}
+	return names, nil
+}
+
+// readWhatMatters reads the tags of all instances, and the place of those that are
+// named, that have open repairs, or that unfinished jobs are about where nodes are
+// broken: these may be taking the room that a repair needs.
+func (r *Reader) readWhatMatters(ctx context.Context, s *Snapshot, affected map[string]bool) error {
 	t, err := query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading instances: %w", err)
@@ -226,7 +267,12 @@ func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
 	if len(t.Rows) == 0 {
 		return r.checkEmpty(ctx)
 	}
-	var open []string
+	inJobs := func(*Instance) bool { return false }
+	if affected != nil {
+		inJobs = s.inJobs()
+	}
+	var closely []string
+	matters := make(map[string]bool)
 	all := make([]Instance, len(t.Rows))
 	s.Instances = make([]*Instance, len(all))
 	for row := range t.Rows {
@@ -236,15 +282,20 @@ func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
 			return fmt.Errorf("reading instances: %w", err)
 		}
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
-		if len(i.Tags.Pendings) > 0 {
-			open = append(open, i.UUID)
+		if len(i.Tags.Pendings) > 0 || affected[i.Name] || inJobs(i) {
+			closely = append(closely, i.UUID)
+			matters[i.UUID] = true
 		}
 		s.Instances[row] = i
 	}
-	if len(open) == 0 {
+	if len(closely) == 0 {
 		return nil
 	}
-	list, err := r.queryPlaces(ctx, open)
+	if len(closely)*2 > len(all) {
+		// To pick them out takes luxid longer than to tell all.
+		return r.readPlaces(ctx, s, nil)
+	}
+	list, err := r.queryPlaces(ctx, closely)
 	if err != nil {
 		return err
 	}
@@ -254,7 +305,7 @@ func (r *Reader) readQuiet(ctx context.Context, s *Snapshot) error {
 	}
 	kept := s.Instances[:0]
 	for _, i := range s.Instances {
-		if len(i.Tags.Pendings) > 0 {
+		if matters[i.UUID] {
 			i = placed[i.UUID]
 		}
 		if i != nil { // not removed meanwhile

@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 	"testing"
 
@@ -30,7 +31,8 @@ func (r *rig) queries(full bool) (*Snapshot, []string) {
 }
 
 // What a pass asks for grows with what is broken: nothing but tags where all is
-// fine, and the nodes themselves only where their answer matters.
+// fine, the places of what is on a broken node, and the nodes themselves only where
+// their answer matters.
 func TestReaderAsksForLittle(t *testing.T) {
 	const tagsOnly, places, status = "uuid name tags", "uuid name tags pnode snodes disk_template admin_state forthcoming", "uuid status"
 	for _, row := range []struct {
@@ -42,11 +44,13 @@ func TestReaderAsksForLittle(t *testing.T) {
 		{"all fine, with records", "", "instance i nodes=node2 " + tags("result:failover:x:5:success: suspend failover"), false, []string{tagsOnly}},
 		{"all fine, a repair is open", "", "instance i nodes=node2 " + tags("pending:failover:x:5:"), false, []string{tagsOnly, places}},
 		{"all fine, all is to be seen", "", "instance i nodes=node2", true, []string{places}},
-		{"offline", "node2:offline", "instance i nodes=node2", false, []string{places}},
-		{"drained", "node2:drained", "instance i nodes=node2", false, []string{places, status}},
-		{"drained, nothing to move", "node2:drained", "instance i nodes=node2 template=plain", false, []string{places}},
-		{"all drained from it", "node2:drained", "instance i nodes=node3", false, []string{places}},
-		{"no instances", "node2:offline", "", false, []string{places}},
+		{"offline", "node2:offline", "instance i nodes=node2", false, []string{tagsOnly, places}},
+		{"drained", "node2:drained", "instance i nodes=node2", false, []string{tagsOnly, places, status}},
+		{"drained, nothing to move", "node2:drained", "instance i nodes=node2 template=plain", false, []string{tagsOnly, places}},
+		{"all drained from it", "node2:drained", "instance i nodes=node3", false, []string{tagsOnly}},
+		{"no instances", "node2:offline", "", false, []string{tagsOnly}},
+		{"all is to be seen", "node2:offline", "instance i nodes=node3", true, []string{places}},
+		{"many nodes broken", "node2:offline node3:drained", "instance i nodes=node4", false, []string{places}},
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
@@ -90,6 +94,70 @@ func TestReaderKeepsTheOrder(t *testing.T) {
 	}
 	if want := "i1 false, i3 true, i10 false"; strings.Join(got, ", ") != want {
 		t.Errorf("read %q, want %s", got, want)
+	}
+}
+
+// Where a node is broken, its instances are looked at closely, those with open
+// repairs, and those that unfinished jobs may be taking room for; not the others.
+func TestReaderLooksCloselyWhereItMatters(t *testing.T) {
+	const text = "instance %s nodes=%s template=%s %s\n"
+	cluster := "cluster c" + fourNodes
+	for _, i := range [][4]string{
+		{"primary", "node2", "rbd", ""}, {"secondary", "node3,node2", "drbd", ""}, {"open", "node3", "rbd", tags("pending:failover:x:5:")}, {"moved.example.com", "node3,node4", "drbd", ""},
+		{"fine1", "node3,node4", "drbd", ""}, {"fine2", "node4", "plain", tags("result:failover:x:5:success:")}, {"fine3", "node1", "rbd", tags("suspend")}, {"fine4", "node1", "rbd", ""}, {"moved2", "node4", "rbd", ""},
+	} {
+		cluster += fmt.Sprintf(text, i[0], i[1], i[2], i[3])
+	}
+	r := newRig(t, cluster)
+	r.m.Edit(broken("node2:offline"))
+	c := r.newPass().Client
+	if _, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceMigrate{InstanceName: "MOVED"}}); err != nil {
+		t.Fatal(err)
+	}
+	var where []string
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if what, fields := asked(c); what == "instance" && len(fields) > 3 {
+			where = append(where, string(c.Args))
+		}
+		return luxitest.Pass()
+	})
+	s, err := (&Reader{Client: c, Now: r.m.Now}).Read(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range s.Instances {
+		if i.PlaceKnown {
+			got = append(got, i.Name)
+		} else if !Diagnose(s, i).Healthy() {
+			t.Errorf("%s is not healthy", i.Name)
+		}
+	}
+	sort.Strings(got)
+	if want := "moved.example.com open primary secondary"; strings.Join(got, " ") != want || len(s.Instances) != 9 {
+		t.Errorf("looked closely at %q of %d", got, len(s.Instances))
+	}
+	if len(where) != 1 || strings.Count(where[0], `["=","uuid",`) != 4 {
+		t.Errorf("asked for %q", where)
+	}
+	if need := Diagnose(s, byName(s, "secondary")); need.Row == "" {
+		t.Errorf("secondary: %+v", need)
+	}
+}
+
+// C5: a broken node that luxid no longer tells of does not make its instances healthy.
+func TestReaderMissesTheNode(t *testing.T) {
+	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3")
+	r.m.Edit(broken("node2:offline"))
+	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if what, fields := asked(c); what == "node" && fields[len(fields)-1] == "sinst_list" {
+			return luxitest.ReplaceReply(answer(fields))
+		}
+		return luxitest.Pass()
+	})
+	_, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+	if !errors.Is(err, ErrImplausible) || !strings.Contains(err.Error(), "node2") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"sort"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ type Node struct {
 func (n *Node) Usable() bool { return !n.Offline && !n.Drained && n.VMCapable }
 
 // Instance is an instance with its place. Place is only Known where it was
-// read: on a cluster whose nodes are all fine it is not.
+// read: of one whose nodes are all fine it may not be.
 type Instance struct {
 	UUID, Name  string
 	Tags        tagstore.Tags
@@ -76,15 +77,16 @@ type JobFact struct {
 	Detail  string // the error that ended it, in Ganeti's words
 }
 
-// brokenNodes is the number of nodes that are offline or drained.
-func (s *Snapshot) brokenNodes() int {
-	n := 0
+// brokenNodes are the names of the nodes that are offline or drained.
+func (s *Snapshot) brokenNodes() []string {
+	var names []string
 	for _, node := range s.Nodes {
-		if node.Offline || node.Drained {
-			n++
+		if node.condition() != nodeOK {
+			names = append(names, node.Name)
 		}
 	}
-	return n
+	sort.Strings(names)
+	return names
 }
 
 // group returns the node group of the instance's primary node, or nil.
@@ -120,6 +122,28 @@ func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 		}
 	}
 	return luxi.JobInfo{}, false
+}
+
+// inJobs returns a function that tells whether an unfinished job names an instance.
+func (s *Snapshot) inJobs() func(*Instance) bool {
+	uuids, typed := make(map[string]bool), make(map[string]bool)
+	for _, job := range s.Running {
+		for _, op := range job.Ops {
+			if uuid := op.Param("instance_uuid"); uuid != "" {
+				uuids[uuid] = true
+			} else if name := op.Param("instance_name"); name != "" {
+				typed[name] = true
+			}
+		}
+	}
+	return func(i *Instance) bool {
+		for name := range typed {
+			if means(name, i.Name) {
+				return true
+			}
+		}
+		return uuids[i.UUID]
+	}
 }
 
 // names reports whether an opcode names the instance. One that has changed its tags

@@ -46,7 +46,7 @@ func many(n int) string {
 		case 1:
 			template = "plain"
 		}
-		tags := map[int]string{13: " tags=ganeti:watcher:autorepair:suspend", 14: " tags=ganeti:watcher:autorepair:reinstall", 26: " tags=ganeti:watcher:autorepair:result:failover:old:1600000000:failure:5"}[k%40]
+		tags := map[int]string{13: " tags=ganeti:watcher:autorepair:suspend", 14: " tags=ganeti:watcher:autorepair:reinstall", 26: " tags=ganeti:watcher:autorepair:result:failover:old:1600000000:failure:6"}[k%40]
 		fmt.Fprintf(&b, "instance vm%04d template=%s nodes=%s mem=128 disk=1000%s\n", k, template, nodes, tags)
 	}
 	return b.String()
