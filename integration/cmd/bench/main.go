@@ -54,17 +54,20 @@ func main() {
 	only := flag.String("only", "", "measure only cases whose name contains the `word`")
 	out := flag.String("json", "", "`file` for the results")
 	floor := flag.String("floor", "", "only ask what a quiet pass needs, at the `socket`")
+	places := flag.String("places", "", "only ask where every instance is, at the `socket`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *floor != "" {
-		if err := bareQueries(ctx, *floor); err != nil {
-			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch {
+	case *floor != "":
+		err = bareQueries(ctx, *floor)
+	case *places != "":
+		err = allPlaces(ctx, *places)
+	default:
+		err = run(ctx, *program, *runs, *only, *out)
 	}
-	if err := run(ctx, *program, *runs, *only, *out); err != nil {
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
 		os.Exit(1)
 	}
@@ -87,6 +90,7 @@ func run(ctx context.Context, program string, runs int, only, out string) error 
 	}{
 		{"quiet, 100 nodes, 2000 instances", func(n string) error { return b.quiet(n, 100, 2000, true) }},
 		{"quiet, 200 nodes, 10000 instances", func(n string) error { return b.quiet(n, 200, 10000, false) }},
+		{"one of 200 nodes lost, 10000 instances, no permission", b.oneNodeLost},
 		{"hook on another node", b.elsewhere},
 		{"storm, 12 nodes, 200 instances, 50 primaries lost", b.storm},
 		{"new secondaries for 15 instances", b.grouping},

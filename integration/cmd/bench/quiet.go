@@ -8,14 +8,20 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
 )
 
-// describe is a cluster of drbd instances where everything is well.
-func describe(nodes, instances int) string {
+// describe is a cluster of drbd instances where everything is well, but for the
+// first nodes, which are lost.
+func describe(nodes, instances, lost int) string {
 	var t strings.Builder
-	t.WriteString("cluster cluster tags=ganeti:watcher:autorepair:failover\ngroup default\n")
+	t.WriteString("cluster cluster tags=" + tagstore.Prefix + "failover\ngroup default\n")
 	for n := 0; n < nodes; n++ {
-		fmt.Fprintf(&t, "node n%d mem=1048576 disk=16777216\n", n)
+		fmt.Fprintf(&t, "node n%d mem=1048576 disk=16777216", n)
+		if n < lost {
+			t.WriteString(" offline dead")
+		}
+		t.WriteString("\n")
 	}
 	for k := 0; k < instances; k++ {
 		fmt.Fprintf(&t, "instance i%d nodes=n%d,n%d template=drbd\n", k, k%nodes, (k+1+k/nodes%(nodes-1))%nodes)
@@ -47,9 +53,34 @@ func bareQueries(ctx context.Context, socket string) error {
 	return nil
 }
 
+// allPlaces asks where every instance is.
+func allPlaces(ctx context.Context, socket string) error {
+	client := luxi.New(socket, luxi.Options{CallTimeout: 5 * time.Minute})
+	defer client.Close()
+	fields := []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
+	return client.Call(ctx, "Query", []any{luxi.ResInstance, fields, nil}, nil)
+}
+
+// oneNodeLost measures a pass that has to look at what is on a single node, of which
+// nothing may be repaired.
+func (b *bench) oneNodeLost(name string) error {
+	text := strings.Replace(describe(200, 10000, 1), " tags="+tagstore.Prefix+"failover", "", 1)
+	if err := b.c.Load(b.ctx, text); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := b.measure(name, "the place of all instances, a bare query", 1, b.c.Master(), self, "-places", b.c.SocketInside()); err != nil {
+		return err
+	}
+	return b.measure(name, "ganeti-autorepair", b.runs, b.c.Master(), b.program, "run")
+}
+
 // quiet measures a pass that finds nothing to do.
 func (b *bench) quiet(name string, nodes, instances int, real bool) error {
-	if err := b.c.Load(b.ctx, describe(nodes, instances)); err != nil {
+	if err := b.c.Load(b.ctx, describe(nodes, instances, 0)); err != nil {
 		return err
 	}
 	self, err := os.Executable()
