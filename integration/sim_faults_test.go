@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,12 +52,27 @@ func (w *simWorld) waitCall(node, call string) {
 	w.eventually("call "+call+" on "+node, func() bool { return w.sim.Hits(call) > 0 })
 }
 
-func (w *simWorld) waitStatus(id int, status string) {
+// waitForLock waits until a job has asked for a lock that another one has. Its status
+// tells less: a job is "waiting" before it asks.
+func (w *simWorld) waitForLock(id int) {
 	w.t.Helper()
-	w.eventually("a job that is "+status, func() bool {
-		j, err := w.JobInfo(w.ctx, id)
+	w.eventually(fmt.Sprintf("job %d among those that wait for a lock", id), func() bool {
+		locks, err := w.luxi.Query(w.ctx, luxi.ResLock, []string{"pending"}, nil)
 		w.must(err)
-		return j.Status == status
+		for row := range locks.Rows {
+			var pending [][2]json.RawMessage // by mode, the jobs
+			w.must(locks.Scan(row, &pending))
+			for _, p := range pending {
+				var jobs []string
+				w.must(json.Unmarshal(p[1], &jobs))
+				for _, job := range jobs {
+					if job == strconv.Itoa(id) {
+						return true
+					}
+				}
+			}
+		}
+		return false
 	})
 }
 
