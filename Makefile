@@ -260,7 +260,7 @@ check-demo: program build/demo
 check-cluster:
 	@if ((EUID != 0)); then echo 'only root can start clusters' >&2; exit 1; fi
 	@mkdir -p build; set -m; $(MAKE) --no-print-directory $(SYSTEMS) >build/systems.log 2>&1 & systems=$$!; \
-	go test -tags cluster -count=1 -timeout 40m -parallel 4 ./integration/... & tests=$$!; \
+	go test -tags cluster -count=1 -timeout 60m -parallel 4 ./integration/... & tests=$$!; \
 	trap 'kill -- "-$$systems" "-$$tests" 2>/dev/null || true' EXIT; \
 	wait "$$tests"; \
 	wait "$$systems" || true

@@ -201,6 +201,7 @@ func TestTerminated(t *testing.T) {
 // the next pass; nothing is done to one that took over its name (P11, P12).
 func TestRenamedOrRemovedMeanwhile(t *testing.T) {
 	w := newWorld(t)
+	w.settings(testSettings + "pass_timeout = \"5m\"\n") // four jobs end within the pass
 	w.instances("old sharedfile node2 stopped", "gone sharedfile node2 stopped", "swap sharedfile node2 stopped", "stays sharedfile node2 stopped")
 	w.allow("cluster", "failover")
 	w.must(w.Drain(w.ctx, "node2"))

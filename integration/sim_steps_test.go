@@ -124,6 +124,7 @@ node b
 node c
 instance web nodes=a,b template=drbd
 `)
+	w.settings(testSettings + "pass_timeout = \"5m\"\n")
 	w.lostPower("a")
 	// Node b is locked until the test says so; then draining has precedence.
 	lift := w.sim.Inject(hangDelay("b"))
