@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -52,27 +51,13 @@ func (w *simWorld) waitCall(node, call string) {
 	w.eventually("call "+call+" on "+node, func() bool { return w.sim.Hits(call) > 0 })
 }
 
-// waitForLock waits until a job has asked for a lock that another one has. Its status
-// tells less: a job is "waiting" before it asks.
-func (w *simWorld) waitForLock(id int) {
+// waitForLock waits until a job has asked for a lock that another one has.
+func (w *simWorld) waitForLock(id luxi.JobID) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("job %d among those that wait for a lock", id), func() bool {
-		locks, err := w.luxi.Query(w.ctx, luxi.ResLock, []string{"pending"}, nil)
+		waits, err := w.luxi.WaitsForLock(w.ctx, id)
 		w.must(err)
-		for row := range locks.Rows {
-			var pending [][2]json.RawMessage // by mode, the jobs
-			w.must(locks.Scan(row, &pending))
-			for _, p := range pending {
-				var jobs []string
-				w.must(json.Unmarshal(p[1], &jobs))
-				for _, job := range jobs {
-					if job == strconv.Itoa(id) {
-						return true
-					}
-				}
-			}
-		}
-		return false
+		return waits
 	})
 }
 

@@ -135,8 +135,8 @@ instance web nodes=a,b template=drbd
 	p := w.pending("web")
 	ids, err := w.Submit(w.ctx, drainFirst("b"))
 	w.must(err)
-	w.waitForLock(ids[0])
-	w.waitForLock(int(p.Jobs[0]))
+	w.waitForLock(luxi.JobID(ids[0]))
+	w.waitForLock(p.Jobs[0])
 	lift()
 	w.jobsEnd()
 	if job := w.jobInfo(p.Jobs[0]); job.Status != luxi.JobError {

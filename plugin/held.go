@@ -39,7 +39,7 @@ var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
 // one, for the given time. errs has an entry for every job; those with an error
 // will never run. The returned error means that none can be released; if the call's
 // outcome is unknown they expire.
-func (p *Pass) submitHeld(ctx context.Context, holder luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
+func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
 	delay := func(seconds float64, m mark, depends []luxi.Depend) []luxi.OpCode {
 		return []luxi.OpCode{&luxi.TestDelay{
 			Common:   luxi.Common{Reason: trail(m, 0, p.Now()), Depends: depends, Priority: -10},
@@ -51,15 +51,15 @@ func (p *Pass) submitHeld(ctx context.Context, holder luxi.JobID, hold time.Dura
 		}}
 	}
 	var all [][]luxi.OpCode
-	if holder == 0 {
+	if holdJob == 0 {
 		all = append(all, delay(hold.Seconds(), mark{Kind: markHold}, nil))
 	}
 	first := len(all)
 	for k, ops := range jobs {
 		gate := marks[k]
 		gate.Kind = markGate
-		waitFor := holder
-		if holder == 0 {
+		waitFor := holdJob
+		if holdJob == 0 {
 			waitFor = luxi.JobID(-(2*k + 1)) // counted back from the gate itself
 		}
 		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: waitFor, On: anyEnd}}))
@@ -71,8 +71,8 @@ func (p *Pass) submitHeld(ctx context.Context, holder luxi.JobID, hold time.Dura
 		return 0, nil, nil, fmt.Errorf("submitting repair jobs: %w", err)
 	}
 	var noHold error
-	if holder == 0 {
-		holder, noHold = submitted[0].ID, submitted[0].Err
+	if holdJob == 0 {
+		holdJob, noHold = submitted[0].ID, submitted[0].Err
 	}
 	held, errs = make([]heldJob, len(jobs)), make([]error, len(jobs))
 	for k := range jobs {
@@ -88,7 +88,7 @@ func (p *Pass) submitHeld(ctx context.Context, holder luxi.JobID, hold time.Dura
 			errs[k] = job.Err
 		}
 	}
-	return holder, held, errs, nil
+	return holdJob, held, errs, nil
 }
 
 // release lets a held job go, by canceling its gate.

@@ -102,7 +102,7 @@ type act struct {
 	report  *Report
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
-	hold    luxi.JobID    // what all held jobs of this pass wait for, 0 before the first
+	holdJob luxi.JobID    // what all held jobs of this pass wait for, 0 before the first
 	// holds tells for which node and instance the fence has held in this pass.
 	holds map[string]bool
 }
@@ -114,10 +114,10 @@ const waveSize = 10
 
 func (a *act) run(ctx context.Context) error {
 	err := a.inWaves(ctx)
-	if a.hold != 0 {
+	if a.holdJob != 0 {
 		clean, cancel := a.cleaning()
 		defer cancel()
-		if e := a.expire(clean, a.hold); e != nil && err == nil {
+		if e := a.expire(clean, a.holdJob); e != nil && err == nil {
 			a.Log.Warn("held jobs expire later by themselves", "error", e.Error())
 		}
 	}
@@ -214,13 +214,13 @@ func (a *act) cleaning() (context.Context, context.CancelFunc) {
 
 // submit submits the steps held, by the pass's hold job if that is still there.
 func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
-	if a.hold != 0 {
-		status, _, err := a.lookAtHold(ctx, a.hold)
+	if a.holdJob != 0 {
+		status, _, err := a.lookAtHold(ctx, a.holdJob)
 		if err != nil {
-			return nil, fmt.Errorf("looking at hold job %d: %w", a.hold, err)
+			return nil, fmt.Errorf("looking at hold job %d: %w", a.holdJob, err)
 		}
 		if status.Final() {
-			a.hold = 0 // somebody ended it
+			a.holdJob = 0 // somebody ended it
 		}
 	}
 	var jobs [][]luxi.OpCode
@@ -229,11 +229,11 @@ func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
 		jobs = append(jobs, st.OpCodes(a.Settings, a.Pass))
 		marks = append(marks, mark{Kind: markRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
 	}
-	hold, held, errs, err := a.submitHeld(ctx, a.hold, a.Settings.PassTimeout+30*time.Second, jobs, marks)
+	holdJob, held, errs, err := a.submitHeld(ctx, a.holdJob, a.Settings.PassTimeout+30*time.Second, jobs, marks)
 	if err != nil {
 		return nil, err
 	}
-	a.hold = hold
+	a.holdJob = holdJob
 	var list []*work
 	for k, st := range steps {
 		d := st.Decision

@@ -74,9 +74,13 @@ func TestStormBeginsEarly(t *testing.T) {
 func TestOneHoldJob(t *testing.T) {
 	for _, row := range []struct {
 		name            string
-		ended           int // at this submission, 0 for never
+		ended           int  // at this submission, 0 for never
+		archived        bool // and taken out of the queue
 		holds, released int
-	}{{"all goes well", 0, 1, 25}, {"between two waves", 3, 2, 25}, {"after a look at it", 4, 2, 15}, {"while tags are written", 5, 2, 15}} {
+	}{
+		{"all goes well", 0, false, 1, 25}, {"between two waves", 3, false, 2, 25}, {"archived between two waves", 3, true, 2, 25},
+		{"after a look at it", 4, false, 2, 15}, {"while tags are written", 5, false, 2, 15},
+	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
 			r := storm(t, 25, "")
@@ -89,6 +93,9 @@ func TestOneHoldJob(t *testing.T) {
 							}
 							r.m.Advance(3 * time.Second)
 						}
+					}
+					if row.archived && r.m.ArchiveJobs(0) == 0 {
+						t.Error("nothing was archived")
 					}
 				})
 			}

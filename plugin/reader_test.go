@@ -161,6 +161,33 @@ func TestReaderMissesTheNode(t *testing.T) {
 	}
 }
 
+// C5: an instance that is looked at closely may be gone by then, but not all of
+// several at once.
+func TestReaderMissesInstances(t *testing.T) {
+	for lost, implausible := range map[string]bool{"i": false, "i j": true} {
+		text := "cluster c" + fourNodes
+		for _, name := range []string{"i", "j", "a", "b", "d"} {
+			node := "node3"
+			if strings.Contains(lost, name) {
+				node = "node2"
+			}
+			text += "instance " + name + " nodes=" + node + " template=rbd\n"
+		}
+		r := newRig(t, text)
+		r.m.Edit(broken("node2:offline"))
+		r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+			if what, fields := asked(c); what == "instance" && len(fields) > 3 {
+				return luxitest.ReplaceReply(answer(fields))
+			}
+			return luxitest.Pass()
+		})
+		s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+		if errors.Is(err, ErrImplausible) != implausible || !implausible && (err != nil || len(s.Instances) != 4) {
+			t.Errorf("without %s: %v", lost, err)
+		}
+	}
+}
+
 // The live status is asked of a healthy instance, too, if a job of its repair
 // ended badly (S6), and of no other.
 func TestReaderAsksToSettle(t *testing.T) {

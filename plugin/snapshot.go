@@ -124,16 +124,14 @@ func (s *Snapshot) busyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 	return luxi.JobInfo{}, false
 }
 
-// inJobs returns a function that tells whether an unfinished job names an instance.
+// inJobs returns a function that tells whether an unfinished job names an instance,
+// as names does, but for the jobs that only change its tags.
 func (s *Snapshot) inJobs() func(*Instance) bool {
 	uuids, typed := make(map[string]bool), make(map[string]bool)
 	for _, job := range s.Running {
 		for _, op := range job.Ops {
-			if uuid := op.Param("instance_uuid"); uuid != "" {
-				uuids[uuid] = true
-			} else if name := op.Param("instance_name"); name != "" {
-				typed[name] = true
-			}
+			uuids[op.Param("instance_uuid")] = true
+			typed[op.Param("instance_name")] = true
 		}
 	}
 	return func(i *Instance) bool {

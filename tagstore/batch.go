@@ -2,11 +2,9 @@ package tagstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"sync"
 	"time"
 
@@ -210,43 +208,20 @@ func (j *tagJob) moved() bool {
 }
 
 // split ends a job that waits for a lock, so that those who share it can go on by
-// themselves once it has ended: then it is known what it has done. luxid can take
-// most of a minute to answer, which is not waited for.
+// themselves once it has ended: then it is known what it has done. That it makes no
+// progress does not say so: in a large cluster each opcode takes seconds. luxid can
+// take most of a minute to answer, which is not waited for.
 func (b *Batch) split(ctx context.Context, j *tagJob) {
-	if len(j.parts) < 2 || j.canceled || !b.locked(ctx, j.id) {
+	if len(j.parts) < 2 || j.canceled {
+		return
+	}
+	if waits, err := b.w.Client.WaitsForLock(ctx, j.id); err != nil || !waits {
 		return
 	}
 	j.canceled = true
 	short, stop := context.WithTimeout(ctx, time.Second)
 	defer stop()
 	_, _, _ = b.w.Client.CancelJob(short, j.id, false)
-}
-
-// locked reports whether the job waits for a lock, as far as luxid tells. That it
-// makes no progress does not say so: in a large cluster each opcode takes seconds.
-func (b *Batch) locked(ctx context.Context, id luxi.JobID) bool {
-	locks, err := b.w.Client.Query(ctx, luxi.ResLock, []string{"pending"}, nil)
-	if err != nil {
-		return false
-	}
-	for row := range locks.Rows {
-		var pending [][2]json.RawMessage // by mode, the jobs
-		if locks.Scan(row, &pending) != nil {
-			continue
-		}
-		for _, p := range pending {
-			var jobs []string
-			if json.Unmarshal(p[1], &jobs) != nil {
-				continue
-			}
-			for _, job := range jobs {
-				if job == strconv.FormatInt(int64(id), 10) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // collect finds out what has ended.

@@ -6,7 +6,8 @@
 //	bench -program FILE [-runs 5] [-only WORD] [-json FILE]
 //
 // The floor of a quiet pass is the same queries asked by a process that does
-// nothing else (bench -floor SOCKET), so that both begin a process in the cluster.
+// nothing else (bench -floor SOCKET, bench -places SOCKET), so that both begin a
+// process in the cluster.
 package main
 
 import (

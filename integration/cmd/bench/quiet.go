@@ -13,9 +13,9 @@ import (
 
 // describe is a cluster of drbd instances where everything is well, but for the
 // first nodes, which are lost.
-func describe(nodes, instances, lost int) string {
+func describe(nodes, instances, lost int, tags string) string {
 	var t strings.Builder
-	t.WriteString("cluster cluster tags=" + tagstore.Prefix + "failover\ngroup default\n")
+	t.WriteString("cluster cluster " + tags + "\ngroup default\n")
 	for n := 0; n < nodes; n++ {
 		fmt.Fprintf(&t, "node n%d mem=1048576 disk=16777216", n)
 		if n < lost {
@@ -64,8 +64,7 @@ func allPlaces(ctx context.Context, socket string) error {
 // oneNodeLost measures a pass that has to look at what is on a single node, of which
 // nothing may be repaired.
 func (b *bench) oneNodeLost(name string) error {
-	text := strings.Replace(describe(200, 10000, 1), " tags="+tagstore.Prefix+"failover", "", 1)
-	if err := b.c.Load(b.ctx, text); err != nil {
+	if err := b.c.Load(b.ctx, describe(200, 10000, 1, "")); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -80,7 +79,7 @@ func (b *bench) oneNodeLost(name string) error {
 
 // quiet measures a pass that finds nothing to do.
 func (b *bench) quiet(name string, nodes, instances int, real bool) error {
-	if err := b.c.Load(b.ctx, describe(nodes, instances, 0)); err != nil {
+	if err := b.c.Load(b.ctx, describe(nodes, instances, 0, "tags="+tagstore.Prefix+"failover")); err != nil {
 		return err
 	}
 	self, err := os.Executable()
