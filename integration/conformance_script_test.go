@@ -223,6 +223,10 @@ func delay(seconds string, more ...string) string {
 	return op("TEST_DELAY", append([]string{`"duration":` + seconds + `,"on_master":false`}, more...)...)
 }
 
+// lasting is a delay that lasts until side.end is called, on the simulator until somebody waits for its end. However slow
+// the machine is, what is asked meanwhile finds it running.
+func lasting(more ...string) string { return delay("100", append(more, `"interruptible":true`)...) }
+
 func scriptQueue(s *side) {
 	s.next()
 	s.run(delay("0.01"))
@@ -237,11 +241,12 @@ func scriptQueue(s *side) {
 	// Dependencies on jobs that are final, in every combination.
 	good := s.submit(delay("0.01"))
 	bad := s.submit(delay("-1"))
-	hold := s.submit(delay("5"))
+	hold := s.submit(lasting())
 	gone := s.submit(delay("0.01", fmt.Sprintf(`"depends":[[%d,[]]]`, hold)))
 	s.note("cancel", s.call("CancelJob", fmt.Sprintf("[%d,false]", gone)))
 	s.note("canceled", s.outcome(gone))
 	s.note("again", s.call("CancelJob", fmt.Sprintf("[%d,false]", gone)))
+	s.end(hold)
 	s.wait(bad)
 	s.wait(good)
 	for _, dep := range []int64{good, bad, gone} {
@@ -264,13 +269,14 @@ func scriptQueue(s *side) {
 	s.next()
 
 	// Canceling.
-	hold = s.submit(delay("4"))
+	hold = s.submit(lasting())
 	s.waitFor(hold, "running")
 	s.note("cancel a running job", s.call("CancelJob", fmt.Sprintf("[%d,false]", hold)))
 	s.note("archive a running job", s.call("ArchiveJob", fmt.Sprintf("[%d]", hold)))
+	s.end(hold)
 	s.wait(hold)
 	s.note("it ran on", s.outcome(hold))
-	holder := s.submit(op("TEST_DELAY", `"duration":90,"on_nodes":["node3"],"on_master":false`))
+	holder := s.submit(lasting(`"on_nodes":["node3"]`))
 	s.waitFor(holder, "running")
 	waiter := s.submit(op("TEST_DELAY", `"duration":4,"on_nodes":["node3"],"on_master":false`), delay("1"))
 	s.waitFor(waiter, "waiting")
@@ -288,19 +294,21 @@ func scriptQueue(s *side) {
 	s.wait(s.submit(delay("0.01", fmt.Sprintf(`"depends":[[%d,[]]]`, ended))))
 	s.note("kill a final job", s.call("CancelJob", fmt.Sprintf("[%d,true]", ended)))
 	s.note("priority of a final job", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", ended)))
-	holder = s.submit(op("TEST_DELAY", `"duration":3,"on_nodes":["node2"],"on_master":false`))
+	holder = s.submit(lasting(`"on_nodes":["node2"]`))
 	s.waitFor(holder, "running")
 	waiter = s.submit(op("TEST_DELAY", `"duration":1,"on_nodes":["node2"],"on_master":false`))
 	s.waitFor(waiter, "waiting")
 	s.note("cancel a job that gets its locks in time", s.call("CancelJob", fmt.Sprintf("[%d,false]", waiter)))
+	s.end(holder)
 	s.wait(waiter)
 	s.note("it ran", s.outcome(waiter))
-	informed := s.submit(delay("4"), delay("4"))
+	informed := s.submit(lasting(), delay("4"))
 	s.waitForOp(informed, 0, "running")
 	s.note("cancel a job with more to do", s.call("CancelJob", fmt.Sprintf("[%d,false]", informed)))
+	s.end(informed)
 	s.wait(informed)
 	s.note("it stopped", s.call("QueryJobs", fmt.Sprintf(`[[%d],["status","opstatus","opresult","opend"]]`, informed)))
-	two := s.submit(delay("0.01"), delay("9"))
+	two := s.submit(delay("0.01"), lasting())
 	s.waitForOp(two, 1, "running")
 	s.call("CancelJob", fmt.Sprintf("[%d,true]", two))
 	s.wait(two)
@@ -318,27 +326,31 @@ func scriptQueue(s *side) {
 	s.observe("SetDrainFlag", `["no"]`)
 
 	// Priorities, and jobs held back by their reasons.
-	hold = s.submit(delay("3"))
+	hold = s.submit(lasting())
 	s.waitFor(hold, "running")
 	late := s.submit(delay("0.01", fmt.Sprintf(`"depends":[[%d,[]]]`, hold)), delay("0.01"))
 	s.note("change the priority", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", late)))
 	s.note("change it to nonsense", s.call("ChangeJobPriority", fmt.Sprintf("[%d,7]", late)))
 	s.note("priority", s.call("QueryJobs", fmt.Sprintf(`[[%d],["priority","oppriority"]]`, late)))
 	s.note("of a running job", s.call("ChangeJobPriority", fmt.Sprintf("[%d,10]", hold)))
+	s.end(hold)
 	s.wait(late)
 	s.note("priority when done", s.call("QueryJobs", fmt.Sprintf(`[[%d],["priority","oppriority"]]`, late)))
-	limited := `{"OP_ID":"OP_TEST_DELAY","duration":3,"on_master":false,"reason":[["me","rate-limit:1:x",1700000000000000000]]}`
-	one := s.submit(limited)
+	limited := func(duration string) string {
+		return `{"OP_ID":"OP_TEST_DELAY",` + duration + `,"on_master":false,"reason":[["me","rate-limit:1:x",1700000000000000000]]}`
+	}
+	one := s.submit(limited(`"duration":100,"interruptible":true`))
 	s.waitFor(one, "running")
-	other := s.submit(limited)
+	other := s.submit(limited(`"duration":3`))
 	free := s.submit(delay("0.01"))
 	s.wait(free)
 	s.note("held back", s.call("QueryJobs", fmt.Sprintf(`[[%d,%d],["status"]]`, one, other)))
+	s.end(one)
 	s.wait(other)
 	s.note("reasons", s.call("QueryJobs", fmt.Sprintf(`[[%d],["ops"]]`, other)))
 
 	// What a wait returns.
-	hold = s.submit(delay("4"))
+	hold = s.submit(delay("20"))
 	s.waitFor(hold, "running")
 	s.note("nothing new", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status"],["running"],null,1]`, hold)))
 	s.note("something else", s.call("WaitForJobChange", fmt.Sprintf(`[%d,["status"],["queued"],null,1]`, hold)))
@@ -392,7 +404,7 @@ func (w words) Replace(text string) string {
 func scriptHeld(s *side) {
 	held := func(hold string) {
 		s.next()
-		result := s.call("SubmitManyJobs", `[[[`+delay(hold)+`],[`+delay("0.01", `"depends":[[-1,[]]]`)+`],[`+
+		result := s.call("SubmitManyJobs", `[[[`+hold+`],[`+delay("0.01", `"depends":[[-1,[]]]`)+`],[`+
 			delay("0.02", `"depends":[[-1,["canceled"]]]`)+`],[`+delay("0.03", `"depends":[[-2,["canceled"]]]`)+`]]]`)
 		s.note("held", strings.NewReplacer(s.id(1)+"]", "#1]", s.id(2)+"]", "#2]", s.id(3)+"]", "#3]", s.id(4)+"]", "#4]").Replace(result))
 		s.waitFor(s.base+1, "running")
@@ -403,13 +415,14 @@ func scriptHeld(s *side) {
 			s.note(what, s.outcome(s.base+k))
 		}
 	}
-	held("8")
+	held(lasting())
 	for k := int64(2); k <= 4; k++ {
 		s.note("while held", s.outcome(s.base+k))
 	}
 	s.note("release", s.call("CancelJob", "["+s.id(2)+",false]"))
+	s.end(s.base + 1)
 	outcomes("released")
-	held("60")
+	held(delay("100"))
 	s.note("release", s.call("CancelJob", "["+s.id(2)+",false]"))
 	s.note("nothing starts by that alone", s.call("WaitForJobChange", "["+s.id(3)+`,["status"],["queued"],1000,2]`))
 	s.note("no jobs", s.call("SubmitManyJobs", "[[]]"))
@@ -418,9 +431,9 @@ func scriptHeld(s *side) {
 	s.note("it runs still", s.outcome(s.base+1))
 	s.note("kill", s.call("CancelJob", "["+s.id(1)+",true]"))
 	outcomes("started by that")
-	held("2")
+	held(delay("8"))
 	outcomes("expired")
-	held("30")
+	held(delay("100"))
 	s.note("kill", s.call("CancelJob", "["+s.id(1)+",true]"))
 	outcomes("killed")
 }

@@ -33,6 +33,7 @@ type side struct {
 	dead, alive func(node string)           // the node daemon
 	crash       func(node, instance string) // the instance's process
 	lose        func(instance string)       // the files of an instance
+	interrupt   func(socket string)         // an interruptible OP_TEST_DELAY that waits there
 }
 
 type observation struct{ what, value string }
@@ -324,6 +325,26 @@ func (s *side) waitFor(id int64, status string) {
 		now = string(answer[0][0])
 	}
 	s.fatalf("job %d does not become %s", id, status)
+}
+
+// delaySocket is where an interruptible OP_TEST_DELAY says that it listens (Ganeti's cmdlib/test.py).
+var delaySocket = regexp.MustCompile(`"delay-test",\["([^"]+)"\]`)
+
+// end has a lasting delay end now. On the simulator nothing has to be done: its time passes while somebody waits.
+func (s *side) end(id int64) {
+	s.t.Helper()
+	if s.interrupt == nil {
+		return
+	}
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		result := s.call("WaitForJobChange", fmt.Sprintf(`[%d,["oplog"],null,1000,1]`, id))
+		if found := delaySocket.FindStringSubmatch(result); found != nil {
+			s.interrupt(found[1])
+			return
+		}
+	}
+	s.fatalf("job %d says nowhere where it can be interrupted", id)
 }
 
 // outcome returns the status of a job and the statuses and results of its opcodes.

@@ -98,9 +98,9 @@ func compareSides(t *testing.T, release string, real, simulated *side) {
 
 // realSide starts a real cluster like conformanceCluster.
 func realSide(t *testing.T) *side {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	c, err := vcluster.Start(ctx, vcluster.Options{})
+	c, err := vcluster.Start(ctx, vcluster.Options{CandidatePool: 10}) // Ganeti's default
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +143,15 @@ func realSide(t *testing.T) *side {
 	}
 	s.crash = func(node, name string) {
 		do("crash instance", func(context.Context) error { return c.CrashInstance(node, name) })
+	}
+	s.interrupt = func(socket string) {
+		do("interrupt a delay", func(ctx context.Context) error {
+			_, err := c.Run(ctx, "node1", "python3", "-c", `import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.send(b"x")`, socket)
+			return err
+		})
 	}
 	return s
 }

@@ -22,7 +22,7 @@ func hangDelay(node string) nodesim.Fault {
 }
 
 func delayOn(node string) []vcluster.Opcode {
-	return []vcluster.Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 0.01, "on_master": false, "on_nodes": []string{node}, "no_locks": false}}
+	return []vcluster.Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 600, "on_master": false, "on_nodes": []string{node}, "no_locks": false}}
 }
 
 func drainFirst(node string) []vcluster.Opcode {

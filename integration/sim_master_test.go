@@ -19,9 +19,9 @@ import (
 // former master does nothing and says nothing (C2, W1).
 func TestMasterFailover(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
-	c, err := simcluster.Start(ctx, vcluster.Options{Nodes: 2})
+	c, err := simcluster.Start(ctx, vcluster.Options{Nodes: 2, CandidatePool: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type simWorld struct {
 func newSimWorld(t *testing.T, text string) *simWorld {
 	t.Helper()
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	t.Cleanup(cancel)
 	c := <-simClusters
 	t.Cleanup(func() { simClusters <- c })

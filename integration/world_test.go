@@ -82,7 +82,7 @@ const testSettings = "interval = \"1s\"\nbusy_interval = \"1s\"\nmax_unhealthy_n
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	t.Cleanup(cancel)
 	c := <-clusters
 	t.Cleanup(func() { clusters <- c })

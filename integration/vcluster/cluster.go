@@ -86,6 +86,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		"--enabled-disk-templates=" + strings.Join(c.opts.Templates, ","),
 		"--enabled-hypervisors=fake",
 		"--nic-parameters=mode=routed", // no bridge is needed
+		fmt.Sprintf("--candidate-pool-size=%d", c.opts.CandidatePool),
 		// No instance may be too small.
 		"--ipolicy-bounds-specs=min:disk-size=0,cpu-count=1,disk-count=0,memory-size=1,nic-count=0,spindle-use=0" +
 			"/max:disk-size=1048576,cpu-count=8,disk-count=16,memory-size=32768,nic-count=8,spindle-use=12",

@@ -40,6 +40,12 @@ type Options struct {
 	// mentioned are in the group "default".
 	Groups map[string]string
 
+	// CandidatePool is the number of nodes that may become master, 1 if zero. The
+	// configuration and the files of the jobs are sent to all of them each time they
+	// change, and the node daemon forks for each call: with three candidates a job
+	// takes two to three times the CPU.
+	CandidatePool int
+
 	// InitArgs are further arguments of gnt-cluster init.
 	InitArgs []string
 
@@ -70,6 +76,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Nodes < 1 || o.Nodes > maxNodes {
 		return o, fmt.Errorf("vcluster: %d nodes wanted, possible are 1 to %d", o.Nodes, maxNodes)
+	}
+	if o.CandidatePool == 0 {
+		o.CandidatePool = 1
+	}
+	if o.CandidatePool < 1 {
+		return o, fmt.Errorf("vcluster: a candidate pool of %d wanted, the least is 1", o.CandidatePool)
 	}
 	if len(o.Templates) == 0 {
 		o.Templates = []string{Diskless, File, SharedFile}

@@ -47,8 +47,6 @@ func newVirtual(ctx context.Context, program, hook string) (*virtual, error) {
 	c, err := vcluster.Start(ctx, vcluster.Options{
 		Nodes: nodes, Groups: groups,
 		InitArgs: []string{
-			// The configuration is written to all master candidates each time.
-			"--candidate-pool-size=1",
 			// Instances that fill a node, however much memory this machine has.
 			"--ipolicy-bounds-specs=min:disk-size=0,cpu-count=1,disk-count=0,memory-size=1,nic-count=0,spindle-use=0" +
 				"/max:disk-size=1048576,cpu-count=8,disk-count=16,memory-size=16777216,nic-count=8,spindle-use=12",
