@@ -26,6 +26,7 @@ const (
 
 	defaultDialTimeout = 10 * time.Second
 	defaultCallTimeout = 30 * time.Second
+	queryTime          = 150 * time.Second // on top, for Query
 )
 
 // Options are the settings of a Client. The zero value is useful.
@@ -38,6 +39,7 @@ type Options struct {
 	DialTimeout time.Duration
 	// CallTimeout bounds every call, beside the context's own deadline; 0
 	// means 30 s. Calls that may rightly take longer are allowed that on top:
+	// Query 150 s, so that it takes as long as Ganeti's own client waits at most,
 	// WaitForJobChange its timeout, CancelJob 45 s, ArchiveJob 12 s,
 	// SubmitManyJobs one second for each job.
 	CallTimeout time.Duration

@@ -154,7 +154,8 @@ type Table struct {
 // or compares with a value of the wrong type, is an Error of class
 // ParameterError. Fields that must be asked from the nodes (instance: status,
 // oper_state, oper_ram, oper_vcpus, console; node: free and total memory, disk
-// and CPUs) make luxid call them, which takes long when a node is dead.
+// and CPUs) make luxid call them, which takes 5 s when a node is dead and 60 s
+// when one hangs. The place (pnode, snodes) of 10,000 instances takes 10 s and more.
 func (c *Client) Query(ctx context.Context, what Resource, fields []string, filter Filter) (*Table, error) {
 	var t *Table
 	err := c.query(ctx, what, fields, filter, func(got *Table) error {
@@ -170,7 +171,7 @@ func (c *Client) query(ctx context.Context, what Resource, fields []string, filt
 	if fields == nil {
 		fields = []string{}
 	}
-	return c.call(ctx, "Query", []any{what, fields, filter}, 0, func(raw json.RawMessage) error {
+	return c.call(ctx, "Query", []any{what, fields, filter}, queryTime, func(raw json.RawMessage) error {
 		t, err := parseTable(what, fields, raw)
 		if err != nil {
 			return &ProtocolError{Method: "Query", Problem: err.Error()}

@@ -87,15 +87,31 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		return p, nil
 	}
 	sort.Strings(nodes)
-	t, err = query(ctx, c, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
+	tables, err := askNodes(ctx, nodes, func(ctx context.Context, nodes []string) (*luxi.Table, error) {
+		return query(ctx, c, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading what nodes have free: %w", err)
 	}
+	for _, t := range tables {
+		if err := p.readRooms(s, t); err != nil {
+			return nil, fmt.Errorf("reading what nodes have free: %w", err)
+		}
+	}
+	for _, pr := range p.promises {
+		p.keep(pr)
+	}
+	return p, nil
+}
+
+// readRooms takes what nodes have free from a table of their names, mfree and
+// dfree.
+func (p *Placer) readRooms(s *Snapshot, t *luxi.Table) error {
 	for row := range t.Rows {
 		var name string
 		var memory, disk luxi.Value[int64]
 		if err := t.Scan(row, &name, &memory, &disk); err != nil {
-			return nil, fmt.Errorf("reading what nodes have free: %w", err)
+			return err
 		}
 		free, ok := memory.Get()
 		n := s.Nodes[name]
@@ -108,10 +124,7 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		}
 		p.rooms[n.Group] = append(p.rooms[n.Group], room)
 	}
-	for _, pr := range p.promises {
-		p.keep(pr)
-	}
-	return p, nil
+	return nil
 }
 
 // promise is room that an unfinished job is going to take, or has begun to.

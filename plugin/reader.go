@@ -227,32 +227,48 @@ func (r *Reader) readJobs(ctx context.Context, s *Snapshot) error {
 }
 
 // readLive asks the primary nodes about the instances whose live status
-// matters, and about no others. No answer is no reason to stop: such an
-// instance is held on its own (C5).
+// matters, and about no others. No answer is no reason to stop, nor to wait for
+// long: such an instance is held on its own (C5).
 func (r *Reader) readLive(ctx context.Context, s *Snapshot) error {
 	want := make(map[string]*Instance)
-	var uuids []string
+	uuids := make(map[string][]string) // by primary node
+	var nodes []string
 	for _, i := range s.Instances {
 		if i.PlaceKnown && (r.LiveOfAll || needsLive(s, i) || needsLiveToSettle(s, i)) {
 			want[i.UUID] = i
-			uuids = append(uuids, i.UUID)
+			if uuids[i.Primary] == nil {
+				nodes = append(nodes, i.Primary)
+			}
+			uuids[i.Primary] = append(uuids[i.Primary], i.UUID)
 		}
 	}
-	if len(uuids) == 0 {
+	if len(nodes) == 0 {
 		return nil
 	}
-	t, err := query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "status"}, luxi.AnyOf("uuid", uuids...))
+	askThem := askNodes
+	if r.LiveOfAll {
+		askThem = askAllNodes
+	}
+	tables, err := askThem(ctx, nodes, func(ctx context.Context, nodes []string) (*luxi.Table, error) {
+		var there []string
+		for _, node := range nodes {
+			there = append(there, uuids[node]...)
+		}
+		return query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "status"}, luxi.AnyOf("uuid", there...))
+	})
 	if err != nil {
 		return fmt.Errorf("reading the live status of instances: %w", err)
 	}
-	for row := range t.Rows {
-		var uuid string
-		var status luxi.Value[string]
-		if err := t.Scan(row, &uuid, &status); err != nil {
-			return fmt.Errorf("reading the live status of instances: %w", err)
-		}
-		if v, ok := status.Get(); ok && want[uuid] != nil {
-			want[uuid].Live = &Live{Status: v}
+	for _, t := range tables {
+		for row := range t.Rows {
+			var uuid string
+			var status luxi.Value[string]
+			if err := t.Scan(row, &uuid, &status); err != nil {
+				return fmt.Errorf("reading the live status of instances: %w", err)
+			}
+			if v, ok := status.Get(); ok && want[uuid] != nil {
+				want[uuid].Live = &Live{Status: v}
+			}
 		}
 	}
 	return nil

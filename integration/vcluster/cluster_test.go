@@ -21,7 +21,7 @@ func TestStart(t *testing.T) {
 		must(t, c.NodeField(ctx, node, "role", &role))
 		must(t, c.NodeField(ctx, node, "group", &group))
 		equal(t, "group of "+node, group, "default")
-		if want := map[bool]string{true: "M", false: "C"}[node == c.Master()]; role != want {
+		if want := map[bool]string{true: "M", false: "R"}[node == c.Master()]; role != want {
 			t.Errorf("role of %s is %s, not %s", node, role, want)
 		}
 	}
@@ -162,11 +162,11 @@ func TestNodeFlags(t *testing.T) {
 	must(t, c.Drain(ctx, "node2"))
 	equal(t, "role", role("node2"), "D")
 	must(t, c.Undrain(ctx, "node2"))
-	equal(t, "role", role("node2"), "C")
+	equal(t, "role", role("node2"), "R")
 	must(t, c.Offline(ctx, "node3"))
 	equal(t, "role", role("node3"), "O")
 	must(t, c.Online(ctx, "node3"))
-	equal(t, "role", role("node3"), "C")
+	equal(t, "role", role("node3"), "R")
 }
 
 func TestSideBySide(t *testing.T) {
@@ -174,9 +174,10 @@ func TestSideBySide(t *testing.T) {
 	first := sharedCluster(ctx, t)
 	must(t, first.AddInstance(ctx, InstanceSpec{Name: "one"}))
 	second, err := Start(ctx, Options{
-		Nodes:     2,
-		Templates: []string{Diskless},
-		Groups:    map[string]string{"node1": "left", "node2": "right"},
+		Nodes:         2,
+		Templates:     []string{Diskless},
+		Groups:        map[string]string{"node1": "left", "node2": "right"},
+		CandidatePool: 2,
 	})
 	must(t, err)
 	defer second.Close()
@@ -188,6 +189,9 @@ func TestSideBySide(t *testing.T) {
 		must(t, second.NodeField(ctx, node, "group", &group))
 		equal(t, "group of "+node, group, want)
 	}
+	var role string
+	must(t, second.NodeField(ctx, "node2", "role", &role))
+	equal(t, "role of node2", role, "C")
 	must(t, second.AddInstance(ctx, InstanceSpec{Name: "two", Node: "node2"}))
 	must(t, second.Close())
 
@@ -234,7 +238,7 @@ func TestReset(t *testing.T) {
 		must(t, err)
 		equal(t, fmt.Sprint("tags of ", o), tags, []string{})
 	}
-	for node, want := range map[string]string{"node1": "M", "node2": "C", "node3": "C"} {
+	for node, want := range map[string]string{"node1": "M", "node2": "R", "node3": "R"} {
 		var role string
 		must(t, c.NodeField(ctx, node, "role", &role))
 		equal(t, "role of "+node, role, want)
