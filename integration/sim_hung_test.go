@@ -26,6 +26,7 @@ instance lost nodes=a template=plain
 instance moves nodes=d,c template=drbd
 instance web nodes=a,b template=drbd
 `)
+	w.settings(testSettings + "pass_timeout = \"5m\"\n")
 	w.lostPower("a")
 	w.must(w.Drain(w.ctx, "d"))
 	hypervisor := w.sim.Inject(nodesim.Fault{Node: "d", Call: "all_instances_info", Hang: true})
