@@ -31,7 +31,8 @@ func newCluster(t *testing.T) *cluster {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	t.Cleanup(cancel)
-	vc, err := vcluster.Start(ctx, vcluster.Options{})
+	// The examples are of a cluster as Ganeti makes it.
+	vc, err := vcluster.Start(ctx, vcluster.Options{CandidatePool: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
