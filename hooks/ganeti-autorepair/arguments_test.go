@@ -9,7 +9,7 @@ import (
 
 // Flags may stand anywhere, as they may for gnt-*.
 func TestFlagsFirst(t *testing.T) {
-	parser, err := kong.New(&cli{}, kong.Vars{"version": "x"})
+	parser, err := kong.New(&cli{}, helpTexts, kong.Vars{"version": "x"})
 	if err != nil {
 		t.Fatal(err)
 	}

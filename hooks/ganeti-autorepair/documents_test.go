@@ -118,7 +118,7 @@ func sorted(m map[string]int) []string {
 // model is the command line as kong understands it.
 func model(t *testing.T) *kong.Application {
 	t.Helper()
-	p, err := kong.New(&cli{}, kong.Vars{"version": version}, kong.Name("ganeti-autorepair"), kong.Writers(io.Discard, io.Discard))
+	p, err := kong.New(&cli{}, helpTexts, kong.Vars{"version": version}, kong.Name("ganeti-autorepair"), kong.Writers(io.Discard, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}

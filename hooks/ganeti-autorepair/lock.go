@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,27 @@ func takeLock(path string) (*passLock, error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return &passLock{file: f}, nil
+}
+
+// waitForLock takes the lock of passes; one that runs ends within its bound.
+func (e *env) waitForLock(ctx context.Context, bound time.Duration) (*passLock, error) {
+	end := time.Now().Add(bound + 10*time.Second)
+	for told := false; ; {
+		lock, err := takeLock(e.paths.lock())
+		if !errors.Is(err, errLocked) {
+			return lock, err
+		}
+		if time.Now().After(end) {
+			return nil, err
+		}
+		if !told {
+			e.note("waiting for the pass that runs")
+			told = true
+		}
+		if !sleep(ctx, time.Second/4) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func (l *passLock) release() { l.file.Close() }

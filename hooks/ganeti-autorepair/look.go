@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-
 	"errors"
 	"fmt"
 	"os"
@@ -136,18 +135,4 @@ func saveTo(path string, saved *plugin.Saved) error {
 		return fmt.Errorf("saving the snapshot: %w", err)
 	}
 	return nil
-}
-
-// onMaster returns an error unless this node is the master, as far as its own
-// files tell: a node that is not has no socket. With a socket named it is for
-// luxid to say.
-func (e *env) onMaster() error {
-	master := e.paths.localMaster()
-	if e.cli.Luxi != "" || plugin.SameNode(e.paths.hostname, master) {
-		return nil
-	}
-	if master == "" {
-		return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
-	}
-	return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
 }

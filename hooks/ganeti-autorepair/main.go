@@ -9,30 +9,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
-
-	"ganeti-autorepair/luxi"
 )
 
 // version is set by the build.
 var version = "0.1.0"
-
-// Exit codes, as documented.
-const (
-	exitDone      = 0  // done, or rightly nothing done
-	exitFailed    = 1  // something failed that a person must look at
-	exitUsage     = 2  // wrong usage or bad settings
-	exitNotMaster = 11 // this node is not the master
-)
 
 // cli is the command line.
 type cli struct {
@@ -52,21 +38,6 @@ type cli struct {
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
 	Check      checkCmd      `cmd:"" help:"Check that it works and whether anything waits for a person; for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
-}
-
-// env is what a command needs of the world outside, so that tests can give it
-// another one.
-type env struct {
-	stdout, stderr io.Writer
-	getenv         func(string) string
-	now            func() time.Time
-	cli            *cli
-	paths          paths
-	screen         terminal      // where stdout goes
-	newID          func() string // ids of new repairs
-	help           string        // the command that tells how the one that runs is used
-	progress       bool          // stderr is a terminal that shows progress
-	eventBounds    eventBounds   // on event programs
 }
 
 func main() {
@@ -91,7 +62,7 @@ func realMain(ctx context.Context, args []string, e *env) int {
 	parser, err := kong.New(e.cli,
 		kong.Name("ganeti-autorepair"),
 		kong.Description("Repairs instances on offline or drained nodes, exactly as far as tags permit."),
-		kong.Vars{"version": "ganeti-autorepair " + version},
+		helpTexts, kong.Vars{"version": "ganeti-autorepair " + version},
 		kong.Writers(e.stdout, e.stderr),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
@@ -124,56 +95,4 @@ func helpFor(model *kong.Application, args []string) string {
 		}
 	}
 	return "ganeti-autorepair --help"
-}
-
-// hintError is an error with an exit code and the command to type next.
-type hintError struct {
-	code int
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-
-func usage(err error) error { return &hintError{code: exitUsage, err: err} }
-
-// fail reports an error, if there is one, and returns the exit code for it.
-func (e *env) fail(err error) int {
-	if err == nil {
-		return exitDone
-	}
-	if errors.Is(err, errFailed) {
-		return exitFailed // told already
-	}
-	var l *levelError
-	if errors.As(err, &l) {
-		return int(l.level)
-	}
-	code, hint := exitFailed, ""
-	var h *hintError
-	if errors.As(err, &h) {
-		code, hint = h.code, h.hint
-	}
-	var op *luxi.OpError
-	switch {
-	case e.cli.Run.FromWatcher:
-		hint = "" // the watcher's log gets one line
-	case hint != "":
-	case code == exitUsage:
-		hint = e.help
-	case errors.As(err, &op) && errors.Is(err, fs.ErrPermission):
-		hint = "sudo ganeti-autorepair ..., or as a member of the group gnt-daemons"
-	case errors.As(err, &op) && op.Op == "dial":
-		hint = "systemctl status ganeti-luxid"
-	}
-	fmt.Fprintf(e.stderr, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
-	if hint != "" {
-		fmt.Fprintf(e.stderr, "ganeti-autorepair: hint: %s\n", hint)
-	}
-	return code
-}
-
-func (e *env) note(format string, args ...any) {
-	fmt.Fprintf(e.stderr, "ganeti-autorepair: "+format+"\n", args...)
 }

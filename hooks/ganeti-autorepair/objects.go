@@ -153,6 +153,27 @@ func named(d *plugin.Directory, word string) ([]tagstore.Object, error) {
 	return nil, err
 }
 
+// matchName finds a name as Ganeti does: the name itself, or the only one that
+// begins with it and a dot.
+func matchName(known []string, name string) (string, error) {
+	var found []string
+	for _, k := range known {
+		if strings.EqualFold(k, name) {
+			return k, nil
+		}
+		if strings.HasPrefix(strings.ToLower(k), strings.ToLower(name)+".") {
+			found = append(found, k)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", &hintError{code: exitFailed, err: fmt.Errorf("there is no instance %q", name), hint: "gnt-instance list"}
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("%q is short for %s and %s", name, found[0], found[1])
+}
+
 // instancesOnly refuses objects that are no instances.
 func instancesOnly(list []tagstore.Object) error {
 	for _, o := range list {
@@ -165,6 +186,19 @@ func instancesOnly(list []tagstore.Object) error {
 
 // word is an object as the commands take it.
 func word(o tagstore.Object) string { return plugin.ObjectWord(o.String()) }
+
+// someWords lists objects, not too many.
+func someWords(list []tagstore.Object) string {
+	const most = 8
+	var words []string
+	for k, o := range list {
+		if k == most {
+			return strings.Join(words, " ") + fmt.Sprintf(" and %d more", len(list)-most)
+		}
+		words = append(words, word(o))
+	}
+	return strings.Join(words, " ")
+}
 
 // withOpinion lists the objects that have a policy of their own, farthest first.
 func withOpinion(d *plugin.Directory, now int64) []tagstore.Object {

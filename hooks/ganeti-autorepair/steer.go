@@ -67,6 +67,24 @@ func (e *env) steered(ctx context.Context) (*luxi.Client, plugin.Settings, error
 	return c, set, nil
 }
 
+// each does a deed for each object.
+func (f steerFlags) each(ctx context.Context, e *env, command string, words []string, do func(*plugin.Directory, tagstore.Object) deed) error {
+	c, _, err := e.steered(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	dir, objects, err := f.resolve(ctx, c, words)
+	if err != nil {
+		return err
+	}
+	var deeds []deed
+	for _, o := range objects {
+		deeds = append(deeds, do(dir, o))
+	}
+	return f.carryOut(ctx, e, c, command, deeds)
+}
+
 // counts of a command's deeds.
 type counts struct{ done, already, failed int }
 
@@ -168,9 +186,6 @@ func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	return nil
 }
 
-// errFailed ends a command whose only error has been told.
-var errFailed = errors.New("failed")
-
 // write writes the tags of one batch.
 func write(ctx context.Context, writer *tagstore.Writer, batch []*deed, tell func(*deed, error)) {
 	changes := make([]tagstore.Change, len(batch))
@@ -201,18 +216,6 @@ func write(ctx context.Context, writer *tagstore.Writer, batch []*deed, tell fun
 			tell(batch[w.Index], w.Err)
 		}
 	}
-}
-
-// suspendedStill says what still holds an object that is itself not suspended.
-func suspendedStill(d *plugin.Directory, o tagstore.Object, now int64) string {
-	without := o
-	without.Tags.Suspends = nil
-	without.Tags.Malformed = nil
-	p := d.Policy(without, now)
-	if !p.Suspended {
-		return ""
-	}
-	return fmt.Sprintf("it is still suspended by %s: ganeti-autorepair resume %s", p.Origin, plugin.ObjectWord(p.Origin))
 }
 
 // policyText is a policy in words, and where it comes from.

@@ -1,24 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
 // Tables in the manner of gnt-*: -o [+]FIELD,..., --no-headers, --separator.
-
-// tableFlags are the flags of commands that list things.
-type tableFlags struct {
-	NoHeaders bool   `help:"Leave the headings out."`
-	Separator string `placeholder:"STRING" help:"Put this between fields instead of aligning them."`
-	Output    string `short:"o" placeholder:"FIELDS" help:"Fields to show, separated by commas; with a leading + beside the usual ones."`
-}
-
-// scripted reports whether the table is laid out for programs: then a line is
-// an object, whatever the terminal.
-func (f tableFlags) scripted() bool { return f.Separator != "" || f.Output != "" || f.NoHeaders }
 
 // field is one thing a table can show of a T.
 type field[T any] struct {
@@ -58,7 +46,7 @@ func fieldNamed[T any](all []field[T], name string) *field[T] {
 }
 
 // writeRows writes a table of one line per object.
-func writeRows[T any](w io.Writer, t terminal, flags tableFlags, fields []field[T], objects []T) {
+func writeRows[T any](w io.Writer, t terminal, flags layoutFlags, fields []field[T], objects []T) {
 	var lines [][]string
 	if !flags.NoHeaders {
 		var head []string
@@ -123,39 +111,6 @@ func columnWidths(lines [][]string) []int {
 	return widths
 }
 
-// listFieldsCmd is "ganeti-autorepair list-fields".
-type listFieldsCmd struct {
-	Fields    []string `arg:"" optional:"" name:"field" help:"Only these fields."`
-	NoHeaders bool     `help:"Leave the headings out."`
-	Separator string   `placeholder:"STRING" help:"Put this between columns instead of aligning them."`
-}
-
-// Run lists the fields that "status -o" takes.
-func (cmd *listFieldsCmd) Run(e *env) error {
-	type row struct{ name, title, doc string }
-	var rows []row
-	for _, f := range statusFields(e.now()) {
-		rows = append(rows, row{f.name, f.title, f.doc})
-	}
-	if len(cmd.Fields) > 0 {
-		var some []row
-		for _, name := range cmd.Fields {
-			f := fieldNamed(statusFields(e.now()), name)
-			if f == nil {
-				return &hintError{code: exitUsage, err: errors.New("unknown field \"" + name + "\""), hint: "ganeti-autorepair list-fields"}
-			}
-			some = append(some, row{f.name, f.title, f.doc})
-		}
-		rows = some
-	}
-	writeRows(e.stdout, e.screen, tableFlags{NoHeaders: cmd.NoHeaders, Separator: cmd.Separator}, []field[row]{
-		{name: "name", title: "Name", value: func(r row) string { return r.name }},
-		{name: "title", title: "Title", value: func(r row) string { return r.title }},
-		{name: "description", title: "Description", value: func(r row) string { return r.doc }},
-	}, rows)
-	return nil
-}
-
 // writeFoldedRows is writeRows for a terminal: what the last field holds is
 // folded into the room there is beside the others or, where that is little,
 // below them.
@@ -164,8 +119,8 @@ func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects 
 	marked := append([]field[T](nil), fields[:len(fields)-1]...)
 	marked = append(marked, field[T]{title: last.title, value: func(T) string { return "\x00" }})
 	var b, plain strings.Builder
-	writeRows(&b, t, tableFlags{}, marked, objects)
-	writeRows(&plain, terminal{}, tableFlags{}, marked, objects)
+	writeRows(&b, t, layoutFlags{}, marked, objects)
+	writeRows(&plain, terminal{}, layoutFlags{}, marked, objects)
 	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
 	at := strings.IndexByte(strings.Split(plain.String()+"\x00", "\n")[1], 0)
 	const least = 24

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -77,4 +78,17 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+// writeFolded writes text behind a beginning, and what does not fit further on.
+func writeFolded(w io.Writer, begin, further, text string, width int) {
+	if width > 2 && begin == "" {
+		width -= len(further) // further on it is set in
+	}
+	for k, part := range wrap(text, width) {
+		if k > 0 {
+			begin = further
+		}
+		fmt.Fprintln(w, strings.TrimRight(begin+part, " "))
+	}
 }

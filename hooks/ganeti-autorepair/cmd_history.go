@@ -11,11 +11,10 @@ import (
 
 // historyCmd is "ganeti-autorepair history".
 type historyCmd struct {
-	Instance  string `arg:"" optional:"" help:"Only this instance."`
-	Since     span   `placeholder:"TIME" help:"Only what happened in this last time, for example 7d."`
-	JSON      bool   `name:"json" help:"Write JSON."`
-	NoHeaders bool   `help:"Leave the headings out."`
-	Separator string `placeholder:"STRING" help:"Put this between fields instead of aligning them."`
+	Instance string `arg:"" optional:"" help:"Only this instance."`
+	Since    span   `placeholder:"TIME" help:"Only what happened in this last time, for example 7d."`
+	jsonFlag
+	layoutFlags
 }
 
 // historyJSON is what "history --json" writes.
@@ -64,7 +63,7 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 	}
 	fields := historyFields(e.now())
 	if cmd.NoHeaders || cmd.Separator != "" || e.screen.columns == 0 {
-		writeRows(e.stdout, e.screen, tableFlags{NoHeaders: cmd.NoHeaders, Separator: cmd.Separator}, fields, list)
+		writeRows(e.stdout, e.screen, cmd.layoutFlags, fields, list)
 		return nil
 	}
 	writeFoldedRows(e.stdout, e.screen, fields, list)

@@ -10,7 +10,7 @@ import (
 // explainCmd is "ganeti-autorepair explain".
 type explainCmd struct {
 	Instance string `arg:"" help:"Name of the instance."`
-	JSON     bool   `name:"json" help:"Write JSON."`
+	jsonFlag
 	lookFlags
 }
 

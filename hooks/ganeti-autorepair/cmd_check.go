@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ganeti-autorepair/plugin"
+)
+
+// checkCmd is "ganeti-autorepair check", a plugin for Nagios and its kin.
+type checkCmd struct {
+	Verbose bool `short:"v" help:"Tell the result of every check, not only what is wrong."`
+}
+
+// level is a state as Nagios has it, and its exit code.
+type level int
+
+const (
+	levelOK level = iota
+	levelWarning
+	levelCritical
+	levelUnknown
+)
+
+func (l level) String() string { return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[l] }
+
+// levelError ends the program with the exit code of a level; all is told.
+type levelError struct{ level level }
+
+func (e *levelError) Error() string { return e.level.String() }
+
+// finding is what came of one check.
+type finding struct {
+	level level
+	about string
+	text  string
+}
+
+// checkup collects findings.
+type checkup struct {
+	env      *env
+	findings []finding
+}
+
+func (c *checkup) add(l level, about, format string, args ...any) {
+	c.findings = append(c.findings, finding{l, about, fmt.Sprintf(format, args...)})
+}
+
+// worst is the state of the whole; not knowing is less than being broken.
+func (c *checkup) worst() level {
+	worst := levelOK
+	for _, f := range c.findings {
+		rank := map[level]int{levelOK: 0, levelWarning: 1, levelUnknown: 2, levelCritical: 3}
+		if rank[f.level] > rank[worst] {
+			worst = f.level
+		}
+	}
+	return worst
+}
+
+// Run checks that auto-repair works, and whether anything waits for a person.
+func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
+	c := &checkup{env: e}
+	set, err := e.settings()
+	if err != nil {
+		c.add(levelCritical, "settings", "%s", err)
+		set = plugin.DefaultSettings()
+	} else {
+		c.add(levelOK, "settings", "can be read")
+	}
+	master := e.paths.localMaster()
+	here := plugin.SameNode(e.paths.hostname, master)
+	c.hook()
+	summary, perf := "", ""
+	switch {
+	case master == "" && e.cli.Luxi == "":
+		c.add(levelUnknown, "master", "Ganeti is not set up here")
+	case !here && e.cli.Luxi == "":
+		c.add(levelOK, "master", "it is %s, there is nothing to do on this node", master)
+		summary = "not the master"
+	default:
+		summary, perf = c.cluster(ctx, set)
+	}
+	worst := c.worst()
+	var wrong []string
+	for _, f := range c.findings {
+		if f.level != levelOK {
+			wrong = append(wrong, f.about+": "+f.text)
+		}
+	}
+	line := "AUTOREPAIR " + worst.String()
+	if len(wrong) > 0 {
+		line += " - " + strings.Join(wrong, "; ")
+	} else if summary != "" {
+		line += " - " + summary
+	}
+	// What follows the bar is read as numbers.
+	line = strings.ReplaceAll(oneLine(line), "|", "/")
+	if perf != "" {
+		line += " | " + perf
+	}
+	fmt.Fprintln(e.stdout, line)
+	if cmd.Verbose {
+		for _, f := range c.findings {
+			fmt.Fprintf(e.stdout, "%s: %s: %s\n", f.level, f.about, oneLine(f.text))
+		}
+	}
+	if worst == levelOK {
+		return nil
+	}
+	return &levelError{worst}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
+)
+
+// policyCmd is "ganeti-autorepair policy".
+type policyCmd struct {
+	Args []string `arg:"" optional:"" name:"object" help:"${objects}; then a type to permit from now on (${types}), or none to leave it to the next object."`
+	layoutFlags
+	steerFlags
+}
+
+// Run shows policies, or sets them.
+func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
+	words, typ, set := cmd.Args, tagstore.None, false
+	if n := len(words); n > 0 {
+		last := words[n-1]
+		if t, ok := tagstore.ParseType(last); ok || last == "none" {
+			words, typ, set = words[:n-1], t, true
+		}
+	}
+	if !set {
+		return cmd.show(ctx, e, words)
+	}
+	c, _, err := e.steered(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	dir, objects, err := cmd.resolve(ctx, c, words)
+	if err != nil {
+		return err
+	}
+	now := e.now().Unix()
+	var deeds []deed
+	for _, o := range objects {
+		d := deed{object: o, change: o.SetPolicy(typ), done: "permitted up to " + typ.String()}
+		if typ == tagstore.None {
+			d.done = "without a policy of its own"
+			without := o
+			without.Tags.Enables = nil
+			d.note = "what counts for it now: " + policyText(dir.Policy(without, now))
+		} else if p := dir.Policy(o, now); p.Suspended {
+			d.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, plugin.ObjectWord(p.Origin))
+			if p.Origin != o.String() {
+				// The nearest object with an opinion wins (T3).
+				d.note = "this lifts the suspension of " + p.Origin + " here"
+			}
+		}
+		deeds = append(deeds, d)
+	}
+	return cmd.carryOut(ctx, e, c, "policy", deeds)
+}
+
+// show shows the policies of objects, or of all that have one.
+func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
+	if err := e.onMaster(); err != nil {
+		return err
+	}
+	c := e.client()
+	defer c.Close()
+	var dir *plugin.Directory
+	var objects []tagstore.Object
+	var err error
+	now := e.now().Unix()
+	if len(words) == 0 && !cmd.given() {
+		if dir, err = plugin.ReadDirectory(ctx, c, nil); err == nil {
+			objects = withOpinion(dir, now)
+		}
+	} else {
+		dir, objects, err = cmd.resolve(ctx, c, words)
+	}
+	if err != nil {
+		var h *hintError
+		if len(words) > 1 && errors.As(err, &h) {
+			// Most likely a type that was mistyped.
+			h.err = fmt.Errorf("%w; the types are fix-storage, migrate, failover, reinstall, and none", h.err)
+		}
+		return err
+	}
+	if len(objects) == 0 {
+		e.note("no object has a policy: nothing is ever repaired")
+		e.note("hint: ganeti-autorepair policy cluster fix-storage")
+		return nil
+	}
+	type row struct {
+		object tagstore.Object
+		p      tagstore.Policy
+	}
+	var rows []row
+	for _, o := range objects {
+		rows = append(rows, row{o, dir.Policy(o, now)})
+	}
+	fields := []field[row]{
+		{title: "Object", value: func(r row) string { return word(r.object) }},
+		{title: "Policy", value: func(r row) string {
+			p := r.p
+			p.Origin = ""
+			return policyText(p)
+		}},
+		{title: "From", value: func(r row) string {
+			if r.p.Origin == r.object.String() {
+				return "itself"
+			}
+			return plugin.ObjectWord(r.p.Origin)
+		}},
+		{title: "Tag", value: func(r row) string { return r.p.Tag }},
+	}
+	if e.screen.columns > 0 && e.screen.columns < 120 {
+		fields = fields[:3]
+	}
+	writeRows(e.stdout, e.screen, cmd.layoutFlags, fields, rows)
+	return nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/tagstore"
+)
+
+// resumeCmd is "ganeti-autorepair resume".
+type resumeCmd struct {
+	objectArgs
+	steerFlags
+}
+
+// Run ends suspensions.
+func (cmd *resumeCmd) Run(ctx context.Context, e *env) error {
+	return cmd.each(ctx, e, "resume", cmd.Objects, func(dir *plugin.Directory, o tagstore.Object) deed {
+		d := deed{object: o, change: o.Resume(), done: "no longer suspended by a tag of its own", note: suspendedStill(dir, o, e.now().Unix())}
+		if d.change.Empty() {
+			d.done = "not suspended by a tag of its own"
+		}
+		return d
+	})
+}
+
+// suspendedStill says what still holds an object that is itself not suspended.
+func suspendedStill(d *plugin.Directory, o tagstore.Object, now int64) string {
+	without := o
+	without.Tags.Suspends = nil
+	without.Tags.Malformed = nil
+	p := d.Policy(without, now)
+	if !p.Suspended {
+		return ""
+	}
+	return fmt.Sprintf("it is still suspended by %s: ganeti-autorepair resume %s", p.Origin, plugin.ObjectWord(p.Origin))
+}

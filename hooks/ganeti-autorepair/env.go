@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
+)
+
+// env is what a command needs of the world outside, so that tests can give it
+// another one.
+type env struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+	cli            *cli
+	paths          paths
+	screen         terminal      // where stdout goes
+	newID          func() string // ids of new repairs
+	help           string        // the command that tells how the one that runs is used
+	progress       bool          // stderr is a terminal that shows progress
+	eventBounds    eventBounds   // on event programs
+}
+
+// settings reads the settings file of this run.
+func (e *env) settings() (plugin.Settings, error) {
+	path, must := e.paths.settings(), false
+	if e.cli.Config != "" {
+		path, must = e.cli.Config, true
+	}
+	set, err := readSettings(path, must)
+	if err != nil {
+		return set, &hintError{code: exitUsage, err: err, hint: "man ganeti-autorepair.toml"}
+	}
+	return set, nil
+}
+
+func (e *env) client() *luxi.Client {
+	socket := e.cli.Luxi
+	if socket == "" {
+		socket = e.paths.socket()
+	}
+	return luxi.New(socket, luxi.Options{Now: e.now})
+}
+
+// pass makes a pass for this environment.
+func (e *env) pass(set plugin.Settings, log plugin.Logger) *plugin.Pass {
+	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: e.newID, Log: log}
+}
+
+// onMaster returns an error unless this node is the master, as far as its own
+// files tell: a node that is not has no socket. With a socket named it is for
+// luxid to say.
+func (e *env) onMaster() error {
+	master := e.paths.localMaster()
+	if e.cli.Luxi != "" || plugin.SameNode(e.paths.hostname, master) {
+		return nil
+	}
+	if master == "" {
+		return notMaster(fmt.Errorf("%w: Ganeti is not set up here", plugin.ErrNotMaster))
+	}
+	return notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, master, e.paths.hostname))
+}
+
+func (e *env) note(format string, args ...any) {
+	fmt.Fprintf(e.stderr, "ganeti-autorepair: "+format+"\n", args...)
+}

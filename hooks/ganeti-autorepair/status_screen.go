@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/plugin"
+)
+
+// mainFields are those that narrow terminals show in columns; what the others
+// hold is told in words below each line.
+var mainFields = []string{"instance", "state", "reason", "policy"}
+
+// writeViews writes the table for people: all fields side by side where there is
+// room, else the main ones with the others folded below.
+func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
+	if len(views) == 0 {
+		return
+	}
+	all := statusFields(now)
+	fields, _ := selectFields(all, usualFields, "")
+	if t.columns == 0 {
+		writeRows(w, t, layoutFlags{}, fields, views)
+		return
+	}
+	const leastWhy = 30
+	var b bytes.Buffer
+	beside := fields[:len(fields)-1] // Why is the last
+	writeRows(&b, terminal{}, layoutFlags{}, beside, views)
+	left := 0
+	for _, line := range strings.Split(b.String(), "\n") {
+		if len(line) > left {
+			left = len(line)
+		}
+	}
+	if left+1+leastWhy <= t.columns {
+		writeFoldedRows(w, t, fields, views)
+		return
+	}
+	main, _ := selectFields(all, mainFields, "")
+	policy := &main[len(main)-1]
+	policy.value = func(v plugin.View) string {
+		v.Policy.Until = 0 // told in words
+		return v.Policy.Short()
+	}
+	b.Reset()
+	writeRows(&b, t, layoutFlags{}, main, views)
+	for n, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		fmt.Fprintln(w, line)
+		if n == 0 {
+			continue
+		}
+		if text := inWords(views[n-1], now); text != "" {
+			writeFolded(w, "    ", "    ", text, t.columns-4)
+		}
+	}
+}
+
+// inWords tells what the main fields do not.
+func inWords(v plugin.View, now time.Time) string {
+	var parts []string
+	if v.Repair != nil {
+		text := fmt.Sprintf("repair %s %s, %s", v.Repair.Type, v.Repair.ID, plugin.Age(v.Repair.Since, now))
+		if jobs := jobStates(v.Repair); jobs != "" {
+			text += ", jobs " + jobs
+		}
+		if v.Repair.Waiting > 0 {
+			text += fmt.Sprintf(", %d more waiting", v.Repair.Waiting)
+		}
+		parts = append(parts, text)
+	}
+	if v.Need != nil {
+		parts = append(parts, "needs "+strings.Join(v.Need.Steps, ", "))
+	}
+	if text := why(v); text != "" && (v.Reason != plugin.ReasonReady || v.Need == nil) {
+		if v.Policy.Until != 0 && v.Reason == plugin.ReasonSuspended {
+			text += " until " + clockTime(v.Policy.Until)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// clockTime is a Unix time in seconds for people.
+func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02 15:04") }
+
+// writeSummary writes a line per state with the reasons in it, and a last one
+// for everything.
+func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
+	for _, b := range plan.BadTags() {
+		writeFolded(w, "", "  ", fmt.Sprintf("unreadable tag on %s: %s: %s", b.Object, b.Tag, b.Why), t.columns)
+	}
+	states := make(map[plugin.State]int)
+	reasons := make(map[plugin.State]map[string]int)
+	for _, d := range plan.Decisions {
+		states[d.State]++
+		if reasons[d.State] == nil {
+			reasons[d.State] = make(map[string]int)
+		}
+		reasons[d.State][string(d.Reason)]++
+	}
+	for _, v := range plan.Notable() {
+		for _, b := range v.Bad {
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: unreadable tag %s: %s", v.Instance, b.Tag, b.Why), t.columns)
+		}
+	}
+	total := fmt.Sprintf("%d instances", len(plan.Decisions))
+	for _, s := range plugin.States {
+		if states[s] == 0 {
+			continue
+		}
+		total += fmt.Sprintf(", %d %s", states[s], s)
+		if s != plugin.StateHealthy || len(reasons[s]) > 1 {
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), counted(reasons[s])), t.columns)
+		}
+	}
+	writeFolded(w, "", "  ", total, t.columns)
+}
+
+// counted is a list of counts by word, the most first.
+func counted(m map[string]int) string {
+	var words []string
+	for word := range m {
+		words = append(words, word)
+	}
+	sort.Slice(words, func(a, b int) bool {
+		if m[words[a]] != m[words[b]] {
+			return m[words[a]] > m[words[b]]
+		}
+		return words[a] < words[b]
+	})
+	for k, word := range words {
+		words[k] = fmt.Sprintf("%d %s", m[word], word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// writeStatus writes what a pass leaves behind.
+func (e *env) writeStatus(plan *plugin.Plan) {
+	writeViews(e.stdout, e.screen, plan.Notable(), e.now())
+	writeSummary(e.stdout, e.screen, plan)
+}
