@@ -85,7 +85,7 @@ func testSources(t *testing.T) map[string][]byte {
 		switch {
 		case err != nil:
 			return err
-		case path == "../build" || path == "../.git":
+		case e.IsDir() && (path == "../build" || path == "../.git"):
 			return fs.SkipDir
 		case e.Type().IsRegular() && strings.HasSuffix(path, "_test.go"):
 			out[path], err = os.ReadFile(path)
