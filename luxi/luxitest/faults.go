@@ -134,6 +134,14 @@ func (m *Master) OnOpcode(hook func(Opcode, Job) OpFault) {
 	m.onOp = hook
 }
 
+// OnBegin sets the hook that sees each opcode when it has its locks and begins, before anything is checked or changed,
+// with a copy of the cluster as it is then; nil removes it. The hook must not call methods of the Master.
+func (m *Master) OnBegin(hook func(Opcode, Job, *Cluster)) {
+	m.lock()
+	defer m.unlock()
+	m.onBegin = hook
+}
+
 func (m *Master) opFault(j *job, op *queuedOp) OpFault {
 	if m.onOp == nil {
 		return OpFault{}

@@ -1,6 +1,7 @@
 package luxitest
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -138,6 +139,24 @@ func TestOpcodeFaults(t *testing.T) {
 			t.Errorf("%s: it runs", name)
 		}
 	}
+}
+
+func TestOnBegin(t *testing.T) {
+	m := begin(t, small)
+	var seen []string
+	m.OnBegin(func(op Opcode, j Job, c *Cluster) {
+		depends := ""
+		for _, d := range op.Depends {
+			depends += fmt.Sprint(" after ", d.Job, d.On)
+		}
+		seen = append(seen, fmt.Sprint(j.ID, " ", op.Summary, " on ", c.Instance("a").Primary, depends))
+		c.Instance("a").Primary = "node3" // a copy
+	})
+	w := dial(t, m)
+	w.submit(op("INSTANCE_FAILOVER", instance("a")))
+	w.submit(op("TEST_DELAY", `"duration":5,"depends":[[1,["success"]]]`))
+	m.RunUntilQuiet()
+	want(t, "seen", strings.Join(seen, "; "), "1 INSTANCE_FAILOVER(a) on node2; 2 TEST_DELAY(5.0) on node1 after 1 [success]")
 }
 
 func TestHangingOpcodeHoldsItsLocks(t *testing.T) {

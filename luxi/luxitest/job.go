@@ -47,6 +47,7 @@ type Opcode struct {
 	Summary  string         // "INSTANCE_FAILOVER(web1)"
 	Params   map[string]any // as decoded, with defaults; numbers are json.Number, int64 or float64
 	Reason   []Reason
+	Depends  []Depend
 	Status   string
 	Result   json.RawMessage
 	Log      []string
@@ -54,6 +55,12 @@ type Opcode struct {
 	Exec     time.Time // when it got them
 	End      time.Time
 	Priority int
+}
+
+// Depend is a job that an opcode waits for, and the final statuses that let it go on; none means any.
+type Depend struct {
+	Job int64
+	On  []string
 }
 
 // Text returns the string parameter of that name, or "".
@@ -168,6 +175,9 @@ func (op *queuedOp) view() Opcode {
 	}
 	for k, p := range op.params {
 		v.Params[k] = p
+	}
+	for _, d := range op.depends {
+		v.Depends = append(v.Depends, Depend{d.job, clone(d.on)})
 	}
 	for _, l := range op.log {
 		v.Log = append(v.Log, l.text)

@@ -67,6 +67,7 @@ type Master struct {
 	changed chan struct{} // closed and replaced whenever a job changes
 	onCall  func(Call) Fault
 	onOp    func(Opcode, Job) OpFault
+	onBegin func(Opcode, Job, *Cluster)
 	calls   int
 	byName  map[string]int // calls per method
 

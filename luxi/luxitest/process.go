@@ -148,6 +148,9 @@ func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
 	op.status, op.exec = running, m.now
 	m.note(LogStart, "job %d: %s", j.id, op.summary())
 	m.wake()
+	if m.onBegin != nil {
+		m.onBegin(op.view(), j.view(), m.cluster.Clone())
+	}
 	fault := m.opFault(j, op)
 	if fault.kind == opFail && !fault.late {
 		m.endOp(j, op, &opError{fault.class, fault.args}, nil)
