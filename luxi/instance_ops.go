@@ -19,7 +19,7 @@ type InstanceFailover struct {
 }
 
 // OpID returns OP_INSTANCE_FAILOVER.
-func (*InstanceFailover) OpID() string { return "OP_INSTANCE_FAILOVER" }
+func (*InstanceFailover) OpID() string { return OpInstanceFailover }
 
 // InstanceMigrate moves a running instance to another node without stopping it
 // (LUInstanceMigrate in lib/cmdlib/instance_migration.py). Targets are as for
@@ -34,7 +34,7 @@ type InstanceMigrate struct {
 }
 
 // OpID returns OP_INSTANCE_MIGRATE.
-func (*InstanceMigrate) OpID() string { return "OP_INSTANCE_MIGRATE" }
+func (*InstanceMigrate) OpID() string { return OpInstanceMigrate }
 
 // ReplaceMode says which disks InstanceReplaceDisks replaces (REPLACE_DISK_*
 // in lib/constants.py).
@@ -62,7 +62,7 @@ type InstanceReplaceDisks struct {
 }
 
 // OpID returns OP_INSTANCE_REPLACE_DISKS.
-func (*InstanceReplaceDisks) OpID() string { return "OP_INSTANCE_REPLACE_DISKS" }
+func (*InstanceReplaceDisks) OpID() string { return OpInstanceReplaceDisks }
 
 // InstanceRecreateDisks makes all disks of an instance anew and empty
 // (LUInstanceRecreateDisks in lib/cmdlib/instance_storage.py): on Nodes, which
@@ -77,7 +77,7 @@ type InstanceRecreateDisks struct {
 }
 
 // OpID returns OP_INSTANCE_RECREATE_DISKS.
-func (*InstanceRecreateDisks) OpID() string { return "OP_INSTANCE_RECREATE_DISKS" }
+func (*InstanceRecreateDisks) OpID() string { return OpInstanceRecreateDisks }
 
 // InstanceReinstall runs the OS installation on the disks of a stopped
 // instance, destroying what is on them (LUInstanceReinstall in
@@ -91,7 +91,7 @@ type InstanceReinstall struct {
 }
 
 // OpID returns OP_INSTANCE_REINSTALL.
-func (*InstanceReinstall) OpID() string { return "OP_INSTANCE_REINSTALL" }
+func (*InstanceReinstall) OpID() string { return OpInstanceReinstall }
 
 // InstanceStartup starts an instance and marks it as to be up
 // (LUInstanceStartup in lib/cmdlib/instance_operation.py). One that runs
@@ -103,7 +103,7 @@ type InstanceStartup struct {
 }
 
 // OpID returns OP_INSTANCE_STARTUP.
-func (*InstanceStartup) OpID() string { return "OP_INSTANCE_STARTUP" }
+func (*InstanceStartup) OpID() string { return OpInstanceStartup }
 
 // InstanceShutdown stops an instance and marks it as to be down
 // (LUInstanceShutdown in lib/cmdlib/instance_operation.py). One that is
@@ -118,7 +118,7 @@ type InstanceShutdown struct {
 }
 
 // OpID returns OP_INSTANCE_SHUTDOWN.
-func (*InstanceShutdown) OpID() string { return "OP_INSTANCE_SHUTDOWN" }
+func (*InstanceShutdown) OpID() string { return OpInstanceShutdown }
 
 // TagsSet adds tags to an object (LUTagsSet in lib/cmdlib/tags.py). A tag that
 // is there already is left as it is. A tag has 1 to 128 letters, digits and
@@ -132,7 +132,7 @@ type TagsSet struct {
 }
 
 // OpID returns OP_TAGS_SET.
-func (*TagsSet) OpID() string { return "OP_TAGS_SET" }
+func (*TagsSet) OpID() string { return OpTagsSet }
 
 func (op *TagsSet) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
 
@@ -147,7 +147,7 @@ type TagsDel struct {
 }
 
 // OpID returns OP_TAGS_DEL.
-func (*TagsDel) OpID() string { return "OP_TAGS_DEL" }
+func (*TagsDel) OpID() string { return OpTagsDel }
 
 func (op *TagsDel) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
 
@@ -175,4 +175,4 @@ type TestDelay struct {
 }
 
 // OpID returns OP_TEST_DELAY.
-func (*TestDelay) OpID() string { return "OP_TEST_DELAY" }
+func (*TestDelay) OpID() string { return OpTestDelay }

@@ -345,7 +345,7 @@ func TestArchiveJob(t *testing.T) {
 
 // jobTable returns the result of a job query with these rows.
 func jobTable(archived bool, rows ...string) string {
-	names := []string{"id", "status", "summary", "ops", "opstatus", "opresult", "received_ts", "start_ts", "end_ts"}
+	names := []string{"id", "status", "summary", "ops", "opstatus", "opresult", "received_ts", "start_ts", "end_ts", "opexec"}
 	if archived {
 		names = append(names, "archived")
 	}
@@ -354,13 +354,13 @@ func jobTable(archived bool, rows ...string) string {
 
 // jobRow returns a row with one opcode in the job's status.
 func jobRow(id int, status string, archived bool) string {
-	return fmt.Sprintf(`[[0,%d],[0,%q],[0,["X"]],[0,[{"OP_ID":"OP_X","reason":[]}]],[0,[%q]],[0,[null]],[0,[1,2]],[3,null],[3,null],[0,%t]]`,
+	return fmt.Sprintf(`[[0,%d],[0,%q],[0,["X"]],[0,[{"OP_ID":"OP_X","reason":[]}]],[0,[%q]],[0,[null]],[0,[1,2]],[3,null],[3,null],[0,[null]],[0,%t]]`,
 		id, status, status, archived)
 }
 
 // unknownRow returns the row of a job luxid does not know.
 func unknownRow(id int) string {
-	return fmt.Sprintf(`[[0,%d]`, id) + strings.Repeat(`,[3,null]`, 9) + `]`
+	return fmt.Sprintf(`[[0,%d]`, id) + strings.Repeat(`,[3,null]`, 10) + `]`
 }
 
 type jsonRaw = json.RawMessage

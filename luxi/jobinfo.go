@@ -25,39 +25,35 @@ type JobInfo struct {
 	Received, Started, Ended time.Time
 }
 
-// JobOp is one opcode of a job.
-type JobOp struct {
-	ID string // ID is the OP_ID, for example OP_INSTANCE_FAILOVER.
-	// Params are the other parameters but for the reason trail. luxid has
-	// completed them with defaults; once the opcode has started, names and
-	// UUIDs of its instance and nodes are filled in too.
-	Params map[string]json.RawMessage
-	// Reason is the trail, including the entry luxid adds.
-	Reason []ReasonEntry
-	Status JobStatus // Status is that of this opcode alone.
-	Result OpResult  // Result is what it returned or how it failed.
-}
-
-// Param returns the parameter of that name if it is a string, and the empty
-// string if it is absent or anything else.
-func (o JobOp) Param(name string) string {
-	var s string
-	if raw, ok := o.Params[name]; !ok || decode(raw, &s) != nil {
-		return ""
+// Begun reports whether one of the job's opcodes has begun. While none has, the job
+// has changed nothing and can be canceled without a trace. The start time of the
+// job does not tell: it is that of its process, which a job has as well that waits
+// for locks, or that failed as a job it depends on ended otherwise than required
+// (_MarkWaitlock and _CheckDependencies in lib/jqueue/__init__.py).
+func (j JobInfo) Begun() bool {
+	for _, op := range j.Ops {
+		if op.Begun() {
+			return true
+		}
 	}
-	return s
+	return false
 }
 
-// OpResult is the result of an opcode.
-type OpResult struct {
-	// Raw is the JSON value, null for an opcode that has not ended and for
-	// most that succeeded.
-	Raw json.RawMessage
-	// Err is how the opcode failed or why it was canceled. It has no class if
-	// luxid ended the job itself. It is nil unless the status is JobError or
-	// JobCanceled, and for an opcode canceled in the queue, to which luxid
-	// gives no result (cancelOpCode in src/Ganeti/JQueue.hs).
-	Err *Error
+// Dependencies returns the numbers of the jobs that have to end before this one
+// starts, each once, in the order in which the opcodes name them. luxid has turned
+// relative numbers into those of jobs.
+func (j JobInfo) Dependencies() []JobID {
+	var ids []JobID
+	seen := make(map[JobID]bool)
+	for _, op := range j.Ops {
+		for _, d := range op.Depends() {
+			if !seen[d.Job] {
+				seen[d.Job] = true
+				ids = append(ids, d.Job)
+			}
+		}
+	}
+	return ids
 }
 
 // jobFields returns the fields decodeJob needs, in its order. The last one is
@@ -65,7 +61,7 @@ type OpResult struct {
 // luxid list them (wantArchived in src/Ganeti/Query/Job.hs).
 func jobFields() []string {
 	return []string{"id", "status", "summary", "ops", "opstatus", "opresult",
-		"received_ts", "start_ts", "end_ts", "archived"}
+		"received_ts", "start_ts", "end_ts", "opexec", "archived"}
 }
 
 // QueryJobs looks jobs up by number, in the live queue and in the archive. The
@@ -76,21 +72,20 @@ func (c *Client) QueryJobs(ctx context.Context, ids []JobID) ([]JobInfo, error) 
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	ids, err := distinct(ids)
+	if err != nil {
+		return nil, err
+	}
 	place := make(map[JobID]int, len(ids))
-	eqs := make([]Filter, 0, len(ids))
-	for _, id := range ids {
-		if id <= 0 {
-			return nil, fmt.Errorf("luxi: there is no job %d", id)
-		}
-		if _, dup := place[id]; !dup {
-			place[id] = len(eqs)
-			eqs = append(eqs, Eq("id", id))
-		}
+	eqs := make([]Filter, len(ids))
+	for i, id := range ids {
+		place[id] = i
+		eqs[i] = Eq("id", id)
 	}
 	jobs := make([]JobInfo, len(eqs))
 	// Only "|" and "=" on id make luxid look into the archive, and answer for
 	// jobs that do not exist.
-	err := c.query(ctx, ResJob, jobFields(), Or(eqs...), func(t *Table) error {
+	err = c.query(ctx, ResJob, jobFields(), Or(eqs...), func(t *Table) error {
 		if len(t.Rows) != len(jobs) {
 			return &ProtocolError{Method: "Query", Problem: fmt.Sprintf("%d rows for %d jobs", len(t.Rows), len(jobs))}
 		}
@@ -213,58 +208,31 @@ func decodeJob(row []Cell) (JobInfo, error) {
 			return bad(fields[6+i], err)
 		}
 	}
+	var begun []*[2]int64
+	if err := scanCell(row[9], &begun); err != nil {
+		return bad(fields[9], err)
+	}
 	if len(row) == len(fields) {
-		if err := scanCell(row[9], &job.Archived); err != nil {
-			return bad(fields[9], err)
+		if err := scanCell(row[10], &job.Archived); err != nil {
+			return bad(fields[10], err)
 		}
 	}
 	if !job.Status.known() {
 		return bad("status", fmt.Errorf("unknown status %q", string(job.Status)))
 	}
-	if len(job.Summary) != len(ops) || len(statuses) != len(ops) || len(results) != len(ops) {
-		return bad("ops", fmt.Errorf("%d opcodes with %d summaries, %d statuses and %d results",
-			len(ops), len(job.Summary), len(statuses), len(results)))
+	if len(job.Summary) != len(ops) || len(statuses) != len(ops) || len(results) != len(ops) || len(begun) != len(ops) {
+		return bad("ops", fmt.Errorf("%d opcodes with %d summaries, %d statuses, %d results and %d times of execution",
+			len(ops), len(job.Summary), len(statuses), len(results), len(begun)))
 	}
 	job.Ops = make([]JobOp, len(ops))
 	for i := range ops {
-		op, err := decodeJobOp(ops[i], statuses[i], results[i])
+		op, err := decodeJobOp(ops[i], statuses[i], results[i], begun[i])
 		if err != nil {
 			return bad(fmt.Sprintf("opcode %d", i), err)
 		}
 		job.Ops[i] = op
 	}
 	return job, nil
-}
-
-// decodeJobOp puts together one opcode of a job.
-func decodeJobOp(raw json.RawMessage, status JobStatus, result json.RawMessage) (JobOp, error) {
-	params, err := object(raw)
-	if err != nil {
-		return JobOp{}, err
-	}
-	op := JobOp{Params: params, Status: status, Result: OpResult{Raw: result}}
-	id, ok := params["OP_ID"]
-	if !ok {
-		return JobOp{}, fmt.Errorf("no key \"OP_ID\"")
-	}
-	if err := decode(id, &op.ID); err != nil {
-		return JobOp{}, fmt.Errorf("OP_ID: %w", err)
-	}
-	// Jobs written before Ganeti 2.6 have no trail.
-	if trail, ok := params["reason"]; ok && string(trail) != "null" {
-		if err := decode(trail, &op.Reason); err != nil {
-			return JobOp{}, err
-		}
-	}
-	delete(params, "OP_ID")
-	delete(params, "reason")
-	if !status.known() {
-		return JobOp{}, fmt.Errorf("unknown status %q", string(status))
-	}
-	if status == JobError || status == JobCanceled {
-		op.Result.Err = parseError(result)
-	}
-	return op, nil
 }
 
 // decodeTime decodes [seconds, microseconds], and nothing as the zero time.
@@ -276,9 +244,17 @@ func decodeTime(c Cell, dst *time.Time) error {
 	if err := scanCell(c, &pair); err != nil {
 		return err
 	}
-	if pair[1] < 0 || pair[1] >= 1e6 {
-		return fmt.Errorf("%d microseconds", pair[1])
+	t, err := jobTime(pair)
+	if err == nil {
+		*dst = t
 	}
-	*dst = time.Unix(pair[0], pair[1]*1000).UTC()
-	return nil
+	return err
+}
+
+// jobTime returns the time that a job's file tells as [seconds, microseconds].
+func jobTime(pair [2]int64) (time.Time, error) {
+	if pair[1] < 0 || pair[1] >= 1e6 {
+		return time.Time{}, fmt.Errorf("%d microseconds", pair[1])
+	}
+	return time.Unix(pair[0], pair[1]*1000).UTC(), nil
 }

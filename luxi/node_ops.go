@@ -24,4 +24,4 @@ type NodeQueryStorage struct {
 }
 
 // OpID returns OP_NODE_QUERY_STORAGE.
-func (*NodeQueryStorage) OpID() string { return "OP_NODE_QUERY_STORAGE" }
+func (*NodeQueryStorage) OpID() string { return OpNodeQueryStorage }

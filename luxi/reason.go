@@ -55,3 +55,27 @@ func (r *ReasonEntry) UnmarshalJSON(b []byte) error {
 	*r = e
 	return nil
 }
+
+// parseTrail reads the reason trail of a job. Any program may have written it: an
+// entry that is not [text, text, anything] is left out, and a time that is no whole
+// number of nanoseconds is taken for the zero time.
+func parseTrail(raw json.RawMessage) []ReasonEntry {
+	var list []json.RawMessage
+	if decode(raw, &list) != nil {
+		return nil
+	}
+	trail := make([]ReasonEntry, 0, len(list))
+	for _, raw := range list {
+		var triple [3]json.RawMessage
+		var e ReasonEntry
+		if decode(raw, &triple) != nil || decode(triple[0], &e.Source) != nil || decode(triple[1], &e.Text) != nil {
+			continue
+		}
+		var ns int64
+		if decode(triple[2], &ns) == nil {
+			e.Time = time.Unix(0, ns).UTC()
+		}
+		trail = append(trail, e)
+	}
+	return trail
+}

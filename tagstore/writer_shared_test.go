@@ -258,10 +258,10 @@ func TestSharedAnsweredWrongly(t *testing.T) {
 	d.m.RunUntilQuiet()
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "Query" {
-			return luxitest.Reply(`{"success":true,"result":{"data":[[[0,1],[0,"success"],[0,["TAGS_SET"]],[0,[{"OP_ID":"OP_TAGS_SET"}]],[0,["success"]],[0,[null]],[0,[1,2]],[0,[1,2]],[0,[1,2]],[0,false]]],"fields":[` +
+			return luxitest.Reply(`{"success":true,"result":{"data":[[[0,1],[0,"success"],[0,["TAGS_SET"]],[0,[{"OP_ID":"OP_TAGS_SET"}]],[0,["success"]],[0,[null]],[0,[1,2]],[0,[1,2]],[0,[1,2]],[0,[[1,2]]],[0,false]]],"fields":[` +
 				`{"name":"id","title":"ID","kind":"number","doc":"d"},{"name":"status","title":"S","kind":"text","doc":"d"},{"name":"summary","title":"S","kind":"other","doc":"d"},` +
 				`{"name":"ops","title":"O","kind":"other","doc":"d"},{"name":"opstatus","title":"O","kind":"other","doc":"d"},{"name":"opresult","title":"O","kind":"other","doc":"d"},` +
-				`{"name":"received_ts","title":"R","kind":"other","doc":"d"},{"name":"start_ts","title":"S","kind":"other","doc":"d"},{"name":"end_ts","title":"E","kind":"other","doc":"d"},{"name":"archived","title":"A","kind":"bool","doc":"d"}]}}`)
+				`{"name":"received_ts","title":"R","kind":"other","doc":"d"},{"name":"start_ts","title":"S","kind":"other","doc":"d"},{"name":"end_ts","title":"E","kind":"other","doc":"d"},{"name":"opexec","title":"O","kind":"other","doc":"d"},{"name":"archived","title":"A","kind":"bool","doc":"d"}]}}`)
 		}
 		return luxitest.Pass()
 	})
