@@ -106,6 +106,18 @@ func TestCheck(t *testing.T) {
 			b.m.OnOpcode(nil)
 			b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Offline, c.Instance("web2").Primary = true, "node4" })
 		}, 1, "AUTOREPAIR WARNING - incomplete mirrors: of db1 | "},
+		{"a fence that others can write", func(b *bed) {
+			b.write("/fence", "#!/bin/sh\n")
+			os.Chmod(filepath.Join(b.root, "fence"), 0o757)
+			b.write("/etc/ganeti/autorepair.toml", "fence = \""+filepath.Join(b.root, "fence")+"\"\n")
+		}, 2, "AUTOREPAIR CRITICAL - fence: others than its owner can write /"},
+		{"no event directory", func(b *bed) {
+			b.write("/etc/ganeti/autorepair.toml", "event_dir = \"/events\"\n")
+		}, 1, "AUTOREPAIR WARNING - events: lstat "},
+		{"an event program that others can write", func(b *bed) {
+			b.told(map[string]string{"x": "exit 0"})
+			os.Chmod(filepath.Join(b.root, "events/x"), 0o757)
+		}, 1, "AUTOREPAIR WARNING - events: not run: others than its owner can write /"},
 		{"two things", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true })
 			os.Remove(newPaths(b.getenv).hook())

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/tagstore"
@@ -30,12 +31,36 @@ func (c *checkup) hook() {
 	}
 }
 
+// programs checks what is run for administrators: the fence command and the event
+// programs.
+func (c *checkup) programs(set settings) {
+	if path := set.engine.Fence; path != plugin.NoFence {
+		if err := outside.CheckFile(path); err != nil {
+			c.add(levelCritical, "fence", "%s; no repair of an instance of an offline node begins", err)
+		} else {
+			c.add(levelOK, "fence", "can be run")
+		}
+	}
+	if set.eventDir == "" {
+		return
+	}
+	_, skipped, err := eventPrograms(c.env.paths.in(set.eventDir))
+	switch {
+	case err != nil:
+		c.add(levelWarning, "events", "%s; no event program is run", err)
+	case len(skipped) > 0:
+		c.add(levelWarning, "events", "not run: %s", strings.Join(skipped, ", "))
+	default:
+		c.add(levelOK, "events", "programs can be run")
+	}
+}
+
 // cluster checks what the master knows, and returns a summary and numbers.
-func (c *checkup) cluster(ctx context.Context, set plugin.Settings) (summary, perf string) {
+func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf string) {
 	e := c.env
 	pass := e.pass(set, nil)
 	defer pass.Client.Close()
-	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
+	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
 	v, err := pass.Client.QueryConfigValues(ctx)
 	if err != nil {
@@ -58,6 +83,7 @@ func (c *checkup) cluster(ctx context.Context, set plugin.Settings) (summary, pe
 	} else {
 		c.add(levelOK, "queue", "accepts jobs")
 	}
+	c.programs(set)
 	c.lastPass(set)
 	plan, err := pass.Look(ctx, plugin.Assumption{})
 	if err != nil {
@@ -69,7 +95,7 @@ func (c *checkup) cluster(ctx context.Context, set plugin.Settings) (summary, pe
 }
 
 // lastPass checks the lock and the stamp in it.
-func (c *checkup) lastPass(set plugin.Settings) {
+func (c *checkup) lastPass(set settings) {
 	path := c.env.paths.lock()
 	s, found, err := readStamp(path)
 	holder := lockHolder(path)
@@ -87,7 +113,7 @@ func (c *checkup) lastPass(set plugin.Settings) {
 	}
 	c.add(levelOK, "lock", "%s", word)
 	// The watcher comes every five minutes, and may be held up once.
-	late := set.Interval + set.PassTimeout + 15*time.Minute
+	late := set.interval + set.engine.PassTimeout + 15*time.Minute
 	switch {
 	case err != nil:
 		c.add(levelWarning, "last pass", "%s", err)

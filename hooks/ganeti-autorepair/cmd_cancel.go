@@ -22,7 +22,7 @@ func (cmd *cancelCmd) Run(ctx context.Context, e *env) error {
 	}
 	defer c.Close()
 	if !cmd.DryRun {
-		lock, err := e.waitForLock(ctx, set.PassTimeout)
+		lock, err := e.waitForLock(ctx, set.engine.PassTimeout)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (cmd *cancelCmd) Run(ctx context.Context, e *env) error {
 	if err := instancesOnly(objects); err != nil {
 		return err
 	}
-	pass := &plugin.Pass{Client: c, Settings: set, Now: e.now}
+	pass := &plugin.Pass{Client: c, Settings: set.engine, Now: e.now}
 	var deeds []deed
 	for _, o := range objects {
 		d := deed{object: o, change: o.GiveUp(), done: "without a pending repair"}

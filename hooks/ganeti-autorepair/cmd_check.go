@@ -65,7 +65,7 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 	set, err := e.settings()
 	if err != nil {
 		c.add(levelCritical, "settings", "%s", err)
-		set = plugin.DefaultSettings()
+		set = defaultSettings()
 	} else {
 		c.add(levelOK, "settings", "can be read")
 	}

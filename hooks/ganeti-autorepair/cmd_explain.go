@@ -43,7 +43,7 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 		x := l.plan.Explain(d, l.pass.Settings)
 		x.Holds = append(x.Holds, l.holds...)
 		if cmd.Snapshot == "" {
-			x.Facts = append(x.Facts, e.passes(l.pass.Settings)...)
+			x.Facts = append(x.Facts, e.passes(l.set)...)
 		}
 		if cmd.JSON {
 			return writeJSON(e.stdout, explainJSON{
@@ -98,14 +98,14 @@ func (e *env) writeExplanation(x plugin.Explanation) {
 
 // passes says when the last pass was and the next is due, as far as this node
 // knows.
-func (e *env) passes(set plugin.Settings) []string {
+func (e *env) passes(set settings) []string {
 	s, found, err := readStamp(e.paths.lock())
 	if err != nil || !found {
 		return nil
 	}
-	interval := set.Interval
+	interval := set.interval
 	if s.Busy {
-		interval = set.BusyInterval
+		interval = set.busyInterval
 	}
 	now := e.now()
 	due := "the next is due"

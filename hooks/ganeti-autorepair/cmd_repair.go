@@ -74,10 +74,10 @@ func requestNote(v plugin.View, typ tagstore.Type) string {
 }
 
 // views are those of all instances, by name.
-func (e *env) views(ctx context.Context, set plugin.Settings) (map[string]plugin.View, error) {
+func (e *env) views(ctx context.Context, set settings) (map[string]plugin.View, error) {
 	pass := e.pass(set, nil)
 	defer pass.Client.Close()
-	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
+	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
 	plan, err := pass.Look(ctx, plugin.Assumption{})
 	if err != nil {

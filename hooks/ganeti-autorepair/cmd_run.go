@@ -41,7 +41,7 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	r := &runner{cmd: cmd, env: e, set: set}
-	file, closeLog := e.openLog(set.Log, set.LogFormat)
+	file, closeLog := e.openLog(set.log, set.logFormat)
 	defer closeLog()
 	r.log = both{file, console{w: e.stderr, now: e.now}}
 	if cmd.FromWatcher {

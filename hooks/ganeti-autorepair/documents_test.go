@@ -15,8 +15,6 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
-
-	"ganeti-autorepair/plugin"
 )
 
 // The manual, the settings file and the completion say what the program does, no
@@ -238,7 +236,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parseSettings("autorepair.toml", string(data)); err != nil || !reflect.DeepEqual(got, plugin.DefaultSettings()) {
+	if got, err := parseSettings("autorepair.toml", string(data)); err != nil || !reflect.DeepEqual(got, defaultSettings()) {
 		t.Errorf("the settings file as installed gives %+v, %v", got, err)
 	}
 	assignment := regexp.MustCompile(`(?m)^#([a-z_]+ = .*)$`)
@@ -252,7 +250,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 	same(t, "autorepair.toml", keys, real)
 	on := assignment.ReplaceAllString(string(data), "$1")
-	if got, err := parseSettings("autorepair.toml", on); err != nil || !reflect.DeepEqual(got, plugin.DefaultSettings()) {
+	if got, err := parseSettings("autorepair.toml", on); err != nil || !reflect.DeepEqual(got, defaultSettings()) {
 		t.Errorf("with its comments taken off, the settings file gives %+v, %v; want the defaults", got, err)
 	}
 	settings := find(t, manual(t, "ganeti-autorepair.toml.5"), "SETTINGS")

@@ -70,14 +70,14 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	if blocked != "" {
 		e.note("a pass would do nothing now: %s", blocked)
 	}
-	writeIntentions(e.stdout, e.screen, l.pass.Settings.Fence, list)
+	writeIntentions(e.stdout, e.screen, l.set.engine.Fence, list)
 	e.writeStatus(l.plan)
 	return nil
 }
 
 // blocked says why a pass would do nothing now, if so.
 func (cmd *runCmd) blocked(ctx context.Context, e *env, l *looked) (string, error) {
-	r := &runner{cmd: cmd, env: e, set: l.pass.Settings}
+	r := &runner{cmd: cmd, env: e, set: l.set}
 	c := e.client()
 	defer c.Close()
 	err := r.preflight(ctx, c)

@@ -25,7 +25,7 @@ type env struct {
 }
 
 // settings reads the settings file of this run.
-func (e *env) settings() (plugin.Settings, error) {
+func (e *env) settings() (settings, error) {
 	path, must := e.paths.settings(), false
 	if e.cli.Config != "" {
 		path, must = e.cli.Config, true
@@ -46,8 +46,8 @@ func (e *env) client() *luxi.Client {
 }
 
 // pass makes a pass for this environment.
-func (e *env) pass(set plugin.Settings, log plugin.Logger) *plugin.Pass {
-	return &plugin.Pass{Client: e.client(), Settings: set, Now: e.now, NewID: e.newID, Log: log}
+func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
+	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.newID, Log: log, Fence: commandFence(set.engine.Fence)}
 }
 
 // onMaster returns an error unless this node is the master, as far as its own

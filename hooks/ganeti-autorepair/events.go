@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sort"
 	"strings"
-	"syscall"
 	"time"
 
+	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/plugin"
 )
 
@@ -47,7 +45,7 @@ type event struct {
 
 // environment is the event as environment variables.
 func (v event) environment() []string {
-	list := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	var list []string
 	for _, pair := range [][2]string{
 		{"EVENT", v.Event}, {"TIME", fmt.Sprint(v.Time)}, {"CLUSTER", v.Cluster}, {"INSTANCE", v.Instance}, {"REPAIR", v.Repair}, {"TYPE", v.Type},
 		{"STEP", v.Step}, {"JOBS", v.Jobs}, {"RESULT", v.Result}, {"VALVE", v.Valve}, {"WHY", v.Why},
@@ -61,7 +59,6 @@ func (v event) environment() []string {
 const (
 	oneEventTime  = 10 * time.Second
 	allEventsTime = 30 * time.Second
-	eventErrors   = 200 // bytes of what a program says that are logged
 	eventNameRule = `^[a-zA-Z0-9_-]+$`
 )
 
@@ -105,7 +102,7 @@ func (l *ear) hear(msg string, args []any) {
 
 // event notes an event for when the pass is over.
 func (r *runner) event(report *plugin.Report, v event) {
-	if r.set.EventDir == "" {
+	if r.set.eventDir == "" {
 		return
 	}
 	v.Version, v.Time, v.Cluster = jsonVersion, r.env.now().Unix(), report.Plan.Snapshot.Cluster.Name
@@ -153,13 +150,13 @@ func (r *runner) tellEvents(ctx context.Context) {
 	if len(events) == 0 {
 		return
 	}
-	programs, skipped, err := eventPrograms(r.env.paths.in(r.set.EventDir))
+	programs, skipped, err := eventPrograms(r.env.paths.in(r.set.eventDir))
 	if err != nil {
 		r.log.Warn("no event is told", "error", err.Error())
 		return
 	}
 	for _, s := range skipped {
-		r.log.Warn("event program not run", "program", s)
+		r.log.Warn("event program not run", "why", s)
 	}
 	if len(programs) == 0 {
 		return
@@ -183,12 +180,8 @@ func (r *runner) tellEvents(ctx context.Context) {
 // for its own hooks (lib/utils/process.py RunParts), and those that are not run
 // because others than root could have written them.
 func eventPrograms(dir string) (programs, skipped []string, err error) {
-	info, err := os.Stat(dir)
-	if err != nil {
+	if err := outside.CheckDirectory(dir); err != nil {
 		return nil, nil, err
-	}
-	if why := untrusted(info); why != "" {
-		return nil, nil, fmt.Errorf("%s: %s", dir, why)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -201,8 +194,8 @@ func eventPrograms(dir string) (programs, skipped []string, err error) {
 		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || !rule.MatchString(entry.Name()) {
 			continue
 		}
-		if why := untrusted(info); why != "" {
-			skipped = append(skipped, path+": "+why)
+		if err := outside.CheckFile(path); err != nil {
+			skipped = append(skipped, err.Error())
 			continue
 		}
 		programs = append(programs, path)
@@ -211,59 +204,13 @@ func eventPrograms(dir string) (programs, skipped []string, err error) {
 	return programs, skipped, nil
 }
 
-// untrusted says why something is not to be trusted with the rights of root.
-func untrusted(info os.FileInfo) string {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok:
-		return "its owner is not known"
-	case s.Uid != 0 && int(s.Uid) != os.Geteuid():
-		return fmt.Sprintf("it belongs to user %d", s.Uid)
-	case info.Mode().Perm()&0o022 != 0:
-		return "others than its owner can write it"
-	}
-	return ""
-}
-
-// runEvent runs one program for one event. When its time is over it is killed,
-// with all that it began.
+// runEvent runs one program for one event.
 func runEvent(ctx context.Context, path string, v event, bound time.Duration) error {
 	input, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	// A file, not a pipe: what the program leaves behind would hold that open.
-	said, err := os.CreateTemp("", "autorepair-event-")
-	if err != nil {
-		return err
-	}
-	defer said.Close()
-	os.Remove(said.Name())
-	cmd := exec.Command(path)
-	cmd.Dir, cmd.Env, cmd.Stdin = "/", v.environment(), bytes.NewReader(append(input, '\n'))
-	cmd.Stdout, cmd.Stderr = said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	timer := time.NewTimer(bound)
-	defer timer.Stop()
-	select {
-	case err = <-ended:
-	case <-timer.C:
-		err = fmt.Errorf("killed, as it took more than %s", bound)
-	case <-ctx.Done():
-		err = fmt.Errorf("killed: %w", ctx.Err())
-	}
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if err == nil {
-		return nil
-	}
-	buf := make([]byte, eventErrors)
-	if n, _ := said.ReadAt(buf, 0); n > 0 {
-		err = fmt.Errorf("%w: %s", err, buf[:n])
-	}
-	return err
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	return outside.Program{Path: path, Env: v.environment(), Input: append(input, '\n')}.Run(ctx)
 }

@@ -21,6 +21,7 @@ type lookFlags struct {
 type looked struct {
 	plan  *plugin.Plan
 	pass  *plugin.Pass
+	set   settings
 	holds []string // why no pass would act now, in sentences; not of snapshots
 }
 
@@ -42,7 +43,7 @@ func (f lookFlags) look(ctx context.Context, e *env, assume plugin.Assumption) (
 	}
 	pass := e.pass(set, nil)
 	defer pass.Client.Close()
-	ctx, cancel := context.WithTimeout(ctx, set.PassTimeout)
+	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
 	holds, err := e.noPass(ctx, pass)
 	if err != nil {
@@ -50,14 +51,14 @@ func (f lookFlags) look(ctx context.Context, e *env, assume plugin.Assumption) (
 	}
 	if f.Save == "" {
 		plan, err := pass.Look(ctx, assume)
-		return &looked{plan, pass, holds}, err
+		return &looked{plan, pass, set, holds}, err
 	}
 	plan, saved, err := pass.LookAndSave(ctx)
 	if err != nil {
 		return nil, err
 	}
 	saved.Program += " " + version
-	return &looked{plan, pass, holds}, saveTo(f.Save, saved)
+	return &looked{plan, pass, set, holds}, saveTo(f.Save, saved)
 }
 
 // noPass says what keeps passes as such from acting: the watcher's pause, a
@@ -95,20 +96,20 @@ func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
 	if _, err := saved.Snapshot(); err != nil {
 		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
 	}
-	set := plugin.DefaultSettings()
-	saved.Apply(&set)
+	set := defaultSettings()
+	saved.Apply(&set.engine)
 	if e.cli.Config != "" {
 		if set, err = e.settings(); err != nil {
 			return nil, err
 		}
 	}
-	plan, err := saved.Plan(assume, set, e.newID)
+	plan, err := saved.Plan(assume, set.engine, e.newID)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
 	}
 	at := plan.Snapshot.Time
 	e.now = func() time.Time { return at }
-	return &looked{plan: plan, pass: e.pass(set, nil)}, nil
+	return &looked{plan: plan, pass: e.pass(set, nil), set: set}, nil
 }
 
 // noSnapshot is the error for a file that is no snapshot, with how to get one.

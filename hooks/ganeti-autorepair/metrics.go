@@ -11,17 +11,17 @@ import (
 )
 
 // metricsPath is where the metrics go, empty if nowhere.
-func (e *env) metricsPath(set plugin.Settings) string {
-	if set.MetricsFile == "" {
+func (e *env) metricsPath(set settings) string {
+	if set.metricsFile == "" {
 		return ""
 	}
-	return e.paths.in(set.MetricsFile)
+	return e.paths.in(set.metricsFile)
 }
 
 // writeMetrics writes the metrics beside their place and renames them there:
 // the collector may read at any time, and reads no file with another ending.
 // Trouble is no reason not to repair.
-func (e *env) writeMetrics(set plugin.Settings, plan *plugin.Plan, facts plugin.PassFacts) {
+func (e *env) writeMetrics(set settings, plan *plugin.Plan, facts plugin.PassFacts) {
 	path := e.metricsPath(set)
 	if path == "" {
 		return
@@ -48,7 +48,7 @@ func (e *env) writeMetrics(set plugin.Settings, plan *plugin.Plan, facts plugin.
 
 // removeMetrics removes the metrics of the time when this node was the master:
 // they would go on telling of a cluster that another node looks after.
-func (e *env) removeMetrics(set plugin.Settings) {
+func (e *env) removeMetrics(set settings) {
 	path := e.metricsPath(set)
 	if path == "" {
 		return

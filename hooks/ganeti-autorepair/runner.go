@@ -13,7 +13,7 @@ import (
 type runner struct {
 	cmd *runCmd
 	env *env
-	set plugin.Settings
+	set settings
 	log plugin.Logger
 
 	heard  ear     // what the pass said of repairs that ended
@@ -28,7 +28,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	}
 	defer lock.release()
 	now := r.env.now()
-	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.Interval, r.set.BusyInterval) {
+	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.interval, r.set.busyInterval) {
 		return nil, errTooEarly
 	}
 	pass := r.env.pass(r.set, both{r.log, &r.heard})
@@ -79,7 +79,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 }
 
 func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
-	short, cancel := context.WithTimeout(ctx, r.set.PassTimeout/6)
+	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
 	defer cancel()
 	return plugin.Preflight(short, c, r.env.paths.hostname, r.env.now(), r.cmd.IgnorePause)
 }

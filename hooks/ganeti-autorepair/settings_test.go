@@ -8,14 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"ganeti-autorepair/plugin"
 )
 
-// W2: every key can be set, and what is left out has its default.
-func TestSettings(t *testing.T) {
-	got, err := parseSettings("f", `
-interval = "30m"
+// everySetting is a settings file in which every key has another value than by
+// default.
+const everySetting = `interval = "30m"
 busy_interval = "90s"
 pass_timeout = "2m"
 iallocator = "my-hail"
@@ -29,20 +26,29 @@ log = ""
 log_format = "json"
 metrics_file = "/m.prom"
 event_dir = "/d"
-`)
-	want := plugin.Settings{
-		Interval: 30 * time.Minute, BusyInterval: 90 * time.Second, PassTimeout: 2 * time.Minute,
-		IAllocator: "my-hail", MaxRunning: 3, MaxNew: 7, MaxUnhealthy: 100, MaxAttempts: 1, ResultsKept: 0, Fence: "/usr/local/sbin/fence", Log: "",
-		LogFormat: "json", MetricsFile: "/m.prom", EventDir: "/d",
-	}
+`
+
+// W2: every key can be set, and what is left out has its default.
+func TestSettings(t *testing.T) {
+	got, err := parseSettings("f", everySetting)
+	want := defaultSettings()
+	want.interval, want.busyInterval, want.log, want.logFormat, want.metricsFile, want.eventDir = 30*time.Minute, 90*time.Second, "", "json", "/m.prom", "/d"
+	e := &want.engine
+	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, 100, 1, 0, "/usr/local/sbin/fence"
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	if n := reflect.TypeOf(want).NumField(); n != len(settingsTable) {
-		t.Errorf("%d settings, but the file has %d keys", n, len(settingsTable))
-	}
-	if got, err := parseSettings("f", "# nothing\n"); err != nil || got != plugin.DefaultSettings() {
+	if got, err := parseSettings("f", "# nothing\n"); err != nil || !reflect.DeepEqual(got, defaultSettings()) {
 		t.Errorf("an empty file gives %+v, %v", got, err)
+	}
+	lines := strings.SplitAfter(strings.TrimRight(everySetting, "\n"), "\n")
+	if len(lines) != len(settingsTable) {
+		t.Errorf("%d settings are tried, there are %d", len(lines), len(settingsTable))
+	}
+	for _, line := range lines {
+		if got, err := parseSettings("f", line); err != nil || reflect.DeepEqual(got, defaultSettings()) {
+			t.Errorf("%s: changes nothing: %v", line, err)
+		}
 	}
 }
 
@@ -78,7 +84,7 @@ func TestBadSettings(t *testing.T) {
 // A settings file that does not exist is empty, unless it was asked for.
 func TestSettingsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "autorepair.toml")
-	if got, err := readSettings(path, false); err != nil || got != plugin.DefaultSettings() {
+	if got, err := readSettings(path, false); err != nil || !reflect.DeepEqual(got, defaultSettings()) {
 		t.Errorf("no file: %+v, %v", got, err)
 	}
 	if _, err := readSettings(path, true); err == nil || !strings.Contains(err.Error(), path) {
@@ -87,7 +93,7 @@ func TestSettingsFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("max_running = 4\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := readSettings(path, true); err != nil || got.MaxRunning != 4 {
+	if got, err := readSettings(path, true); err != nil || got.engine.MaxRunning != 4 {
 		t.Errorf("a file: %+v, %v", got, err)
 	}
 }
@@ -106,7 +112,7 @@ func FuzzSettings(f *testing.F) {
 			}
 			return
 		}
-		if s.Interval < time.Second || s.PassTimeout < 10*time.Second || s.MaxAttempts < 1 || s.MaxUnhealthy > 100 {
+		if s.interval < time.Second || s.engine.PassTimeout < 10*time.Second || s.engine.MaxAttempts < 1 || s.engine.MaxUnhealthy > 100 {
 			t.Errorf("accepted %+v", s)
 		}
 	})

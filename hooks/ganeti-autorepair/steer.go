@@ -42,7 +42,7 @@ func (f *steerFlags) AfterApply() error {
 }
 
 // steered connects to the master for a command that writes tags.
-func (e *env) steered(ctx context.Context) (*luxi.Client, plugin.Settings, error) {
+func (e *env) steered(ctx context.Context) (*luxi.Client, settings, error) {
 	set, err := e.settings()
 	if err != nil {
 		return nil, set, err

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// readSettings reads the settings file. One that does not exist is empty,
+// unless it was asked for by name. Every error names the file, the line, the
+// key and what is allowed (W2).
+func readSettings(path string, mustExist bool) (settings, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !mustExist {
+		return defaultSettings(), nil
+	}
+	if err != nil {
+		return settings{}, fmt.Errorf("settings: %w", err)
+	}
+	return parseSettings(path, string(data))
+}
+
+// tomlHead is what the decoder puts before the text of an error.
+var tomlHead = regexp.MustCompile(`^toml: line \d+( \(last key "[^"]*"\))?: `)
+
+func parseSettings(path, data string) (settings, error) {
+	s := defaultSettings()
+	var values map[string]any
+	if _, err := toml.Decode(data, &values); err != nil {
+		var bad toml.ParseError
+		if errors.As(err, &bad) {
+			// Some of its errors have their text in the error alone.
+			text := bad.Message
+			if text == "" {
+				text = tomlHead.ReplaceAllString(bad.Error(), "")
+			}
+			return s, fmt.Errorf("%s:%d: %s", path, bad.Position.Line, strings.TrimSuffix(text, "."))
+		}
+		return s, fmt.Errorf("%s: %s", path, err)
+	}
+	var keys []string
+	for key := range values {
+		keys = append(keys, key)
+	}
+	sort.Slice(keys, func(a, b int) bool { return lineOf(data, keys[a]) < lineOf(data, keys[b]) })
+	for _, key := range keys {
+		known := settingFor(key)
+		if known == nil {
+			return s, fmt.Errorf("%s:%d: %s: unknown key; known are %s", path, lineOf(data, key), key, knownKeys())
+		}
+		if !known.set(&s, values[key]) {
+			return s, fmt.Errorf("%s:%d: %s: must be %s", path, lineOf(data, key), key, known.allowed)
+		}
+	}
+	return s, nil
+}
+
+func settingFor(key string) *setting {
+	for k := range settingsTable {
+		if settingsTable[k].key == key {
+			return &settingsTable[k]
+		}
+	}
+	return nil
+}
+
+func knownKeys() string {
+	var keys []string
+	for _, s := range settingsTable {
+		keys = append(keys, s.key)
+	}
+	return strings.Join(keys, ", ")
+}
+
+// lineOf finds the line on which a top-level key or table begins; the decoder
+// does not tell.
+func lineOf(data, key string) int {
+	name := regexp.QuoteMeta(key)
+	re := regexp.MustCompile(`^\s*(\[\[?\s*)?(` + name + `|"` + name + `"|'` + name + `')\s*[]=.]`)
+	for n, line := range strings.Split(data, "\n") {
+		if re.MatchString(line) {
+			return n + 1
+		}
+	}
+	return 1
+}
