@@ -9,13 +9,13 @@ import (
 
 // advise completes a view with what holds the instance and what a person could
 // type about it (O3, O4).
-func (p *Plan) advise(d *Decision, v *View) {
+func advise(p *Plan, d *Decision, v *View) {
 	i := d.Instance
 	if g := p.Snapshot.group(i); g != nil {
 		v.Group = g.Name
 	}
 	if d.Reason == ReasonBusy || d.Reason == ReasonJobsRunning {
-		if id := p.runningJob(d); id != 0 {
+		if id := runningJob(p, d); id != 0 {
 			v.HeldBy, v.Command = fmt.Sprintf("job %d", id), fmt.Sprintf("gnt-job watch %d", id)
 		}
 		return
@@ -65,7 +65,7 @@ func (p *Plan) advise(d *Decision, v *View) {
 
 // runningJob is the unfinished job that an instance waits for: of its own
 // repairs, or else somebody else's.
-func (p *Plan) runningJob(d *Decision) luxi.JobID {
+func runningJob(p *Plan, d *Decision) luxi.JobID {
 	for _, r := range d.Instance.Tags.Records().Repairs {
 		for _, id := range r.Jobs {
 			if f := p.Snapshot.Jobs[id]; f != nil && f.Outcome == OutcomeUnfinished {

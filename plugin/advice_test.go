@@ -39,10 +39,10 @@ func TestAdvice(t *testing.T) {
 			tags = "pending:x"
 		}
 		i := instance("i", "drbd", "a b", tags)
-		s := snapshot("m a:offline b", i).with(job(9, StepFailover, "i", luxi.JobRunning))
+		s := withJobs(snapshot("m a:offline b", i), job(9, StepFailover, "i", luxi.JobRunning))
 		d := &Decision{Instance: i, Reason: reason, Need: Diagnose(s, i)}
 		d.Policy.Origin = "group rack1"
-		v := (&Plan{Snapshot: s}).View(d)
+		v := ViewOf(&Plan{Snapshot: s}, d)
 		if w, ok := want[reason]; !ok || v.HeldBy != w.held || v.Command != w.command {
 			t.Errorf("%s: held by %q: %q", reason, v.HeldBy, v.Command)
 		}

@@ -29,7 +29,7 @@ func BenchmarkQuietPlan(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; n < b.N; n++ {
 		p := planWith(s, &Placer{}, DefaultSettings(), func() string { return "x" })
-		if len(p.Notable()) != 0 {
+		if len(Notable(p)) != 0 {
 			b.Fatal("all is well")
 		}
 	}

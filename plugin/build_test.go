@@ -79,20 +79,20 @@ func instance(name, template, nodes, bodies string) *Instance {
 }
 
 // allow sets the policy tags of the cluster.
-func (s *Snapshot) allow(bodies string) *Snapshot {
+func allow(s *Snapshot, bodies string) *Snapshot {
 	s.Cluster.Tags = tagstore.Parse(luxi.TagCluster, withPrefix(bodies))
 	return s
 }
 
 // allowGroup sets the policy tags of a node group.
-func (s *Snapshot) allowGroup(name, bodies string) *Snapshot {
+func allowGroup(s *Snapshot, name, bodies string) *Snapshot {
 	s.Groups[name+"-uuid"].Tags = tagstore.Parse(luxi.TagGroup, withPrefix(bodies))
 	return s
 }
 
-// with puts jobs into the snapshot: known to it as those that tags name, and
+// withJobs puts jobs into the snapshot: known to it as those that tags name, and
 // the unfinished ones into the queue.
-func (s *Snapshot) with(jobs ...luxi.JobInfo) *Snapshot {
+func withJobs(s *Snapshot, jobs ...luxi.JobInfo) *Snapshot {
 	for _, job := range jobs {
 		s.Jobs[job.ID] = NewJobFact(job)
 		if job.Known && !job.Status.Final() {

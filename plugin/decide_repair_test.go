@@ -328,7 +328,7 @@ func TestDecideIsPure(t *testing.T) {
 	row := decideRow{nodes: "m a:offline b", i: "drbd b a", tags: "pending:failover:r1:100:5+7 pending:failover:r1:100:7 result:migrate:o:1:success:", jobs: jobs(failed(5, StepFailover), done(7, StepFailover))}
 	words := strings.SplitN(row.i, " ", 2)
 	i := instance("i", words[0], words[1], row.tags)
-	s := snapshot(row.nodes, i).with(row.jobs...)
+	s := withJobs(snapshot(row.nodes, i), row.jobs...)
 	first := render(Decide(s, i, DefaultSettings(), func() string { return "new" }))
 	if again := render(Decide(s, i, DefaultSettings(), func() string { return "new" })); again != first {
 		t.Errorf("first %s, then %s", first, again)

@@ -26,7 +26,7 @@ func jobs(list ...luxi.JobInfo) []luxi.JobInfo { return list }
 func (row decideRow) decide() *Decision {
 	words := strings.SplitN(row.i, " ", 2)
 	i := instance("i", words[0], words[1], row.tags)
-	s := snapshot(row.nodes, i).allow(row.cluster).with(row.jobs...)
+	s := withJobs(allow(snapshot(row.nodes, i), row.cluster), row.jobs...)
 	set := DefaultSettings()
 	if row.with != nil {
 		row.with(s, i, &set)
@@ -134,10 +134,10 @@ func TestDecideWithoutRepair(t *testing.T) {
 		{name: "T2 the instance's own tag is nearer", nodes: "m a:offline b", i: "drbd a b", cluster: "reinstall", tags: "fix-storage",
 			want: "needs-repair too-weak | add result:failover:new1:NOW:enoperm:"},
 		{name: "T2 the group is nearer than the cluster", nodes: "m a:offline b", i: "drbd a b", cluster: "fix-storage",
-			with: func(s *Snapshot, _ *Instance, _ *Settings) { s.allowGroup("rack1", "failover") },
+			with: func(s *Snapshot, _ *Instance, _ *Settings) { allowGroup(s, "rack1", "failover") },
 			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
 		{name: "T2 the primary's group counts", nodes: "m a:offline b@rack2", i: "drbd a b", cluster: "failover",
-			with: func(s *Snapshot, _ *Instance, _ *Settings) { s.allowGroup("rack2", "fix-storage") },
+			with: func(s *Snapshot, _ *Instance, _ *Settings) { allowGroup(s, "rack2", "fix-storage") },
 			want: "needs-repair no-target"},
 
 		{name: "S4 P1", nodes: "m a b:drained", i: "drbd a b", cluster: "fix-storage",
@@ -211,7 +211,7 @@ func TestDecideSuspended(t *testing.T) {
 		{name: "S2 for a time", nodes: "m a:offline b", i: "rbd a", tags: later, cluster: "failover", want: "suspended suspended"},
 		{name: "S2 by the cluster", nodes: "m a:offline b", i: "rbd a", cluster: "failover suspend", want: "suspended suspended"},
 		{name: "S2 by the group", nodes: "m a:offline b", i: "rbd a", cluster: "failover",
-			with: func(s *Snapshot, _ *Instance, _ *Settings) { s.allowGroup("rack1", "suspend") }, want: "suspended suspended"},
+			with: func(s *Snapshot, _ *Instance, _ *Settings) { allowGroup(s, "rack1", "suspend") }, want: "suspended suspended"},
 		{name: "S2 T5 a repair asked for by hand", nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:failover:r1:100:", want: "suspended suspended (r1+0)"},
 		{name: "S2 a repair whose job runs", nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:failover:r1:100:5",
 			jobs: jobs(job(5, StepFailover, "i", luxi.JobRunning)), want: "suspended suspended (r1+0)"},

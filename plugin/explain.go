@@ -46,8 +46,8 @@ type Remedy struct {
 }
 
 // Explain explains what is thought of an instance of the plan.
-func (p *Plan) Explain(d *Decision, set Settings) Explanation {
-	x := explainer{p: p, d: d, s: p.Snapshot, i: d.Instance, set: set, v: p.View(d)}
+func Explain(p *Plan, d *Decision, set Settings) Explanation {
+	x := explainer{p: p, d: d, s: p.Snapshot, i: d.Instance, set: set, v: ViewOf(p, d)}
 	return Explanation{
 		View: x.v, Facts: x.facts(), Tags: x.tags(), Permission: x.permission(), Diagnosis: x.diagnosis(), Steps: x.steps(),
 		Holds: x.holds(), Results: x.results(), Verdict: x.verdict(), Remedies: x.remedies(),

@@ -140,7 +140,7 @@ func TestFenceDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := plan.Intentions(p)
+	list, err := Intentions(plan, p)
 	if err != nil || len(list) != 2 || fmt.Sprint(list[0].Fence) != "[node2]" || len(list[1].Fence) != 0 || len(f.asked) != 0 {
 		t.Errorf("%+v, %v, asked %q", list, err, f.asked)
 	}

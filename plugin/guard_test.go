@@ -44,7 +44,7 @@ func TestGuardOrder(t *testing.T) {
 		stopped.AdminState = "down"
 		shared := instance("e-stopped", "rbd", "off", "")
 		shared.AdminState = "down"
-		return snapshot("m off:offline off2:offline dr:drained a b c",
+		return allow(snapshot("m off:offline off2:offline dr:drained a b c",
 			instance("z-local", "plain", "off", ""),          // down, no copy at all
 			instance("y-shared", "rbd", "off", ""),           // down
 			instance("x-degraded", "drbd", "a off", ""),      // one copy left, runs
@@ -54,7 +54,7 @@ func TestGuardOrder(t *testing.T) {
 			instance("t-drained", "rbd", "dr", ""),
 			instance("s-drained-second", "drbd", "a dr", ""),
 			stopped, shared,
-		).allow("reinstall")
+		), "reinstall")
 	}
 	want := "w-degraded-down v-lost x-degraded d-stopped y-shared z-local s-drained-second t-drained u-drained e-stopped"
 	if got := guarded(build(), func(set *Settings) { set.MaxUnhealthy = 100 }); got != want {
@@ -79,10 +79,10 @@ func TestGuardOrder(t *testing.T) {
 // that go on do not count and are not held.
 func TestGuardMaxNew(t *testing.T) {
 	build := func() *Snapshot {
-		return snapshot("m off:offline a b c",
+		return allow(snapshot("m off:offline a b c",
 			instance("a-shared", "rbd", "off", ""), instance("b-shared", "rbd", "off", ""), instance("c-shared", "rbd", "off", ""),
 			instance("d-drbd", "drbd", "off a", ""), instance("e-goes-on", "rbd", "off", "pending:failover:r1:100:"),
-		).allow("reinstall")
+		), "reinstall")
 	}
 	for max, want := range map[int]string{
 		0: "d-drbd a-shared b-shared c-shared e-goes-on",
@@ -116,7 +116,7 @@ func TestGuardMaxUnhealthy(t *testing.T) {
 		{"m a:offline x:offline@rack2 y:offline@rack2 z@rack2 c", 50, "new goes-on"},
 		{"m x@rack2 y@rack2 z@rack2 a:offline", 49, "goes-on new=max-unhealthy"},
 	} {
-		s := snapshot(row.nodes, instance("new", "drbd", "a c", ""), instance("goes-on", "rbd", "a", "pending:failover:r1:100:")).allow("reinstall")
+		s := allow(snapshot(row.nodes, instance("new", "drbd", "a c", ""), instance("goes-on", "rbd", "a", "pending:failover:r1:100:")), "reinstall")
 		if s.Nodes["c"] == nil {
 			s.Instances[1] = instance("new", "rbd", "a", "")
 		}
@@ -129,7 +129,7 @@ func TestGuardMaxUnhealthy(t *testing.T) {
 
 // V2 tells which group, and how bad it is.
 func TestGuardMaxUnhealthyDetail(t *testing.T) {
-	s := snapshot("m a:offline b:offline c", instance("i", "rbd", "a", "")).allow("failover")
+	s := allow(snapshot("m a:offline b:offline c", instance("i", "rbd", "a", "")), "failover")
 	set := DefaultSettings()
 	set.MaxUnhealthy = 40
 	d := Decide(s, s.Instances[0], set, func() string { return "x" })
@@ -148,7 +148,7 @@ func TestGuardHoldsTidying(t *testing.T) {
 		results + " pending:failover:p:1:2": "needs-repair max-unhealthy | remove pending:failover:p:1:2 result:failover:o:5:success:1", // as the pass that wrote p would have
 		results + " pending:migrate:r:100:": "needs-repair max-unhealthy | add result:migrate:r:NOW:enoperm: | remove pending:migrate:r:100:" + results,
 	} {
-		s := snapshot("m a:offline", instance("i", "rbd", "a", tags)).allow("failover")
+		s := allow(snapshot("m a:offline", instance("i", "rbd", "a", tags)), "failover")
 		set := DefaultSettings()
 		set.MaxUnhealthy = 0
 		d := Decide(s, s.Instances[0], set, func() string { return "new" })

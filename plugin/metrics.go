@@ -92,7 +92,7 @@ func format(v float64) string {
 func (m metrics) plan(plan *Plan) {
 	states, reasons := make(map[State]int), make(map[Reason]int)
 	pending, results := make(map[tagstore.Type]int), make(map[tagstore.Outcome]int)
-	oldest, unreadable := int64(0), len(plan.BadTags())
+	oldest, unreadable := int64(0), len(BadTags(plan))
 	for _, d := range plan.Decisions {
 		states[d.State]++
 		reasons[d.Reason]++

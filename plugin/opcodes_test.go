@@ -74,7 +74,7 @@ func planned(nodes, words, allocatorIs, admin string) (*Decision, []luxi.OpCode)
 	if admin == "down" {
 		i.Live = &Live{Status: "ADMIN_down"}
 	}
-	s := snapshot(nodes, i).allow("reinstall")
+	s := allow(snapshot(nodes, i), "reinstall")
 	set := DefaultSettings()
 	switch allocatorIs {
 	case "":
@@ -90,7 +90,7 @@ func planned(nodes, words, allocatorIs, admin string) (*Decision, []luxi.OpCode)
 	} else if i.Template != "drbd" || d.Start.Step == StepReplaceDisks {
 		st.Place.IAllocator = allocator(s, set)
 	}
-	return d, st.OpCodes(set, &Pass{Now: fixed})
+	return d, st.OpCodes(set, fixed())
 }
 
 // checkOpCode checks what holds for every opcode (P11).

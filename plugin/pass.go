@@ -226,7 +226,7 @@ func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
 	var jobs [][]luxi.OpCode
 	var marks []mark
 	for _, st := range steps {
-		jobs = append(jobs, st.OpCodes(a.Settings, a.Pass))
+		jobs = append(jobs, st.OpCodes(a.Settings, a.Now()))
 		marks = append(marks, mark{Kind: markRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
 	}
 	holdJob, held, errs, err := a.submitHeld(ctx, a.holdJob, a.Settings.PassTimeout+30*time.Second, jobs, marks)

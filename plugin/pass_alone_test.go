@@ -178,7 +178,7 @@ func TestUnreadableTags(t *testing.T) {
 	if got := cutAll(r.m.Snapshot().Tags); got != "failover failovr pending:x result:y" {
 		t.Errorf("cluster tags %s", got)
 	}
-	if bad := report.Plan.BadTags(); len(bad) != 3 {
+	if bad := BadTags(report.Plan); len(bad) != 3 {
 		t.Errorf("%+v", bad)
 	}
 }

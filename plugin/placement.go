@@ -94,7 +94,7 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 		return nil, fmt.Errorf("reading what nodes have free: %w", err)
 	}
 	for _, t := range tables {
-		if err := p.readRooms(s, t); err != nil {
+		if err := readRooms(p, s, t); err != nil {
 			return nil, fmt.Errorf("reading what nodes have free: %w", err)
 		}
 	}
@@ -106,7 +106,7 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *Snapshot, instances []*I
 
 // readRooms takes what nodes have free from a table of their names, mfree and
 // dfree.
-func (p *Placer) readRooms(s *Snapshot, t *luxi.Table) error {
+func readRooms(p *Placer, s *Snapshot, t *luxi.Table) error {
 	for row := range t.Rows {
 		var name string
 		var memory, disk luxi.Value[int64]

@@ -8,10 +8,9 @@ import (
 )
 
 // placing reads what there is to place the named instances by.
-func (r *rig) placing(names ...string) (*Snapshot, *Placer) {
+func placing(r *base, names ...string) (*Snapshot, *Placer) {
 	r.t.Helper()
-	p := r.newPass()
-	s, err := (&Reader{Client: p.Client, Now: r.m.Now, Full: true}).Read(background)
+	s, err := (&Reader{Client: r.client(), Now: r.m.Now, Full: true}).Read(background)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -19,7 +18,7 @@ func (r *rig) placing(names ...string) (*Snapshot, *Placer) {
 	for _, name := range names {
 		list = append(list, byName(s, name))
 	}
-	placer, err := ReadPlacer(background, p.Client, s, list)
+	placer, err := ReadPlacer(background, r.client(), s, list)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -80,8 +79,8 @@ func TestPlace(t *testing.T) {
 		{"none", 1, false, "small"},
 		{"none", 1, true, "small"},
 	} {
-		r := newRig(t, roomy)
-		s, p := r.placing(row.name)
+		r := newBase(t, roomy)
+		s, p := placing(r, row.name)
 		nodes, why := p.Place(s, byName(s, row.name), row.count, row.disk)
 		got := strings.Join(nodes, " ")
 		if why != "" {
@@ -95,7 +94,7 @@ func TestPlace(t *testing.T) {
 
 // What one instance is given the next one does not count on.
 func TestPlaceTakesRoom(t *testing.T) {
-	r := newRig(t, `
+	r := newBase(t, `
 cluster c
 node m mem=50 master
 node a mem=1000 disk=2500
@@ -107,7 +106,7 @@ instance k nodes=off template=plain mem=400 disk=1000
 instance l nodes=off template=plain mem=400 disk=1000
 instance n nodes=off template=plain mem=100 disk=1000
 `)
-	s, p := r.placing("i", "j", "k", "l", "n")
+	s, p := placing(r, "i", "j", "k", "l", "n")
 	var got []string
 	for _, name := range []string{"i", "j", "k", "l", "n"} {
 		nodes, why := p.Place(s, byName(s, name), 1, true)
@@ -124,7 +123,7 @@ instance n nodes=off template=plain mem=100 disk=1000
 
 // Of a drbd instance only the primary takes memory, both nodes take disk.
 func TestPlaceDRBD(t *testing.T) {
-	r := newRig(t, `
+	r := newBase(t, `
 cluster c
 node m mem=100 disk=100 master
 node a mem=1000 disk=2500
@@ -135,7 +134,7 @@ instance d nodes=off,off2 template=drbd mem=600 disk=1000
 instance e nodes=off,off2 template=drbd mem=600 disk=1000
 instance f nodes=off,off2 template=drbd mem=100 disk=1000
 `)
-	s, p := r.placing("d", "e", "f")
+	s, p := placing(r, "d", "e", "f")
 	for _, row := range []struct{ name, want string }{
 		{"d", "a b"}, // a has 400 left
 		{"e", ""},    // b alone has room
@@ -149,8 +148,8 @@ instance f nodes=off,off2 template=drbd mem=100 disk=1000
 
 // What an instance takes, or where it belongs, may have become unknown.
 func TestPlaceUnknown(t *testing.T) {
-	r := newRig(t, roomy)
-	s, p := r.placing("i")
+	r := newBase(t, roomy)
+	s, p := placing(r, "i")
 	if nodes, why := p.Place(s, byName(s, "j"), 1, true); nodes != nil || why != "what it takes is not known" {
 		t.Errorf("%v, %q", nodes, why)
 	}
@@ -169,15 +168,15 @@ func TestReadPlacerAsksNobody(t *testing.T) {
 		instances []string
 		queries   int
 	}{{"no instances", nil, 0}, {"no usable node", []string{"i"}, 1}} {
-		r := newRig(t, "cluster c\ngroup g\ngroup h\nnode m group=h master\nnode off group=g offline\ninstance i nodes=off template=plain")
-		s, _ := r.placing()
+		r := newBase(t, "cluster c\ngroup g\ngroup h\nnode m group=h master\nnode off group=g offline\ninstance i nodes=off template=plain")
+		s, _ := placing(r)
 		queries := 0
 		r.m.OnCall(func(luxitest.Call) luxitest.Fault { queries++; return luxitest.Pass() })
 		var list []*Instance
 		for _, name := range row.instances {
 			list = append(list, byName(s, name))
 		}
-		p, err := ReadPlacer(background, r.newPass().Client, s, list)
+		p, err := ReadPlacer(background, r.client(), s, list)
 		if err != nil {
 			t.Fatal(err)
 		}

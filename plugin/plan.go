@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ganeti-autorepair/luxi"
 )
@@ -135,10 +136,10 @@ func ownDisks(d *Decision) bool {
 }
 
 // OpCodes returns the opcodes of the step's job.
-func (st *Planned) OpCodes(set Settings, p *Pass) []luxi.OpCode {
+func (st *Planned) OpCodes(set Settings, now time.Time) []luxi.OpCode {
 	d := st.Decision
 	m := mark{Kind: markRepair, ID: d.Start.Repair.ID, Step: d.Start.Step, Policy: d.Start.byPolicy()}
-	return opcodes(d.Start.Step, d.Instance, st.Place, m, set.MaxRunning, p.Now())
+	return opcodes(d.Start.Step, d.Instance, st.Place, m, set.MaxRunning, now)
 }
 
 // usable says why a place chosen here is no longer fit, or "" (P11).

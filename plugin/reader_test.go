@@ -13,7 +13,7 @@ import (
 
 // queries reads a snapshot and lists the queries for instances that it took,
 // as their fields.
-func (r *rig) queries(full bool) (*Snapshot, []string) {
+func queriesOf(r *base, full bool) (*Snapshot, []string) {
 	r.t.Helper()
 	var list []string
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
@@ -22,7 +22,7 @@ func (r *rig) queries(full bool) (*Snapshot, []string) {
 		}
 		return luxitest.Pass()
 	})
-	s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now, Full: full}).Read(background)
+	s, err := (&Reader{Client: r.client(), Now: r.m.Now, Full: full}).Read(background)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -54,9 +54,9 @@ func TestReaderAsksForLittle(t *testing.T) {
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t, "cluster c"+fourNodes+row.instances)
+			r := newBase(t, "cluster c"+fourNodes+row.instances)
 			r.m.Edit(broken(row.nodes))
-			if _, got := r.queries(row.full); strings.Join(got, "; ") != strings.Join(row.want, "; ") {
+			if _, got := queriesOf(r, row.full); strings.Join(got, "; ") != strings.Join(row.want, "; ") {
 				t.Errorf("asked for %q, want %q", got, row.want)
 			}
 		})
@@ -74,14 +74,14 @@ func TestReaderKeepsTheOrder(t *testing.T) {
 		}
 		text += "\n"
 	}
-	r := newRig(t, text)
+	r := newBase(t, text)
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if what, fields := asked(c); what == "instance" && len(fields) > 3 {
 			r.m.Edit(func(c *luxitest.Cluster) { c.Instances = append(c.Instances[:1:1], c.Instances[2:]...) })
 		}
 		return luxitest.Pass()
 	})
-	s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+	s, err := (&Reader{Client: r.client(), Now: r.m.Now}).Read(background)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +108,9 @@ func TestReaderLooksCloselyWhereItMatters(t *testing.T) {
 	} {
 		cluster += fmt.Sprintf(text, i[0], i[1], i[2], i[3])
 	}
-	r := newRig(t, cluster)
+	r := newBase(t, cluster)
 	r.m.Edit(broken("node2:offline"))
-	c := r.newPass().Client
+	c := r.client()
 	if _, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceMigrate{InstanceName: "MOVED"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestReaderLooksCloselyWhereItMatters(t *testing.T) {
 
 // C5: a broken node that luxid no longer tells of does not make its instances healthy.
 func TestReaderMissesTheNode(t *testing.T) {
-	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3")
+	r := newBase(t, "cluster c"+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3")
 	r.m.Edit(broken("node2:offline"))
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if what, fields := asked(c); what == "node" && fields[len(fields)-1] == "sinst_list" {
@@ -155,7 +155,7 @@ func TestReaderMissesTheNode(t *testing.T) {
 		}
 		return luxitest.Pass()
 	})
-	_, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+	_, err := (&Reader{Client: r.client(), Now: r.m.Now}).Read(background)
 	if !errors.Is(err, ErrImplausible) || !strings.Contains(err.Error(), "node2") {
 		t.Errorf("%v", err)
 	}
@@ -173,7 +173,7 @@ func TestReaderMissesInstances(t *testing.T) {
 			}
 			text += "instance " + name + " nodes=" + node + " template=rbd\n"
 		}
-		r := newRig(t, text)
+		r := newBase(t, text)
 		r.m.Edit(broken("node2:offline"))
 		r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 			if what, fields := asked(c); what == "instance" && len(fields) > 3 {
@@ -181,7 +181,7 @@ func TestReaderMissesInstances(t *testing.T) {
 			}
 			return luxitest.Pass()
 		})
-		s, err := (&Reader{Client: r.newPass().Client, Now: r.m.Now}).Read(background)
+		s, err := (&Reader{Client: r.client(), Now: r.m.Now}).Read(background)
 		if errors.Is(err, ErrImplausible) != implausible || !implausible && (err != nil || len(s.Instances) != 4) {
 			t.Errorf("without %s: %v", lost, err)
 		}
@@ -191,21 +191,22 @@ func TestReaderMissesInstances(t *testing.T) {
 // The live status is asked of a healthy instance, too, if a job of its repair
 // ended badly (S6), and of no other.
 func TestReaderAsksToSettle(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3 template=rbd "+tags("pending:failover:x:5:"))
+	r := newBase(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3 template=rbd "+tags("pending:failover:x:5:"))
 	r.m.Edit(broken("node2:offline"))
 	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
-		if op.ID == "OP_INSTANCE_FAILOVER" {
-			return luxitest.OpFails("OpExecError", "it broke")
-		}
-		return luxitest.OpPass()
+		return luxitest.OpFails("OpExecError", "it broke")
 	})
-	r.pass()
+	id, err := r.client().SubmitJob(background, []luxi.OpCode{&luxi.InstanceFailover{InstanceName: "i", IAllocator: "."}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.quiet()
 	r.m.Edit(func(c *luxitest.Cluster) {
 		broken("node2:")(c)
-		c.Instance("i").RunsOn = []string{"node2"}
+		i := c.Instance("i")
+		i.RunsOn, i.Tags = []string{"node2"}, withPrefix(fmt.Sprintf("pending:failover:y:5:%d", id))
 	})
-	s, asked := r.queries(false)
+	s, asked := queriesOf(r, false)
 	if len(asked) != 3 || asked[2] != "uuid status" {
 		t.Errorf("asked for %q", asked)
 	}
@@ -219,9 +220,9 @@ func TestReaderAsksToSettle(t *testing.T) {
 
 // What was read is what is there.
 func TestReaderReads(t *testing.T) {
-	r := newRig(t, "cluster c iallocator=hail "+tags("migrate")+"\ngroup g "+tags("failover")+"\ngroup h\nnode m group=g master\nnode a group=g offline\nnode b group=h drained\nnode n group=h not-vm-capable"+
+	r := newBase(t, "cluster c iallocator=hail "+tags("migrate")+"\ngroup g "+tags("failover")+"\ngroup h\nnode m group=g master\nnode a group=g offline\nnode b group=h drained\nnode n group=h not-vm-capable"+
 		"\ninstance i nodes=m,a template=drbd state=down "+tags("pending:failover:x:5:77")+"\ninstance f nodes=m template=plain forthcoming")
-	s, _ := r.queries(false)
+	s, _ := queriesOf(r, false)
 	if s.Cluster.Name != "c" || s.Cluster.Master != "m" || s.Cluster.IAllocator != "hail" || len(s.Cluster.Tags.Enables) != 1 || !s.Time.Equal(present) {
 		t.Errorf("cluster %+v at %v", s.Cluster, s.Time)
 	}
@@ -249,8 +250,8 @@ func TestReaderReads(t *testing.T) {
 // The fresh look reads the named instances and no others, and never "all"
 // because there are none to name.
 func TestReadOnly(t *testing.T) {
-	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
-	reader := &Reader{Client: r.newPass().Client, Now: r.m.Now}
+	r := newBase(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
+	reader := &Reader{Client: r.client(), Now: r.m.Now}
 	for _, none := range [][]string{nil, {}} {
 		if _, err := reader.ReadOnly(background, none); !errors.Is(err, ErrImplausible) {
 			t.Errorf("%v", err)
@@ -267,13 +268,13 @@ func TestReadOnly(t *testing.T) {
 
 // Other people's jobs are seen before the configuration is read.
 func TestReaderSeesTheQueue(t *testing.T) {
-	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
-	c := r.newPass().Client
+	r := newBase(t, "cluster c"+fourNodes+"instance i nodes=node2\ninstance j nodes=node2")
+	c := r.client()
 	id, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: "i"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := r.queries(false)
+	s, _ := queriesOf(r, false)
 	if job, busy := s.busyJob(byName(s, "i"), nil); !busy || job.ID != id {
 		t.Errorf("%+v, %v", job, busy)
 	}
@@ -284,7 +285,7 @@ func TestReaderSeesTheQueue(t *testing.T) {
 		t.Error("j is busy")
 	}
 	r.quiet()
-	if s, _ := r.queries(false); len(s.Running) != 0 {
+	if s, _ := queriesOf(r, false); len(s.Running) != 0 {
 		t.Errorf("finished jobs are listed: %+v", s.Running)
 	}
 }

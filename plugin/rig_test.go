@@ -18,17 +18,27 @@ import (
 
 // rig is a simulated master on a real socket, and passes over it. Its clock is
 // virtual: time passes while somebody waits for a job, and nothing sleeps.
-type rig struct {
+type base struct {
 	t   *testing.T
 	m   *luxitest.Master
-	set Settings
 	log *journal
-	ids int
+}
 
-	fence Fence // stands in for the command of the settings
+// rig is a simulated master, and passes over it.
+type rig struct {
+	*base
+	set   Settings
+	ids   int
+	fence Fence
 }
 
 func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *rig {
+	t.Helper()
+	return &rig{base: newBase(t, cluster, adjust...), set: DefaultSettings()}
+}
+
+// newBase starts a simulated master, which ends with the test.
+func newBase(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *base {
 	t.Helper()
 	opts := luxitest.Options{Clock: luxitest.VirtualClock(present)}
 	for _, a := range adjust {
@@ -49,7 +59,7 @@ func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *ri
 	if err := m.Start(filepath.Join(dir, "s")); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, m: m, set: DefaultSettings(), log: &journal{}}
+	r := &base{t: t, m: m, log: &journal{}}
 	t.Cleanup(func() {
 		r.checkHistory()
 		if t.Failed() {
@@ -66,9 +76,7 @@ func tags(bodies string) string { return "tags=" + strings.Join(withPrefix(bodie
 
 // newPass makes a pass; ids are r1, r2, ... in order.
 func (r *rig) newPass() *Pass {
-	c := luxi.New(r.m.Socket(), luxi.Options{Now: r.m.Now})
-	r.t.Cleanup(func() { c.Close() })
-	return &Pass{Client: c, Settings: r.set, Now: r.m.Now, Log: r.log, Fence: r.fence, NewID: func() string {
+	return &Pass{Client: r.client(), Settings: r.set, Now: r.m.Now, Log: r.log, Fence: r.fence, NewID: func() string {
 		r.ids++
 		return fmt.Sprintf("r%d", r.ids)
 	}}
@@ -95,7 +103,7 @@ func (r *rig) pass() *Report {
 }
 
 // quiet lets time pass until no job is left, and five minutes more.
-func (r *rig) quiet() {
+func (r *base) quiet() {
 	r.t.Helper()
 	if !r.m.RunUntilQuiet() {
 		r.t.Fatal("some job never ends")
@@ -122,7 +130,7 @@ func (r *rig) until(done func(*Report) bool) {
 	r.t.Fatal("repairs do not come to an end")
 }
 
-func (r *rig) instance(name string) *luxitest.Instance {
+func (r *base) instance(name string) *luxitest.Instance {
 	r.t.Helper()
 	i := r.m.Snapshot().Instance(name)
 	if i == nil {
@@ -132,9 +140,9 @@ func (r *rig) instance(name string) *luxitest.Instance {
 }
 
 // tags returns the bodies of the instance's tags.
-func (r *rig) tags(name string) string { return cutAll(r.instance(name).Tags) }
+func (r *base) tags(name string) string { return cutAll(r.instance(name).Tags) }
 
-func (r *rig) wantTags(name, want string) {
+func (r *base) wantTags(name, want string) {
 	r.t.Helper()
 	if got := r.tags(name); got != want {
 		r.t.Errorf("%s has the tags %q, want %q", name, got, want)
@@ -143,7 +151,7 @@ func (r *rig) wantTags(name, want string) {
 
 // repairJobs renders the repair jobs that began, in order of their ids:
 // "FAILOVER(i) success", dry runs left out.
-func (r *rig) repairJobs() string {
+func (r *base) repairJobs() string {
 	var list []string
 	for _, j := range r.m.Jobs() {
 		if kind, _ := trailOf(j); kind != markRepair || !j.Started() {
@@ -158,7 +166,7 @@ func (r *rig) repairJobs() string {
 	return strings.Join(list, ", ")
 }
 
-func (r *rig) wantRepairs(want string) {
+func (r *base) wantRepairs(want string) {
 	r.t.Helper()
 	if got := r.repairJobs(); got != want {
 		r.t.Errorf("repair jobs %q, want %q", got, want)
@@ -166,7 +174,7 @@ func (r *rig) wantRepairs(want string) {
 }
 
 // count is the number of jobs of a kind, whatever became of them.
-func (r *rig) count(kind string) int {
+func (r *base) count(kind string) int {
 	n := 0
 	for _, j := range r.m.Jobs() {
 		if k, _ := trailOf(j); k == kind {
@@ -177,7 +185,7 @@ func (r *rig) count(kind string) int {
 }
 
 // tagOpcodes is the number of opcodes that wrote tags of the instance.
-func (r *rig) tagOpcodes(name string) int {
+func (r *base) tagOpcodes(name string) int {
 	n := 0
 	for _, j := range r.m.Jobs() {
 		for _, op := range j.Ops {
@@ -206,7 +214,7 @@ func trailOf(j luxitest.Job) (kind, rest string) {
 // with a rig. C1: when a repair job began, a pending tag that names it had been
 // written before. P12: it was released by the cancellation of its gate, and
 // nothing else. P11: no opcode may do more than it was meant to.
-func (r *rig) checkHistory() {
+func (r *base) checkHistory() {
 	named := make(map[int64]bool)
 	released := make(map[int64]bool)
 	begun := make(map[int64]bool)
@@ -300,11 +308,11 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // at calls a function when the n-th call of a method from now on arrives,
 // before it is handled.
-func (r *rig) at(method string, n int, do func()) {
+func (r *base) at(method string, n int, do func()) {
 	r.faultAt(method, n, func() luxitest.Fault { do(); return luxitest.Pass() })
 }
 
-func (r *rig) faultAt(method string, n int, fault func() luxitest.Fault) {
+func (r *base) faultAt(method string, n int, fault func() luxitest.Fault) {
 	var mu sync.Mutex // what is given up is canceled side by side
 	count := 0
 	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
@@ -327,4 +335,11 @@ func (r *rig) faultAt(method string, n int, fault func() luxitest.Fault) {
 			r.t.Errorf("there were %d calls of %s, the test is about the one of number %d", count, method, n)
 		}
 	})
+}
+
+// client makes a client of the simulated master, which is closed with the test.
+func (r *base) client() *luxi.Client {
+	c := luxi.New(r.m.Socket(), luxi.Options{Now: r.m.Now})
+	r.t.Cleanup(func() { c.Close() })
+	return c
 }

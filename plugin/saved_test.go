@@ -35,7 +35,7 @@ func TestSavedPlansTheSame(t *testing.T) {
 
 func viewsText(t *testing.T, p *Plan) string {
 	t.Helper()
-	b, err := json.MarshalIndent(p.Views(), "", " ")
+	b, err := json.MarshalIndent(Views(p), "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestSavedOutcomes(t *testing.T) {
 		job(7, StepReinstall, "i", luxi.JobRunning), failedAt(8, StepReinstall, 2, "OpExecError", "OS create script failed (exited with exit code 1), last lines in the log file:\nSECRET", ""),
 		failedAt(9, StepReinstall, 0, "OpPrereqError", "no", luxi.ECodeState), failedAt(10, "harep", 0, "OpExecError", "Can't get data for node x", ""),
 	}
-	s := snapshot("a b:offline").with(jobs...)
+	s := withJobs(snapshot("a b:offline"), jobs...)
 	saved := NewSaved(s, &Placer{}, DefaultSettings())
 	var b bytes.Buffer
 	if err := saved.Write(&b); err != nil {

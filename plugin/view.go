@@ -78,28 +78,28 @@ func (d *Decision) Plain() bool {
 }
 
 // Views tells what the plan thinks of every instance.
-func (p *Plan) Views() []View {
-	return p.viewsOf(func(*Decision) bool { return true })
+func Views(p *Plan) []View {
+	return viewsOf(p, func(*Decision) bool { return true })
 }
 
 // Notable are the views of those instances that there is something to tell about:
 // on most days none of thousands.
-func (p *Plan) Notable() []View {
-	return p.viewsOf(func(d *Decision) bool { return !d.Plain() })
+func Notable(p *Plan) []View {
+	return viewsOf(p, func(d *Decision) bool { return !d.Plain() })
 }
 
-func (p *Plan) viewsOf(chosen func(*Decision) bool) []View {
+func viewsOf(p *Plan, chosen func(*Decision) bool) []View {
 	var list []View
 	for _, d := range p.Decisions {
 		if chosen(d) {
-			list = append(list, p.View(d))
+			list = append(list, ViewOf(p, d))
 		}
 	}
 	return list
 }
 
-// View tells what the plan thinks of one instance.
-func (p *Plan) View(d *Decision) View {
+// ViewOf tells what the plan thinks of one instance.
+func ViewOf(p *Plan, d *Decision) View {
 	i := d.Instance
 	v := View{
 		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,
@@ -134,13 +134,13 @@ func (p *Plan) View(d *Decision) View {
 	for _, f := range i.Tags.Records().Failures {
 		v.Failures = append(v.Failures, f.Tag)
 	}
-	p.advise(d, &v)
+	advise(p, d, &v)
 	return v
 }
 
 // BadTags lists the unreadable tags of the cluster and the node groups; those
 // of instances are in their views (T10).
-func (p *Plan) BadTags() []BadTag {
+func BadTags(p *Plan) []BadTag {
 	list := badTags(tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags})
 	for _, g := range sortedGroups(p.Snapshot) {
 		list = append(list, badTags(tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})...)
@@ -169,7 +169,7 @@ type Intention struct {
 
 // Intentions lists what a pass over this plan would do. The id of a job that is
 // yet to be submitted is not known; the tags show JOB in its place.
-func (p *Plan) Intentions(pass *Pass) ([]Intention, error) {
+func Intentions(p *Plan, pass *Pass) ([]Intention, error) {
 	steps := make(map[*Decision]*Planned)
 	for _, st := range p.Steps {
 		steps[st.Decision] = st
@@ -194,7 +194,7 @@ func (p *Plan) Intentions(pass *Pass) ([]Intention, error) {
 			tag, _ := d.Start.Repair.Format()
 			switch {
 			case st.NoRoom == "":
-				for _, op := range st.OpCodes(pass.Settings, pass) {
+				for _, op := range st.OpCodes(pass.Settings, pass.Now()) {
 					raw, err := luxi.MarshalOp(op)
 					if err != nil {
 						return nil, fmt.Errorf("opcode for %s: %w", d.Instance.Name, err)

@@ -20,7 +20,7 @@ func exhibition() *Plan {
 	add := func(name, template, nodes, tags string, facts ...luxi.JobInfo) *Instance {
 		i := instance(name, template, nodes, tags)
 		s.Instances = append(s.Instances, i)
-		s.with(facts...)
+		withJobs(s, facts...)
 		return i
 	}
 	add("bad-tag", "rbd", "off", "pending:failover:x")
@@ -38,7 +38,7 @@ func exhibition() *Plan {
 	add("suspended-till", "rbd", "off", "suspend:1700003600 pending:failover:t:1600000000:")
 	add("too-weak", "drbd", "off a", "fix-storage")
 	s.Cluster.Tags = parsedTags(withPrefix("suspend:1 pending:failover:x:1:"))
-	s.allowGroup("rack1", "suspend:5 repair")
+	allowGroup(s, "rack1", "suspend:5 repair")
 	p := &Plan{Snapshot: s}
 	for _, i := range s.Instances {
 		p.Decisions = append(p.Decisions, Decide(s, i, DefaultSettings(), func() string { return "k3v9x2ab" }))
@@ -53,8 +53,8 @@ func exhibition() *Plan {
 // the keys and the words are promised to stay.
 func TestViews(t *testing.T) {
 	p := exhibition()
-	views := p.Views()
-	b, err := json.MarshalIndent(map[string]any{"instances": views, "unreadable_tags": p.BadTags()}, "", "  ")
+	views := Views(p)
+	b, err := json.MarshalIndent(map[string]any{"instances": views, "unreadable_tags": BadTags(p)}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +65,14 @@ func TestViews(t *testing.T) {
 			notable = append(notable, v)
 		}
 	}
-	if got := p.Notable(); !reflect.DeepEqual(got, notable) {
+	if got := Notable(p); !reflect.DeepEqual(got, notable) {
 		t.Errorf("there is something to tell about %v, want %v: all but fine", got, notable)
 	}
 }
 
 // V6: what a dry run tells of them.
 func TestIntentionsGolden(t *testing.T) {
-	list, err := exhibition().Intentions(&Pass{Settings: DefaultSettings(), Now: fixed})
+	list, err := Intentions(exhibition(), &Pass{Settings: DefaultSettings(), Now: fixed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ instance left nodes=node4 ` + tags("pending:migrate:z:5: result:migrate:z:6:succ
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := plan.Intentions(p)
+	list, err := Intentions(plan, p)
 	if err != nil {
 		t.Fatal(err)
 	}
