@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -23,36 +23,36 @@ func (d *dice) oneOf(words ...string) string { return words[d.below(len(words))]
 
 // diceCluster makes a cluster of three groups with nodes in all conditions and
 // instances of all kinds, some with repairs that have begun.
-func diceCluster(d *dice) *plugin.Snapshot {
-	s := &plugin.Snapshot{
+func diceCluster(d *dice) *repair.Snapshot {
+	s := &repair.Snapshot{
 		Time:    time.Unix(nowSeconds, 0).UTC(),
-		Cluster: plugin.Cluster{Name: "cluster", Tags: tagstore.Parse(luxi.TagCluster, []string{tagPrefix + "reinstall"})},
-		Groups:  map[string]*plugin.Group{},
-		Nodes:   map[string]*plugin.Node{},
-		Jobs:    map[luxi.JobID]*plugin.JobFact{},
+		Cluster: repair.Cluster{Name: "cluster", Tags: tagstore.Parse(luxi.TagCluster, []string{tagPrefix + "reinstall"})},
+		Groups:  map[string]*repair.Group{},
+		Nodes:   map[string]*repair.Node{},
+		Jobs:    map[luxi.JobID]*repair.JobFact{},
 	}
 	const perGroup = 4
 	for g := 0; g < 3; g++ {
 		group := fmt.Sprintf("group%d", g)
-		s.Groups[group] = &plugin.Group{UUID: group, Name: group}
+		s.Groups[group] = &repair.Group{UUID: group, Name: group}
 		for n := 0; n < perGroup; n++ {
 			name := fmt.Sprintf("node%d%d", g, n)
 			condition := d.oneOf("ok", "ok", "ok", "drained", "offline")
-			s.Nodes[name] = &plugin.Node{Name: name, Group: group, VMCapable: true, Offline: condition == "offline", Drained: condition == "drained"}
+			s.Nodes[name] = &repair.Node{Name: name, Group: group, VMCapable: true, Offline: condition == "offline", Drained: condition == "drained"}
 		}
 	}
 	for k := 0; k < 16; k++ {
 		g, n := d.below(3), d.below(perGroup)
-		i := &plugin.Instance{
+		i := &repair.Instance{
 			Name: fmt.Sprintf("web%02d", k), UUID: fmt.Sprintf("uuid%02d", k), PlaceKnown: true,
 			Template: d.oneOf("drbd", "drbd", "drbd", "rbd", "sharedfile", "plain"), Primary: fmt.Sprintf("node%d%d", g, n),
-			AdminState: "up", Live: &plugin.Live{Status: "running"},
+			AdminState: "up", Live: &repair.Live{Status: "running"},
 		}
 		if i.Template == "drbd" {
 			i.Secondaries = []string{fmt.Sprintf("node%d%d", g, (n+1+d.below(perGroup-1))%perGroup)}
 		}
 		if d.below(3) == 0 {
-			i.AdminState, i.Live = "down", &plugin.Live{Status: "ADMIN_down"}
+			i.AdminState, i.Live = "down", &repair.Live{Status: "ADMIN_down"}
 		}
 		tag := d.oneOf("", "", "", "fix-storage", "suspend", "pending:reinstall:begun:100:", "pending:migrate:begun:100:", "result:failover:x:5:failure:")
 		if tag != "" {
@@ -63,17 +63,17 @@ func diceCluster(d *dice) *plugin.Snapshot {
 	return s
 }
 
-func decideAll(s *plugin.Snapshot, set plugin.Settings) []*plugin.Decision {
-	var list []*plugin.Decision
+func decideAll(s *repair.Snapshot, set repair.Settings) []*repair.Decision {
+	var list []*repair.Decision
 	for _, i := range s.Instances {
 		name := i.Name
-		list = append(list, plugin.Decide(s, i, set, func() string { return "new-" + name }))
+		list = append(list, repair.Decide(s, i, set, func() string { return "new-" + name }))
 	}
 	return list
 }
 
 // tooManyBad says whether a group has more bad nodes than the percentage (V2).
-func tooManyBad(s *plugin.Snapshot, i *plugin.Instance, percent int) bool {
+func tooManyBad(s *repair.Snapshot, i *repair.Instance, percent int) bool {
 	bad, all := 0, 0
 	for _, n := range s.Nodes {
 		if n.Group == s.Nodes[i.Primary].Group {
@@ -88,7 +88,7 @@ func tooManyBad(s *plugin.Snapshot, i *plugin.Instance, percent int) bool {
 
 // rank restates V4: what has lost its redundancy first, then what is down, then
 // the rest.
-func rank(s *plugin.Snapshot, i *plugin.Instance) int {
+func rank(s *repair.Snapshot, i *repair.Instance) int {
 	lost := s.Nodes[i.Primary].Offline
 	for _, name := range i.Secondaries {
 		lost = lost || s.Nodes[name].Offline
@@ -104,8 +104,8 @@ func rank(s *plugin.Snapshot, i *plugin.Instance) int {
 
 // checkGuard holds what Guard made of decisions against V2, V3 and V4. before
 // are the same decisions, untouched.
-func checkGuard(s *plugin.Snapshot, set plugin.Settings, before, after, pass []*plugin.Decision) string {
-	place := make(map[*plugin.Decision]int)
+func checkGuard(s *repair.Snapshot, set repair.Settings, before, after, pass []*repair.Decision) string {
+	place := make(map[*repair.Decision]int)
 	for k, d := range pass {
 		place[d] = k + 1
 	}
@@ -132,12 +132,12 @@ func checkGuard(s *plugin.Snapshot, set plugin.Settings, before, after, pass []*
 			}
 			continue
 		}
-		held := !crowded && d.Reason == plugin.ReasonMaxNew || crowded && d.Reason == plugin.ReasonMaxUnhealthy
-		if d.Start != nil || !was.Start.New || !held || d.State != plugin.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
+		held := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy
+		if d.Start != nil || !was.Start.New || !held || d.State != repair.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
 			return d.Instance.Name + ": is held wrongly"
 		}
 		for _, p := range pass {
-			if d.Reason == plugin.ReasonMaxNew && p.Start.New && rank(s, p.Instance) > rank(s, d.Instance) {
+			if d.Reason == repair.ReasonMaxNew && p.Start.New && rank(s, p.Instance) > rank(s, d.Instance) {
 				return d.Instance.Name + ": is held while the less urgent " + p.Instance.Name + " begins (V4)"
 			}
 		}
@@ -157,7 +157,7 @@ func checkGuard(s *plugin.Snapshot, set plugin.Settings, before, after, pass []*
 	return ""
 }
 
-func names(list []*plugin.Decision) string {
+func names(list []*repair.Decision) string {
 	var words []string
 	for _, d := range list {
 		words = append(words, d.Instance.Name)
@@ -173,18 +173,18 @@ func TestGuardOnlyHolds(t *testing.T) {
 	steps, held, failures := 0, 0, 0
 	for round := 0; round < 1500 && failures < mostFailures; round++ {
 		s := diceCluster(&d)
-		set := plugin.DefaultSettings()
+		set := repair.DefaultSettings()
 		set.MaxNew = d.below(6)
 		set.MaxUnhealthy = []int{0, 25, 49, 50, 75, 100}[d.below(6)]
 		before, after := decideAll(s, set), decideAll(s, set)
-		pass := plugin.Guard(s, after, set)
+		pass := repair.Guard(s, after, set)
 		why := checkGuard(s, set, before, after, pass)
 		shuffled := decideAll(s, set)
 		for k := range shuffled {
 			o := k + d.below(len(shuffled)-k)
 			shuffled[k], shuffled[o] = shuffled[o], shuffled[k]
 		}
-		if again := names(plugin.Guard(s, shuffled, set)); why == "" && again != names(pass) {
+		if again := names(repair.Guard(s, shuffled, set)); why == "" && again != names(pass) {
 			why = "in another order: " + again
 		}
 		if why != "" {

@@ -167,8 +167,8 @@ func needOf(r *situation) need {
 	return need{row: "P9", held: "no repair"}
 }
 
-// repair is an open repair: all pending tags of one id without a result (T6).
-type repair struct {
+// openRepair is an open repair: all pending tags of one id without a result (T6).
+type openRepair struct {
 	typ, id string
 	time    int64
 	jobs    []pastJob // each once, in the order of submission
@@ -176,22 +176,22 @@ type repair struct {
 }
 
 // openRepairs lists the open repairs in order of timestamp (T5, T6).
-func openRepairs(list []record) []*repair {
+func openRepairs(list []record) []*openRepair {
 	ended := make(map[string]bool)
 	for _, c := range list {
 		if c.kind == "result" {
 			ended[c.id] = true
 		}
 	}
-	var open []*repair
-	known := make(map[string]*repair)
+	var open []*openRepair
+	known := make(map[string]*openRepair)
 	for _, c := range list {
 		if c.kind != "pending" || ended[c.id] {
 			continue
 		}
 		p := known[c.id]
 		if p == nil {
-			p = &repair{typ: c.typ, id: c.id, time: c.time}
+			p = &openRepair{typ: c.typ, id: c.id, time: c.time}
 			known[c.id] = p
 			open = append(open, p)
 		}
@@ -262,7 +262,7 @@ func (j pastJob) halfReinstalled() bool {
 
 // begun are the jobs that really began: what expired unreleased is no attempt
 // and no failure (C2).
-func (p *repair) begun() []pastJob {
+func (p *openRepair) begun() []pastJob {
 	var list []pastJob
 	for _, j := range p.jobs {
 		if j.fate != "expired" {
@@ -272,7 +272,7 @@ func (p *repair) begun() []pastJob {
 	return list
 }
 
-func (p *repair) last() pastJob {
+func (p *openRepair) last() pastJob {
 	if list := p.begun(); len(list) > 0 {
 		return list[len(list)-1]
 	}
@@ -281,7 +281,7 @@ func (p *repair) last() pastJob {
 
 // attempts counts the tries of a step that failed since anything succeeded: no
 // room is no attempt (S8), nor is what expired (C2).
-func (p *repair) attempts(step string) int {
+func (p *openRepair) attempts(step string) int {
 	n := 0
 	for _, j := range p.jobs {
 		switch {

@@ -4,12 +4,12 @@ import (
 	"strings"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // considered are the open repairs a decision gets to: the first, and each
 // behind one that ended without a failure (S9; S1 for healthy instances).
-func (m *demand) considered(d *plugin.Decision) []*repair {
+func (m *demand) considered(d *repair.Decision) []*openRepair {
 	if !m.free() {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (m *demand) considered(d *plugin.Decision) []*repair {
 }
 
 // afresh: no open repair is left, so policy is asked (S9).
-func (m *demand) afresh(d *plugin.Decision) bool {
+func (m *demand) afresh(d *repair.Decision) bool {
 	c := m.considered(d)
 	if !m.free() || len(c) < len(m.records.open) {
 		return false
@@ -31,7 +31,7 @@ func (m *demand) afresh(d *plugin.Decision) bool {
 }
 
 // endedBadly: some job of the repair may have ended halfway.
-func (p *repair) endedBadly() bool {
+func (p *openRepair) endedBadly() bool {
 	for _, j := range p.jobs {
 		if j.failed() || j.canceled() {
 			return true
@@ -40,7 +40,7 @@ func (p *repair) endedBadly() bool {
 	return false
 }
 
-func (p *repair) halfReinstalled() bool {
+func (p *openRepair) halfReinstalled() bool {
 	for _, j := range p.jobs {
 		if j.halfReinstalled() {
 			return true
@@ -53,7 +53,7 @@ func (p *repair) halfReinstalled() bool {
 // nothing has since. The new secondary is in the configuration before its disks are
 // written, and a failover of what is stopped, or from an offline node, takes whatever
 // is there.
-func (p *repair) replicaDoubtful() bool {
+func (p *openRepair) replicaDoubtful() bool {
 	doubtful := false
 	for _, j := range p.jobs {
 		switch {
@@ -73,7 +73,7 @@ func (m *demand) liveAgrees() bool {
 }
 
 // goesOn: the last job of the repair does not end it (S7, S8).
-func (m *demand) goesOn(p *repair) bool {
+func (m *demand) goesOn(p *openRepair) bool {
 	last := p.last()
 	if p.replicaDoubtful() && m.need.first() == stepF {
 		return false
@@ -97,8 +97,8 @@ func (m *demand) safeAfter(last pastJob) bool {
 // eachOf makes a predicate of what is demanded of every repair a decision gets
 // to, where a condition holds. The outcome is "success", "failure", "enoperm",
 // "open" (nothing is done) or "step" (its next step is started).
-func eachOf(name, want string, when func(m *demand, p *repair) bool) predicate {
-	return predicate{name, func(m *demand, d *plugin.Decision) string {
+func eachOf(name, want string, when func(m *demand, p *openRepair) bool) predicate {
+	return predicate{name, func(m *demand, d *repair.Decision) string {
 		for _, p := range m.considered(d) {
 			if !when(m, p) {
 				continue
@@ -121,69 +121,69 @@ func eachOf(name, want string, when func(m *demand, p *repair) bool) predicate {
 // progress are the predicates that say what must happen.
 var progress = []predicate{
 	// S1, S6: healthy and all jobs done without a fault.
-	eachOf("healthyPendingBecomesSuccess", "success", func(m *demand, p *repair) bool {
+	eachOf("healthyPendingBecomesSuccess", "success", func(m *demand, p *openRepair) bool {
 		return m.need.healthy() && !p.endedBadly()
 	}),
 	// S6: after a fault, good nodes and a live status that agrees.
-	eachOf("successWithProof", "success", func(m *demand, p *repair) bool {
+	eachOf("successWithProof", "success", func(m *demand, p *openRepair) bool {
 		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && !p.replicaDoubtful() && m.liveAgrees()
 	}),
 	// S6, S7: data is never left to a replica that may not be whole.
-	eachOf("doubtfulReplicaIsFailure", "failure", func(m *demand, p *repair) bool {
+	eachOf("doubtfulReplicaIsFailure", "failure", func(m *demand, p *openRepair) bool {
 		return p.replicaDoubtful() && (m.need.healthy() || m.need.first() == stepF && !m.need.lost)
 	}),
 	// S6: after a fault, and it does not run as it should.
-	eachOf("noSuccessAgainstLiveStatus", "failure", func(m *demand, p *repair) bool {
+	eachOf("noSuccessAgainstLiveStatus", "failure", func(m *demand, p *openRepair) bool {
 		return m.need.healthy() && p.endedBadly() && m.liveKnown() && !m.liveAgrees()
 	}),
 	// S6, C5: nothing is concluded from an answer that did not come.
-	eachOf("noVerdictWithoutLiveStatus", "open", func(m *demand, p *repair) bool {
+	eachOf("noVerdictWithoutLiveStatus", "open", func(m *demand, p *openRepair) bool {
 		return m.need.healthy() && p.endedBadly() && !p.halfReinstalled() && !p.replicaDoubtful() && !m.liveKnown()
 	}),
 	// S6, S7: wherever the instance lives by now.
-	eachOf("halfReinstalledIsFailure", "failure", func(m *demand, p *repair) bool {
+	eachOf("halfReinstalledIsFailure", "failure", func(m *demand, p *openRepair) bool {
 		return !m.need.lost && p.halfReinstalled() && (m.need.healthy() || p.last().halfReinstalled())
 	}),
 	// S7: by a person, who should be asked.
-	eachOf("canceledIsFailure", "failure", func(m *demand, p *repair) bool {
+	eachOf("canceledIsFailure", "failure", func(m *demand, p *openRepair) bool {
 		return !m.need.healthy() && !m.need.lost && p.last().canceled()
 	}),
 	// S7: ended with unknown outcome; healthy is healthyPendingBecomesSuccess.
-	eachOf("unknownJobRule", "failure", func(m *demand, p *repair) bool {
+	eachOf("unknownJobRule", "failure", func(m *demand, p *openRepair) bool {
 		return !m.need.healthy() && !m.need.lost && p.last().unknown()
 	}),
 	// S7.
-	eachOf("retryOnlyWhereSafe", "failure", func(m *demand, p *repair) bool {
+	eachOf("retryOnlyWhereSafe", "failure", func(m *demand, p *openRepair) bool {
 		return !m.need.healthy() && !m.need.lost && p.last().failed() && !m.safeAfter(p.last())
 	}),
 	// S12, P9, P10, P11: a repair already pending stays so.
-	eachOf("heldStaysPending", "open", func(m *demand, p *repair) bool {
+	eachOf("heldStaysPending", "open", func(m *demand, p *openRepair) bool {
 		return m.need.held != "" && m.goesOn(p)
 	}),
 	// C5: its place cannot be told.
-	eachOf("lostStaysPending", "open", func(m *demand, _ *repair) bool { return m.need.lost }),
+	eachOf("lostStaysPending", "open", func(m *demand, _ *openRepair) bool { return m.need.lost }),
 	// S9.
-	eachOf("tooWeakRepairEnds", "enoperm", func(m *demand, p *repair) bool {
+	eachOf("tooWeakRepairEnds", "enoperm", func(m *demand, p *openRepair) bool {
 		return m.need.possible() && m.goesOn(p) && !covers(p.typ, m.need.next)
 	}),
 	// S7: never more than max_attempts.
-	eachOf("attemptsBound", "failure", func(m *demand, p *repair) bool {
+	eachOf("attemptsBound", "failure", func(m *demand, p *openRepair) bool {
 		return m.advances(p) && p.attempts(m.need.first()) >= m.maxAttempts
 	}),
 	// S7: and not fewer either, whatever found no room or expired in between.
-	eachOf("retriedUpToTheBound", "step", func(m *demand, p *repair) bool {
+	eachOf("retriedUpToTheBound", "step", func(m *demand, p *openRepair) bool {
 		return m.advances(p) && p.last().failed() && p.attempts(m.need.first()) < m.maxAttempts
 	}),
 	// S8: no room is no attempt and no end.
-	eachOf("noRoomStaysPending", "step", func(m *demand, p *repair) bool {
+	eachOf("noRoomStaysPending", "step", func(m *demand, p *openRepair) bool {
 		return m.advances(p) && p.last().foundNoRoom() && p.attempts(m.need.first()) < m.maxAttempts
 	}),
 	// S10, T5: the next step, or the first of one asked for by hand, whatever the
 	// policy; a job that was let go unreleased counts as none (C2).
-	eachOf("nextStepFollows", "step", func(m *demand, p *repair) bool {
+	eachOf("nextStepFollows", "step", func(m *demand, p *openRepair) bool {
 		return m.advances(p) && (p.last().fate == "" || p.last().fate == "success") && p.attempts(m.need.first()) < m.maxAttempts
 	}),
-	{"onlyNoRoomIsProbed", func(m *demand, d *plugin.Decision) string {
+	{"onlyNoRoomIsProbed", func(m *demand, d *repair.Decision) string {
 		// S8: a dry run of the opcode that found no room, and of no other.
 		for _, p := range m.considered(d) {
 			if d.Start != nil && d.Start.Repair.ID == p.id {
@@ -193,7 +193,7 @@ var progress = []predicate{
 		}
 		return failIf(d.Start != nil && d.Start.Probe, "tests for room before the first step")
 	}},
-	{"attemptsCounted", func(m *demand, d *plugin.Decision) string {
+	{"attemptsCounted", func(m *demand, d *repair.Decision) string {
 		// S7, S8, C2: neither no room nor what expired is an attempt.
 		for _, p := range m.considered(d) {
 			if d.Start != nil && d.Start.Repair.ID == p.id {
@@ -202,7 +202,7 @@ var progress = []predicate{
 		}
 		return failIf(d.Start != nil && d.Start.Tries != 0, "counts attempts of a new repair")
 	}},
-	{"oneIdFromFirstToLast", func(m *demand, d *plugin.Decision) string {
+	{"oneIdFromFirstToLast", func(m *demand, d *repair.Decision) string {
 		// T5, T6, S10: id, type and timestamp stay, and all jobs that began.
 		if d.Start == nil || d.Start.New {
 			return ""
@@ -219,7 +219,7 @@ var progress = []predicate{
 }
 
 // advances: the repair's next step is possible and within its type.
-func (m *demand) advances(p *repair) bool {
+func (m *demand) advances(p *openRepair) bool {
 	return m.need.possible() && m.goesOn(p) && covers(p.typ, m.need.next)
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // The steps of repairs, as job histories name them.
@@ -115,14 +115,14 @@ func (c record) tag() string {
 type recordSet struct {
 	list    []record
 	tags    []string
-	facts   map[luxi.JobID]*plugin.JobFact
+	facts   map[luxi.JobID]*repair.JobFact
 	running []luxi.JobInfo
-	open    []*repair // filled in by the oracle
+	open    []*openRepair // filled in by the oracle
 }
 
 // recorded makes a set of records.
 func recorded(list ...record) *recordSet {
-	set := &recordSet{list: list, facts: make(map[luxi.JobID]*plugin.JobFact)}
+	set := &recordSet{list: list, facts: make(map[luxi.JobID]*repair.JobFact)}
 	for _, c := range list {
 		set.tags = append(set.tags, c.tag())
 		if c.kind != "pending" {
@@ -133,7 +133,7 @@ func recorded(list ...record) *recordSet {
 				continue
 			}
 			info := j.info()
-			set.facts[info.ID] = plugin.NewJobFact(info)
+			set.facts[info.ID] = repair.NewJobFact(info)
 			if info.Known && !info.Status.Final() {
 				set.running = append(set.running, info)
 			}

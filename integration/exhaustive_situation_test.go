@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -63,20 +63,20 @@ var foreignTags = []string{"owner:alice", "ganeti:watcher:autorepair", "ganeti:w
 
 // inMemory are the situations' nodes, by the conditions of the two that matter.
 // Snapshots are never changed, so they are shared.
-var inMemory = make(map[[2]string]map[string]*plugin.Node)
+var inMemory = make(map[[2]string]map[string]*repair.Node)
 
-func nodesFor(primary, secondary string) map[string]*plugin.Node {
+func nodesFor(primary, secondary string) map[string]*repair.Node {
 	key := [2]string{primary, secondary}
 	if nodes, ok := inMemory[key]; ok {
 		return nodes
 	}
-	nodes := make(map[string]*plugin.Node)
+	nodes := make(map[string]*repair.Node)
 	add := func(name, condition, group string) {
 		switch condition {
 		case "", "unknown":
 			return
 		}
-		nodes[name] = &plugin.Node{
+		nodes[name] = &repair.Node{
 			Name: name, UUID: name + "-uuid", Group: group,
 			Offline:   condition == "offline" || condition == "both",
 			Drained:   condition == "drained" || condition == "both",
@@ -111,11 +111,11 @@ func (r *situation) objectTags(k int) []string {
 
 // The group that is not the primary node's always permits everything: that must
 // never count.
-var decoy = &plugin.Group{UUID: "far-uuid", Name: "far", Tags: tagstore.Parse(luxi.TagGroup, []string{tagPrefix + "reinstall"})}
+var decoy = &repair.Group{UUID: "far-uuid", Name: "far", Tags: tagstore.Parse(luxi.TagGroup, []string{tagPrefix + "reinstall"})}
 
 // snapshot renders the situation for the code under test.
-func (r *situation) snapshot() (*plugin.Snapshot, *plugin.Instance) {
-	i := &plugin.Instance{
+func (r *situation) snapshot() (*repair.Snapshot, *repair.Instance) {
+	i := &repair.Instance{
 		Name: theName, UUID: theUUID, PlaceKnown: !r.at.unread, Forthcoming: r.at.coming,
 		Template: r.at.template, AdminState: r.admin, Primary: "pri",
 	}
@@ -123,19 +123,19 @@ func (r *situation) snapshot() (*plugin.Snapshot, *plugin.Instance) {
 		i.Secondaries = []string{"sec"}
 	}
 	if r.live != "" {
-		i.Live = &plugin.Live{Status: r.live}
+		i.Live = &repair.Live{Status: r.live}
 	}
 	tags := append(r.objectTags(0), r.records.tags...)
 	i.Tags = tagstore.Parse(luxi.TagInstance, append(tags, foreignTags...))
-	s := &plugin.Snapshot{
+	s := &repair.Snapshot{
 		Time:    time.Unix(nowSeconds, 0).UTC(),
-		Cluster: plugin.Cluster{Name: "cluster", UUID: "cluster-uuid", Master: "master", IAllocator: "hail"},
-		Groups: map[string]*plugin.Group{
+		Cluster: repair.Cluster{Name: "cluster", UUID: "cluster-uuid", Master: "master", IAllocator: "hail"},
+		Groups: map[string]*repair.Group{
 			"near-uuid": {UUID: "near-uuid", Name: "near", Tags: tagstore.Parse(luxi.TagGroup, r.objectTags(1))},
 			"far-uuid":  decoy,
 		},
 		Nodes:     nodesFor(r.at.primary, r.at.secondary),
-		Instances: []*plugin.Instance{i},
+		Instances: []*repair.Instance{i},
 		Jobs:      r.records.facts,
 		Running:   r.records.running,
 	}
@@ -146,21 +146,21 @@ func (r *situation) snapshot() (*plugin.Snapshot, *plugin.Instance) {
 	return s, i
 }
 
-func (r *situation) settings() plugin.Settings {
-	set := plugin.DefaultSettings()
+func (r *situation) settings() repair.Settings {
+	set := repair.DefaultSettings()
 	set.MaxAttempts, set.ResultsKept = r.maxAttempts, r.kept
 	return set
 }
 
 // decide asks the code under test.
-func (r *situation) decide() *plugin.Decision {
+func (r *situation) decide() *repair.Decision {
 	s, i := r.snapshot()
 	return r.decideOn(s, i)
 }
 
-func (r *situation) decideOn(s *plugin.Snapshot, i *plugin.Instance) *plugin.Decision {
+func (r *situation) decideOn(s *repair.Snapshot, i *repair.Instance) *repair.Decision {
 	n := 0
-	return plugin.Decide(s, i, r.settings(), func() string {
+	return repair.Decide(s, i, r.settings(), func() string {
 		n++
 		return freshID + strconv.Itoa(n)
 	})
@@ -211,7 +211,7 @@ func (r *situation) String() string {
 }
 
 // show writes a decision on one line.
-func show(d *plugin.Decision) string {
+func show(d *repair.Decision) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%s (%s)", d.State, d.Reason, d.Detail)
 	fmt.Fprintf(&b, " need %q %d %v blocked=%q", d.Need.Row, d.Need.Type, d.Need.Steps, d.Need.Blocked)

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -19,7 +20,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 	for k, w := range ready {
 		uuids[k] = w.d.Instance.UUID
 	}
-	reader := &Reader{Client: a.Client, Now: a.Now}
+	reader := &read.Reader{Client: a.Client, Now: a.Now}
 	fresh, err := reader.ReadOnly(ctx, uuids)
 	if err != nil {
 		return nil, fmt.Errorf("looking afresh: %w", err)
@@ -46,7 +47,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 		}
 		a.report.Released = append(a.report.Released, Released{Job: w.held.Job, Instance: w.d.Instance.Name, Repair: w.d.Start.Repair.ID, Step: w.d.Start.Step})
 		a.Log.Info("repair job released", "instance", w.d.Instance.Name, "repair", w.d.Start.Repair.ID, "type", w.d.Start.Repair.Type.String(), "step", string(w.d.Start.Step), "row", w.d.Need.Row, "job", int64(w.held.Job), "permitted_by", permittedBy(w.d))
-		w.d.State, w.d.Reason, w.d.Detail = StatePending, ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", w.held.Job, w.d.Start.Step)
+		w.d.State, w.d.Reason, w.d.Detail = repair.StatePending, repair.ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", w.held.Job, w.d.Start.Step)
 		released = true
 	}
 	if released {
@@ -56,7 +57,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 	return after, nil
 }
 
-func permittedBy(d *Decision) string {
+func permittedBy(d *repair.Decision) string {
 	if d.Start.New {
 		return d.Policy.Origin
 	}
@@ -66,9 +67,9 @@ func permittedBy(d *Decision) string {
 // confirm decides about the instance once more, as if its held job were not
 // there, and compares. It returns that decision, nil if the instance is gone,
 // and why the job must not be released, "" if it may.
-func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
+func (a *act) confirm(fresh *repair.Snapshot, w *work) (*repair.Decision, string) {
 	start := w.d.Start
-	i := fresh.instance(w.d.Instance.UUID)
+	i := fresh.Instance(w.d.Instance.UUID)
 	switch {
 	case i == nil:
 		return nil, "the instance is gone"
@@ -88,29 +89,29 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 		}
 		s.Running = append(s.Running, job)
 	}
-	now := Decide(&s, without, a.Settings, a.NewID)
+	now := repair.Decide(&s, without, a.Settings, a.NewID)
 	switch {
 	case !named:
 		return now, "its pending tag does not name the job"
 	case !gateWaits:
 		return now, "it has expired"
-	case now.Start == nil && now.State == StateHealthy:
+	case now.Start == nil && now.State == repair.StateHealthy:
 		return now, "the instance is healthy"
 	case now.Start == nil:
-		return now, now.explain()
+		return now, now.Explain()
 	case now.Start.Repair.ID != start.Repair.ID:
 		return now, "another repair comes first"
 	case now.Start.Step != start.Step:
 		return now, "the next step is now " + string(now.Start.Step)
-	case start.byPolicy() && !now.Policy.Type.Permits(now.Need.Type):
+	case start.ByPolicy() && !now.Policy.Type.Permits(now.Need.Type):
 		return now, "the permission was withdrawn"
 	case w.withdrawn(i):
 		return now, "the request was withdrawn"
-	case start.Step == StepReinstall && i.AdminState != w.d.Instance.AdminState:
+	case start.Step == repair.StepReinstall && i.AdminState != w.d.Instance.AdminState:
 		// The chain ends with a start only where that was wanted.
 		return now, "it is admin " + i.AdminState + " now"
 	}
-	if why := w.step.unfit(fresh); why != "" {
+	if why := w.step.Unfit(fresh); why != "" {
 		return now, why
 	}
 	if why := a.unfenced(fresh, i, start.Step, nil); why != "" {
@@ -121,7 +122,7 @@ func (a *act) confirm(fresh *Snapshot, w *work) (*Decision, string) {
 
 // withdrawn reports whether the tag that stood for the repair was gone when it was
 // to be replaced: somebody had removed it, and with it the permission (T5).
-func (w *work) withdrawn(fresh *Instance) bool {
+func (w *work) withdrawn(fresh *repair.Instance) bool {
 	if len(w.d.Start.Old) == 0 || !errors.Is(w.err, luxi.ErrUnknownEntity) {
 		return false
 	}
@@ -135,16 +136,9 @@ func (w *work) withdrawn(fresh *Instance) bool {
 	return true
 }
 
-func (d *Decision) explain() string {
-	if d.Detail == "" {
-		return string(d.Reason)
-	}
-	return string(d.Reason) + ": " + d.Detail
-}
-
 // withoutJob is the instance as it would be if its repair did not name the job,
 // and whether it does.
-func withoutJob(i *Instance, repair string, job luxi.JobID) (*Instance, bool) {
+func withoutJob(i *repair.Instance, repair string, job luxi.JobID) (*repair.Instance, bool) {
 	c := *i
 	named := false
 	c.Tags.Pendings = append([]tagstore.Pending(nil), i.Tags.Pendings...)
@@ -167,15 +161,15 @@ func withoutJob(i *Instance, repair string, job luxi.JobID) (*Instance, bool) {
 }
 
 // unreleased says what the tags of an instance need whose job was let go.
-func (a *act) unreleased(ctx context.Context, w *work, now *Decision) ([]*work, error) {
+func (a *act) unreleased(ctx context.Context, w *work, now *repair.Decision) ([]*work, error) {
 	if now == nil {
 		return a.strays(ctx, w)
 	}
 	w.d.State, w.d.Reason, w.d.Detail = now.State, now.Reason, now.Detail
-	if now.Reason == ReasonUnsettled {
-		w.d.Reason, w.d.Detail = ReasonHealthy, "" // settled below
+	if now.Reason == repair.ReasonUnsettled {
+		w.d.Reason, w.d.Detail = repair.ReasonHealthy, "" // settled below
 	}
-	unwanted := w.d.Start.byPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
+	unwanted := w.d.Start.ByPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
 	if unwanted || w.withdrawn(now.Instance) {
 		// The step never began and is no longer wanted.
 		var tags []string
@@ -189,7 +183,7 @@ func (a *act) unreleased(ctx context.Context, w *work, now *Decision) ([]*work, 
 		}
 		return []*work{{
 			d:      now,
-			change: tagstore.Change{Kind: luxi.TagInstance, Name: now.Instance.Name, Remove: tags, Why: mark{Kind: markTags, ID: w.d.Start.Repair.ID}.text()},
+			change: tagstore.Change{Kind: luxi.TagInstance, Name: now.Instance.Name, Remove: tags, Why: repair.Mark{Kind: repair.MarkTags, ID: w.d.Start.Repair.ID}.Text()},
 			wrote:  []said{{"repair taken back", []any{"repair", w.d.Start.Repair.ID}}},
 		}}, nil
 	}
@@ -227,13 +221,13 @@ func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
 	if len(stray) == 0 {
 		return nil, nil
 	}
-	return []*work{{change: tagstore.Change{Kind: luxi.TagInstance, Name: w.d.Instance.Name, Remove: stray, Why: mark{Kind: markTags, ID: w.d.Start.Repair.ID}.text()}}}, nil
+	return []*work{{change: tagstore.Change{Kind: luxi.TagInstance, Name: w.d.Instance.Name, Remove: stray, Why: repair.Mark{Kind: repair.MarkTags, ID: w.d.Start.Repair.ID}.Text()}}}, nil
 }
 
 // exists reports whether the instance is still there under its name, whatever an
 // answer said before.
-func (a *act) exists(ctx context.Context, i *Instance) (bool, error) {
-	t, err := query(ctx, a.Client, luxi.ResInstance, []string{"uuid"}, luxi.And(luxi.Eq("name", i.Name)))
+func (a *act) exists(ctx context.Context, i *repair.Instance) (bool, error) {
+	t, err := read.Query(ctx, a.Client, luxi.ResInstance, []string{"uuid"}, luxi.And(luxi.Eq("name", i.Name)))
 	if err != nil {
 		return false, fmt.Errorf("looking for stray tags: %w", err)
 	}
@@ -247,13 +241,4 @@ func (a *act) exists(ctx context.Context, i *Instance) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-func sortedGroups(s *Snapshot) []*Group {
-	var list []*Group
-	for _, g := range s.Groups {
-		list = append(list, g)
-	}
-	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
-	return list
 }

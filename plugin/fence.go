@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Fence makes sure that instances do not run on an offline node any more, and
@@ -19,9 +21,6 @@ import (
 // that is marked offline, so nobody else would notice that one still runs there
 // when it is started elsewhere.
 type Fence func(ctx context.Context, node string, instances []string) error
-
-// NoFence is the setting that takes the administrator's flag for the promise.
-const NoFence = "none"
 
 // fencesAtATime bounds how many commands run side by side.
 const fencesAtATime = 8
@@ -57,7 +56,7 @@ func CommandFence(path string) Fence {
 			return nil
 		}
 		said, _ := io.ReadAll(io.NewSectionReader(out, 0, 4096))
-		if text := shorten(string(said)); text != "" {
+		if text := repair.Shorten(string(said)); text != "" {
 			return fmt.Errorf("%w: %s", err, text)
 		}
 		return err
@@ -67,7 +66,7 @@ func CommandFence(path string) Fence {
 // fence is the one in force, nil if there is none.
 func (p *Pass) fence() Fence {
 	switch {
-	case p.Settings.Fence == NoFence || p.Settings.Fence == "":
+	case p.Settings.Fence == repair.NoFence || p.Settings.Fence == "":
 		return nil
 	case p.Fence != nil:
 		return p.Fence
@@ -78,40 +77,24 @@ func (p *Pass) fence() Fence {
 // fenceTime bounds one command: what is left of the pass must do for the rest.
 func (p *Pass) fenceTime() time.Duration { return p.Settings.PassTimeout / 4 }
 
-// fenceNodes lists the offline nodes of the instance if the step starts or
-// overwrites it elsewhere. The secondary node counts: an instance that was failed
-// over before may still run there.
-func fenceNodes(s *Snapshot, i *Instance, step Step) []string {
-	if step != StepFailover && step != StepReinstall {
-		return nil
-	}
-	var names []string
-	for _, name := range append([]string{i.Primary}, i.Secondaries...) {
-		if n := s.Nodes[name]; n != nil && n.Offline {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // fenced holds the steps for which the fence does not hold, and returns the
 // others. Every node is asked about once, for all of its instances.
-func (a *act) fenced(ctx context.Context, steps []*Planned) []*Planned {
+func (a *act) fenced(ctx context.Context, steps []*repair.Planned) []*repair.Planned {
 	fence := a.fence()
 	if fence == nil {
 		return steps
 	}
 	ask := make(map[string][]string)
 	for _, st := range steps {
-		for _, node := range fenceNodes(a.plan.Snapshot, st.Decision.Instance, st.Decision.Start.Step) {
+		for _, node := range repair.FenceNodes(a.plan.Snapshot, st.Decision.Instance, st.Decision.Start.Step) {
 			ask[node] = append(ask[node], st.Decision.Instance.Name)
 		}
 	}
 	failed := a.askFence(ctx, fence, ask)
-	var pass []*Planned
+	var pass []*repair.Planned
 	for _, st := range steps {
 		if why := a.unfenced(a.plan.Snapshot, st.Decision.Instance, st.Decision.Start.Step, failed); why != "" {
-			st.Decision.hold(ReasonNotFenced, why)
+			st.Decision.Hold(repair.ReasonNotFenced, why)
 			continue
 		}
 		pass = append(pass, st)
@@ -165,11 +148,11 @@ func (a *act) askFence(ctx context.Context, fence Fence, ask map[string][]string
 }
 
 // unfenced says why the fence does not allow the step, or "".
-func (a *act) unfenced(s *Snapshot, i *Instance, step Step, failed map[string]error) string {
+func (a *act) unfenced(s *repair.Snapshot, i *repair.Instance, step repair.Step, failed map[string]error) string {
 	if a.fence() == nil {
 		return ""
 	}
-	for _, node := range fenceNodes(s, i, step) {
+	for _, node := range repair.FenceNodes(s, i, step) {
 		switch {
 		case failed[node] != nil:
 			return fmt.Sprintf("the fence of node %s does not hold: %s", node, failed[node])

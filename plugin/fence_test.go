@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // fencing is a fence that keeps what it was asked and refuses some nodes.
@@ -33,7 +35,7 @@ func (f *fencing) fence(_ context.Context, node string, instances []string) erro
 
 // fencedRig is a cluster whose fence refuses the given nodes.
 func fencedRig(t *testing.T, instances string, refuses ...string) (*rig, *fencing) {
-	r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+instances)
+	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+simtest.FourNodes+instances)
 	f := &fencing{refuses: map[string]bool{}}
 	for _, node := range refuses {
 		f.refuses[node] = true
@@ -47,50 +49,50 @@ func fencedRig(t *testing.T, instances string, refuses ...string) (*rig, *fencin
 // else: no job is submitted and no tag written. Once it holds they go on.
 func TestFenceHolds(t *testing.T) {
 	r, f := fencedRig(t, "instance f nodes=node2 template=rbd\ninstance chain nodes=node2 template=plain\ninstance other nodes=node1,node2 template=drbd", "node2")
-	r.m.Edit(broken("node2:offline"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	report := r.pass()
 	for _, d := range report.Plan.Decisions[:2] {
-		if d.State != StateNeedsRepair && d.Instance.Name != "other" || d.Instance.Name != "other" && d.Reason != ReasonNotFenced {
+		if d.State != repair.StateNeedsRepair && d.Instance.Name != "other" || d.Instance.Name != "other" && d.Reason != repair.ReasonNotFenced {
 			t.Errorf("%s is %s %s: %s", d.Instance.Name, d.State, d.Reason, d.Detail)
 		}
 	}
-	r.quiet()
-	r.wantRepairs("REPLACE_DISKS(other) success")
-	r.wantTags("f", "")
-	r.wantTags("chain", "")
+	r.Quiet()
+	r.WantRepairs("REPLACE_DISKS(other) success")
+	r.WantTags("f", "")
+	r.WantTags("chain", "")
 	if got := strings.Join(f.asked, "; "); got != "node2: chain f" {
 		t.Errorf("asked %q", got)
 	}
-	if said := r.log.said("the fence does not hold"); len(said) != 1 || !strings.Contains(said[0], "still powered") {
+	if said := r.Log.Said("the fence does not hold"); len(said) != 1 || !strings.Contains(said[0], "still powered") {
 		t.Errorf("said %q", said)
 	}
 	f.refuses = nil
 	r.repaired()
-	r.wantRepairs("REPLACE_DISKS(other) success, FAILOVER(f) success, RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(chain) success")
+	r.WantRepairs("REPLACE_DISKS(other) success, FAILOVER(f) success, RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(chain) success")
 }
 
 // V5: a pending repair that the fence holds stays as it is; a retry asks again.
 func TestFenceHoldsRetry(t *testing.T) {
 	r, f := fencedRig(t, "instance f nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_INSTANCE_FAILOVER" && len(f.asked) == 1 {
 			return luxitest.OpFails("OpExecError", "it broke")
 		}
 		return luxitest.OpPass()
 	})
 	r.pass()
-	r.quiet()
-	before := r.tags("f")
+	r.Quiet()
+	before := r.Tags("f")
 	f.refuses["node2"] = true
 	report := r.pass()
-	if d := report.Plan.Decisions[0]; d.State != StatePending || d.Reason != ReasonNotFenced {
+	if d := report.Plan.Decisions[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNotFenced {
 		t.Errorf("it is %s %s", d.State, d.Reason)
 	}
-	r.wantTags("f", before)
+	r.WantTags("f", before)
 	delete(f.refuses, "node2")
 	r.repaired()
-	r.wantRepairs("FAILOVER(f) error, FAILOVER(f) success")
+	r.WantRepairs("FAILOVER(f) error, FAILOVER(f) success")
 	if len(f.asked) != 3 {
 		t.Errorf("asked %q", f.asked)
 	}
@@ -100,12 +102,12 @@ func TestFenceHoldsRetry(t *testing.T) {
 // either.
 func TestFenceNodes(t *testing.T) {
 	r, f := fencedRig(t, "instance d nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node2:offline node3:offline"))
+	r.Master.Edit(simtest.Broken("node2:offline node3:offline"))
 	r.set.MaxUnhealthy = 100
 	f.refuses["node3"] = true
 	r.pass()
-	r.quiet()
-	r.wantRepairs("")
+	r.Quiet()
+	r.WantRepairs("")
 	if n := len(f.asked); n != 2 {
 		t.Errorf("asked %q", f.asked)
 	}
@@ -114,18 +116,18 @@ func TestFenceNodes(t *testing.T) {
 // V5, P12: what became offline after the fence was asked is seen by the fresh
 // look: the job is not released.
 func TestFenceFreshLook(t *testing.T) {
-	r, f := fencedRig(t, "instance i nodes=node2 template=rbd state=down "+tags("pending:failover:byhand:1600000000:"))
-	r.m.Edit(broken("node2:drained")) // Ganeti itself sees to it that it does not run there
-	r.at(freshLook, 2, func() { r.m.Edit(broken("node2:offline")) })
+	r, f := fencedRig(t, "instance i nodes=node2 template=rbd state=down "+simtest.Tags("pending:failover:byhand:1600000000:"))
+	r.Master.Edit(simtest.Broken("node2:drained")) // Ganeti itself sees to it that it does not run there
+	r.At(freshLook, 2, func() { r.Master.Edit(simtest.Broken("node2:offline")) })
 	r.pass()
-	r.m.OnCall(nil)
-	r.quiet()
-	r.wantRepairs("")
-	if said := r.log.said("job let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+	r.Master.OnCall(nil)
+	r.Quiet()
+	r.WantRepairs("")
+	if said := r.Log.Said("job let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
 		t.Errorf("said %q", said)
 	}
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) success")
 	if len(f.asked) != 1 {
 		t.Errorf("asked %q", f.asked)
 	}
@@ -134,9 +136,9 @@ func TestFenceFreshLook(t *testing.T) {
 // V5, V6: a dry run says that the fence would be asked, and does not ask.
 func TestFenceDryRun(t *testing.T) {
 	r, f := fencedRig(t, "instance i nodes=node2 template=rbd\ninstance j nodes=node1,node2 template=drbd")
-	r.m.Edit(broken("node2:offline"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	p := r.newPass()
-	plan, err := p.Read(background, false)
+	plan, err := p.Read(simtest.Background, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func TestCommandFence(t *testing.T) {
 		{`exit 1`, "exit status 1"},
 		{`kill -9 $$`, "signal: killed"},
 	} {
-		err := CommandFence(script(t, row.body))(background, "node2", []string{"a", "b"})
+		err := CommandFence(script(t, row.body))(simtest.Background, "node2", []string{"a", "b"})
 		if got := fmt.Sprint(err); (err == nil) != (row.want == "") || err != nil && got != row.want {
 			t.Errorf("%s: %v, want %q", row.body, err, row.want)
 		}
@@ -174,7 +176,7 @@ func TestCommandFence(t *testing.T) {
 	if got, _ := os.ReadFile(out); string(got) != "node2 a b\n" {
 		t.Errorf("it was given %q", got)
 	}
-	if err := CommandFence("/nonexistent/fence")(background, "n", nil); err == nil {
+	if err := CommandFence("/nonexistent/fence")(simtest.Background, "n", nil); err == nil {
 		t.Error("a command that does not exist holds")
 	}
 }
@@ -189,7 +191,7 @@ func TestCommandFenceBound(t *testing.T) {
 		}
 	}
 	path := script(t, "(cat "+never+") & echo >"+ready+"; cat "+never)
-	ctx, cancel := context.WithCancel(background)
+	ctx, cancel := context.WithCancel(simtest.Background)
 	go func() {
 		_, _ = os.ReadFile(ready) // waits for the command to open it
 		cancel()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Held submission: jobs that wait for a word, and never run without it (C1).
@@ -39,25 +40,25 @@ var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
 // one, for the given time. errs has an entry for every job; those with an error
 // will never run. The returned error means that none can be released; if the call's
 // outcome is unknown they expire.
-func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
-	delay := func(seconds float64, m mark, depends []luxi.Depend) []luxi.OpCode {
+func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []repair.Mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
+	delay := func(seconds float64, m repair.Mark, depends []luxi.Depend) []luxi.OpCode {
 		return []luxi.OpCode{&luxi.TestDelay{
-			Common:   luxi.Common{Reason: trail(m, 0, p.Now()), Depends: depends, Priority: -10},
+			Common:   luxi.Common{Reason: repair.Trail(m, 0, p.Now()), Depends: depends, Priority: -10},
 			Duration: seconds,
 			// With on_master the job would hold the master's node lock
 			// (lib/cmdlib/test.py).
 			OnMaster:      false,
-			Interruptible: m.Kind == markHold,
+			Interruptible: m.Kind == repair.MarkHold,
 		}}
 	}
 	var all [][]luxi.OpCode
 	if holdJob == 0 {
-		all = append(all, delay(hold.Seconds(), mark{Kind: markHold}, nil))
+		all = append(all, delay(hold.Seconds(), repair.Mark{Kind: repair.MarkHold}, nil))
 	}
 	first := len(all)
 	for k, ops := range jobs {
 		gate := marks[k]
-		gate.Kind = markGate
+		gate.Kind = repair.MarkGate
 		waitFor := holdJob
 		if holdJob == 0 {
 			waitFor = luxi.JobID(-(2*k + 1)) // counted back from the gate itself

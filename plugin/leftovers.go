@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // leftoverWait bounds the time that a pass spends on ending what a dead one left
@@ -21,7 +23,7 @@ const leftoverWait = 15 * time.Second
 func (p *Pass) settleLeftovers(ctx context.Context) ([]luxi.JobInfo, error) {
 	short, cancel := context.WithTimeout(ctx, leftoverWait)
 	defer cancel()
-	running, err := unfinishedJobs(short, p.Client)
+	running, err := read.UnfinishedJobs(short, p.Client)
 	ended := false
 	if err == nil {
 		ended, err = p.endLeftovers(short, running)
@@ -35,44 +37,35 @@ func (p *Pass) settleLeftovers(ctx context.Context) ([]luxi.JobInfo, error) {
 	return running, nil
 }
 
-// unfinishedJobs lists what the queue has not done yet; not nil without an error.
-func unfinishedJobs(ctx context.Context, c *luxi.Client) ([]luxi.JobInfo, error) {
-	running, err := c.ListJobs(ctx, luxi.UnfinishedJobs(), false)
-	if err != nil {
-		return nil, fmt.Errorf("reading the job queue: %w", err)
-	}
-	return running, nil
-}
-
 // endLeftovers tells whether there was anything to end.
 func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, error) {
 	holds := 0
 	gates := make(map[luxi.JobID]bool)
 	var wait []luxi.JobID
 	for _, job := range running {
-		m, ours := markOf(job)
+		m, ours := repair.MarkOf(job)
 		if !ours {
 			continue
 		}
 		switch m.Kind {
-		case markHold:
+		case repair.MarkHold:
 			if err := p.expire(ctx, job.ID); err != nil {
 				return true, err
 			}
 			holds++
 			p.Log.Info("ended the hold job of an earlier pass", "job", int64(job.ID))
-		case markGate:
+		case repair.MarkGate:
 			gates[job.ID] = true
-		case markTags, markProbe:
+		case repair.MarkTags, repair.MarkProbe:
 			if _, _, err := p.Client.CancelJob(ctx, job.ID, false); err != nil {
 				return true, fmt.Errorf("canceling job %d of an earlier pass: %w", job.ID, err)
 			}
-			p.Log.Info("canceled a job of an earlier pass", "job", int64(job.ID), "for", m.text())
+			p.Log.Info("canceled a job of an earlier pass", "job", int64(job.ID), "for", m.Text())
 			wait = append(wait, job.ID)
 		}
 	}
 	for _, job := range running {
-		if m, ours := markOf(job); ours && m.Kind == markRepair && heldBy(job, gates) {
+		if m, ours := repair.MarkOf(job); ours && m.Kind == repair.MarkRepair && repair.HeldBy(job, gates) {
 			wait = append(wait, job.ID)
 		}
 	}
@@ -82,16 +75,6 @@ func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, 
 		}
 	}
 	return holds > 0 || len(wait) > 0, nil
-}
-
-// heldBy reports whether the job waits behind one of the gates.
-func heldBy(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
-	for _, id := range dependencies(job) {
-		if gates[id] {
-			return true
-		}
-	}
-	return false
 }
 
 func asLuxi(err error, e **luxi.Error) bool { return errors.As(err, e) }

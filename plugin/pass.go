@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Logger takes what a pass has to say: one line per decision that changes
@@ -19,9 +21,9 @@ type Logger interface {
 // Pass is one run over the cluster: the only place that acts.
 type Pass struct {
 	Client   *luxi.Client
-	Settings Settings
+	Settings repair.Settings
 	Now      func() time.Time
-	NewID    NewID
+	NewID    repair.NewID
 	Log      Logger
 	// Fence stands in for the command of Settings.Fence, in tests.
 	Fence Fence
@@ -29,7 +31,7 @@ type Pass struct {
 
 // Report is what a pass found and did.
 type Report struct {
-	Plan     *Plan
+	Plan     *repair.Plan
 	Released []Released // repair jobs let go, in order
 	Written  int        // tag changes made
 	// Problems are things that went wrong and that a person should look at;
@@ -47,12 +49,12 @@ type Released struct {
 	Job      luxi.JobID
 	Instance string
 	Repair   string
-	Step     Step
+	Step     repair.Step
 }
 
 // Read reads a snapshot and plans, changing nothing.
-func (p *Pass) Read(ctx context.Context, full bool) (*Plan, error) {
-	r := &Reader{Client: p.Client, Now: p.Now, Full: full}
+func (p *Pass) Read(ctx context.Context, full bool) (*repair.Plan, error) {
+	r := &read.Reader{Client: p.Client, Now: p.Now, Full: full}
 	s, err := r.Read(ctx)
 	if err != nil {
 		return nil, err
@@ -73,12 +75,12 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&Reader{Client: p.Client, Now: p.Now, Running: running}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a := &act{Pass: p, reserve: reserve, end: end, holds: make(map[string]bool)}
-	plan, err := newPlan(ctx, p.Client, s, p.Settings, p.NewID, func(ctx context.Context, placer *Placer, list []*Instance) error {
+	plan, err := newPlan(ctx, p.Client, s, p.Settings, p.NewID, func(ctx context.Context, placer *repair.Placer, list []*repair.Instance) error {
 		return a.askStorage(ctx, s, placer, list)
 	})
 	if err != nil {
@@ -88,7 +90,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	a.plan, a.report = plan, report
 	err = a.run(ctx)
 	for _, d := range plan.Decisions {
-		if d.State == StatePending {
+		if d.State == repair.StatePending {
 			report.Pending++
 		}
 	}
@@ -98,7 +100,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 // act carries out one plan.
 type act struct {
 	*Pass
-	plan    *Plan
+	plan    *repair.Plan
 	report  *Report
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
@@ -172,7 +174,7 @@ func (a *act) fits(ctx context.Context, each time.Duration) int {
 }
 
 // split separates steps that begin at once from those that first test for room.
-func (a *act) split() (now, probes []*Planned) {
+func (a *act) split() (now, probes []*repair.Planned) {
 	for _, st := range a.plan.Steps {
 		switch {
 		case st.NoRoom != "":
@@ -188,7 +190,7 @@ func (a *act) split() (now, probes []*Planned) {
 // carryOut submits the steps held, writes all tags, and releases each job as
 // soon as its tags are written and a fresh look confirms the need. Once nothing
 // has been written for as long as the patience lasts, the rest is given up.
-func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work, steps []*Planned) error {
+func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work, steps []*repair.Planned) error {
 	if len(list) == 0 && len(steps) == 0 {
 		return nil
 	}
@@ -213,7 +215,7 @@ func (a *act) cleaning() (context.Context, context.CancelFunc) {
 }
 
 // submit submits the steps held, by the pass's hold job if that is still there.
-func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
+func (a *act) submit(ctx context.Context, steps []*repair.Planned) ([]*work, error) {
 	if a.holdJob != 0 {
 		status, _, err := a.lookAtHold(ctx, a.holdJob)
 		if err != nil {
@@ -224,10 +226,10 @@ func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
 		}
 	}
 	var jobs [][]luxi.OpCode
-	var marks []mark
+	var marks []repair.Mark
 	for _, st := range steps {
 		jobs = append(jobs, st.OpCodes(a.Settings, a.Now()))
-		marks = append(marks, mark{Kind: markRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
+		marks = append(marks, repair.Mark{Kind: repair.MarkRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
 	}
 	holdJob, held, errs, err := a.submitHeld(ctx, a.holdJob, a.Settings.PassTimeout+30*time.Second, jobs, marks)
 	if err != nil {
@@ -255,7 +257,7 @@ func (a *act) submit(ctx context.Context, steps []*Planned) ([]*work, error) {
 				w.change.Remove = append(w.change.Remove, old)
 			}
 		}
-		w.change.Why = mark{Kind: markTags, ID: pending.ID}.text()
+		w.change.Why = repair.Mark{Kind: repair.MarkTags, ID: pending.ID}.Text()
 		w.step, w.held = st, held[k]
 		list = append(list, w)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // bound is a context whose deadline passes when a test says so.
@@ -17,9 +19,10 @@ type bound struct {
 	over chan struct{}
 }
 
-func newBound() *bound { return &bound{Context: background, over: make(chan struct{})} }
+func newBound() *bound { return &bound{Context: simtest.Background, over: make(chan struct{})} }
 
-func (b *bound) pass()                 { b.once.Do(func() { close(b.over) }) }
+func (b *bound) pass() { b.once.Do(func() { close(b.over) }) }
+
 func (b *bound) Done() <-chan struct{} { return b.over }
 
 func (b *bound) Err() error {
@@ -35,37 +38,37 @@ func (b *bound) Err() error {
 // says so, and has failed in nothing; what it had released goes on, what it had
 // not expires, and the next pass goes on.
 func TestOutOfTime(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance ok nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance ok nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	ctx := newBound()
 	hanging := r.lockBeforeTags("i", ctx.pass)
 	report, err := r.newPass().Run(ctx)
 	if err != nil || !report.OutOfTime || len(report.Problems) != 0 || len(report.Released) != 1 || report.Released[0].Instance != "ok" {
 		t.Errorf("%+v, %v", report, err)
 	}
-	r.m.OnCall(nil)
-	r.m.OnOpcode(nil)
-	r.m.Advance(time.Second) // the death of the hold job is noticed
-	for _, kind := range []string{markHold, markTags} {
+	r.Master.OnCall(nil)
+	r.Master.OnOpcode(nil)
+	r.Master.Advance(time.Second) // the death of the hold job is noticed
+	for _, kind := range []string{repair.MarkHold, repair.MarkTags} {
 		for _, status := range strings.Fields(r.status(kind)) {
 			if status == "queued" || status == "waiting" || status == "running" {
 				t.Errorf("%s jobs are left %s", kind, r.status(kind))
 			}
 		}
 	}
-	r.m.Continue(*hanging)
-	r.quiet()
-	r.wantRepairs("FAILOVER(ok) success")
+	r.Master.Continue(*hanging)
+	r.Quiet()
+	r.WantRepairs("FAILOVER(ok) success")
 	r.repaired()
-	r.wantRepairs("FAILOVER(ok) success, FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(ok) success, FAILOVER(i) success")
 }
 
 // C3: leftovers that do not end are not waited for without bound.
 func TestLeftoversOutOfTime(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+tags("pending:migrate:x:5:"))
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+simtest.Tags("pending:migrate:x:5:"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	// The tag job of a killed pass runs, hangs, and cannot be canceled.
-	r.m.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
+	r.Master.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_TAGS_SET" && op.Text("name") == "h" {
 			return luxitest.OpHangs()
 		}
@@ -73,10 +76,10 @@ func TestLeftoversOutOfTime(t *testing.T) {
 	})
 	r.killAt("WaitForJobChange", 1, luxitest.DieBefore())
 	r.killed()
-	r.m.Advance(2 * time.Second)
+	r.Master.Advance(2 * time.Second)
 	ctx := newBound()
 	waits := 0
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "WaitForJobChange" {
 			if waits++; waits == 5 {
 				ctx.pass()
@@ -87,25 +90,25 @@ func TestLeftoversOutOfTime(t *testing.T) {
 	if report, err := r.newPass().Run(ctx); err == nil {
 		t.Errorf("a pass that had no time at all says %+v", report)
 	}
-	r.m.OnCall(nil)
-	for _, j := range r.m.Jobs() {
-		r.m.Continue(j.ID)
+	r.Master.OnCall(nil)
+	for _, j := range r.Master.Jobs() {
+		r.Master.Continue(j.ID)
 	}
-	r.m.OnOpcode(nil)
-	r.quiet()
+	r.Master.OnOpcode(nil)
+	r.Quiet()
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) success")
 	r.wantResult("i", "failover", "success", 1)
 }
 
 // C3, C4: a wave has as many steps as there is time for, going by the one before.
 func TestWaveFits(t *testing.T) {
 	within := func(d time.Duration) context.Context {
-		ctx, cancel := context.WithTimeout(background, d)
+		ctx, cancel := context.WithTimeout(simtest.Background, d)
 		t.Cleanup(cancel)
 		return ctx
 	}
-	over, cancel := context.WithCancel(background)
+	over, cancel := context.WithCancel(simtest.Background)
 	cancel()
 	a := &act{reserve: time.Minute}
 	for _, row := range []struct {
@@ -114,7 +117,7 @@ func TestWaveFits(t *testing.T) {
 		each time.Duration
 		want int
 	}{
-		{"no bound", background, time.Hour, waveSize},
+		{"no bound", simtest.Background, time.Hour, waveSize},
 		{"plenty of time", within(10 * time.Hour), time.Minute, waveSize},
 		{"time for some", within(10*time.Hour + time.Minute), 2 * time.Hour, 5},
 		{"time for none", within(10 * time.Hour), 11 * time.Hour, 0},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair/repairtest"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -50,11 +52,11 @@ var disturbances = []disturbance{
 // next pass after the disturbed one follows at once, else all that was begun has
 // come to its end before.
 func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (outcome string, calls []string) {
-	r := newRig(t, "cluster c "+tags(sc.policy)+fourNodes+sc.instances)
-	r.m.Edit(broken(sc.nodes))
+	r := newRig(t, "cluster c "+simtest.Tags(sc.policy)+simtest.FourNodes+sc.instances)
+	r.Master.Edit(simtest.Broken(sc.nodes))
 	var mu sync.Mutex
 	hit, dead := false, false
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if dead {
@@ -82,7 +84,7 @@ func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (out
 		if disturbed && soon {
 			continue
 		}
-		r.quiet()
+		r.Quiet()
 		idle = err == nil && report.Pending == 0 && report.Written == 0
 	}
 	if n > 0 && !hit {
@@ -95,10 +97,10 @@ func (sc crashScenario) play(t *testing.T, n int, d disturbance, soon bool) (out
 // what result, what the tags say, and how each instance is. Ids, times, job
 // numbers and the choice between fit nodes may.
 func (r *rig) outcome() string {
-	jobs := strings.Split(r.repairJobs(), ", ")
+	jobs := strings.Split(r.RepairJobs(), ", ")
 	sort.Strings(jobs)
 	lines := []string{strings.Join(jobs, ", ")}
-	c := r.m.Snapshot()
+	c := r.Master.Snapshot()
 	for _, i := range c.Instances {
 		good := true
 		for _, name := range i.Nodes() {
@@ -107,8 +109,8 @@ func (r *rig) outcome() string {
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s, runs %v, on good nodes %v, data %d, tags %s", i.Name, i.AdminState, i.Running(), good, i.Data.Generation, r.meaning(i)))
 	}
-	for _, j := range r.m.Jobs() {
-		if kind, rest := trailOf(j); kind != "" && j.End.IsZero() {
+	for _, j := range r.Master.Jobs() {
+		if kind, rest := simtest.TrailOf(j); kind != "" && j.End.IsZero() {
 			lines = append(lines, fmt.Sprintf("job %d (%s %s) never ended", j.ID, kind, rest))
 		}
 	}
@@ -118,7 +120,7 @@ func (r *rig) outcome() string {
 // meaning lists the tags without ids of ours, times and job numbers; of the jobs
 // that a result names it tells how many did begin.
 func (r *rig) meaning(i *luxitest.Instance) string {
-	parsed := parsedTags(i.Tags)
+	parsed := repairtest.ParsedTags(i.Tags)
 	var words []string
 	for _, p := range parsed.Pendings {
 		words = append(words, "pending "+p.Type.String())
@@ -126,7 +128,7 @@ func (r *rig) meaning(i *luxitest.Instance) string {
 	for _, res := range parsed.Results {
 		began := 0
 		for _, id := range res.Jobs {
-			if r.m.Job(int64(id)).Started() {
+			if r.Master.Job(int64(id)).Started() {
 				began++
 			}
 		}
@@ -212,11 +214,11 @@ func TestCrashTwice(t *testing.T) {
 		for second := 1; second < 24; second += 6 {
 			first, second := first, second
 			t.Run(fmt.Sprintf("%d and %d", first, second), func(t *testing.T) {
-				r := newRig(t, "cluster c "+tags(sc.policy)+fourNodes+sc.instances)
-				r.m.Edit(broken(sc.nodes))
+				r := newRig(t, "cluster c "+simtest.Tags(sc.policy)+simtest.FourNodes+sc.instances)
+				r.Master.Edit(simtest.Broken(sc.nodes))
 				for _, n := range []int{first, second} {
 					calls := 0
-					r.m.OnCall(func(luxitest.Call) luxitest.Fault {
+					r.Master.OnCall(func(luxitest.Call) luxitest.Fault {
 						calls++
 						switch {
 						case calls < n:
@@ -227,8 +229,8 @@ func TestCrashTwice(t *testing.T) {
 						return luxitest.DieBefore()
 					})
 					_, _ = r.tryPass() // it may have been done before that call
-					r.m.OnCall(nil)
-					r.m.Advance(time.Second)
+					r.Master.OnCall(nil)
+					r.Master.Advance(time.Second)
 				}
 				r.until(func(report *Report) bool { return report.Pending == 0 && report.Written == 0 })
 				if got := r.outcome(); got != want {

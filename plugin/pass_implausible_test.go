@@ -8,54 +8,16 @@ import (
 	"testing"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
 )
-
-// answer is the payload of an answer to Query with the given rows.
-func answer(fields []string, rows ...[]any) string {
-	type definition struct {
-		Name  string `json:"name"`
-		Title string `json:"title"`
-		Kind  string `json:"kind"`
-		Doc   string `json:"doc"`
-	}
-	defs := []definition{}
-	for _, f := range fields {
-		defs = append(defs, definition{f, f, "other", f})
-	}
-	data := [][]any{}
-	for _, row := range rows {
-		cells := []any{}
-		for _, v := range row {
-			if cell, ok := v.([]any); ok {
-				cells = append(cells, cell)
-			} else {
-				cells = append(cells, []any{0, v})
-			}
-		}
-		data = append(data, cells)
-	}
-	b, err := json.Marshal(map[string]any{"success": true, "result": map[string]any{"fields": defs, "data": data}})
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-// asked reads what a call of Query asks for.
-func asked(c luxitest.Call) (what string, fields []string) {
-	var args []json.RawMessage
-	if c.Method != "Query" || json.Unmarshal(c.Args, &args) != nil || len(args) != 3 {
-		return "", nil
-	}
-	_ = json.Unmarshal(args[0], &what)
-	_ = json.Unmarshal(args[1], &fields)
-	return what, fields
-}
 
 // distort replaces the answers to queries for one kind of object.
 func distort(what string, payload func(fields []string) string) func(luxitest.Call) luxitest.Fault {
 	return func(c luxitest.Call) luxitest.Fault {
-		if got, fields := asked(c); got == what {
+		if got, fields := simtest.Asked(c); got == what {
 			if p := payload(fields); p != "" {
 				return luxitest.ReplaceReply(p)
 			}
@@ -67,9 +29,9 @@ func distort(what string, payload func(fields []string) string) func(luxitest.Ca
 // C5: an answer that cannot be right ends the pass before anything is changed.
 // The cluster has work of every sort, so that any conclusion would be seen.
 func TestImplausible(t *testing.T) {
-	empty := func(fields []string) string { return answer(fields) }
+	empty := func(fields []string) string { return simtest.Answer(fields) }
 	clusterInfo := func(change func(map[string]any)) func(luxitest.Call) luxitest.Fault {
-		info := map[string]any{"name": "c", "uuid": "u", "master": "node1", "tags": withPrefix("reinstall"), "default_iallocator": "hail"}
+		info := map[string]any{"name": "c", "uuid": "u", "master": "node1", "tags": repairtest.WithPrefix("reinstall"), "default_iallocator": "hail"}
 		change(info)
 		b, _ := json.Marshal(map[string]any{"success": true, "result": info})
 		return func(c luxitest.Call) luxitest.Fault {
@@ -95,7 +57,7 @@ func TestImplausible(t *testing.T) {
 				}
 				rows = append(rows, row)
 			}
-			return answer(fields, rows...)
+			return simtest.Answer(fields, rows...)
 		}
 	}
 	instanceRow := func(fields []string, field string, value any) []any {
@@ -116,7 +78,7 @@ func TestImplausible(t *testing.T) {
 		return row
 	}
 	instances := func(field string, value any) func([]string) string {
-		return func(fields []string) string { return answer(fields, instanceRow(fields, field, value)) }
+		return func(fields []string) string { return simtest.Answer(fields, instanceRow(fields, field, value)) }
 	}
 	unknown := []any{1, nil}
 	noData := []any{2, nil}
@@ -133,14 +95,14 @@ func TestImplausible(t *testing.T) {
 		{"the master is drained", distort("node", nodes("drained", true)), "said to be offline or drained"},
 		{"a node in no group", distort("node", nodes("group.uuid", "nowhere")), "not a node group of the cluster"},
 		{"two instances with one UUID", distort("instance", func(fields []string) string {
-			return answer(fields, instanceRow(fields, "name", "i"), instanceRow(fields, "name", "j"))
+			return simtest.Answer(fields, instanceRow(fields, "name", "i"), instanceRow(fields, "name", "j"))
 		}), "two instances have the UUID"},
 		{"the cluster without tags", clusterInfo(func(info map[string]any) { delete(info, "tags") }), "tags"},
 		{"the cluster without a name", clusterInfo(func(info map[string]any) { info["name"] = "" }), "name"},
 		{"unknown field of nodes", distort("node", nodes("drained", unknown)), "drained"},
 		{"no data for a field of nodes", distort("node", nodes("offline", noData)), "offline"},
 		{"a flag that is a word", distort("node", nodes("vm_capable", "yes")), "vm_capable"},
-		{"unknown field of groups", distort("group", func(fields []string) string { return answer(fields, []any{groupUUID, "default", unknown}) }), "tags"},
+		{"unknown field of groups", distort("group", func(fields []string) string { return simtest.Answer(fields, []any{groupUUID, "default", unknown}) }), "tags"},
 		{"unknown tags of instances", distort("instance", instances("tags", unknown)), "tags"},
 		{"unknown UUID of instances", distort("instance", instances("uuid", unknown)), "uuid"},
 		{"unknown primary node", distort("instance", instances("pnode", unknown)), "pnode"},
@@ -150,8 +112,8 @@ func TestImplausible(t *testing.T) {
 		{"unknown whether forthcoming", distort("instance", instances("forthcoming", unknown)), "forthcoming"},
 		{"a template that is a number", distort("instance", instances("disk_template", 5)), "disk_template"},
 		{"not even a table", distort("instance", func([]string) string { return `{"success":true,"result":[]}` }), "instance"},
-		{"rows without cells", distort("node", func(fields []string) string { return answer(fields, []any{}) }), "row 0"},
-		{"other fields than asked for", distort("group", func([]string) string { return answer([]string{"uuid", "name", "node_cnt"}) }), "field 2"},
+		{"rows without cells", distort("node", func(fields []string) string { return simtest.Answer(fields, []any{}) }), "row 0"},
+		{"other fields than asked for", distort("group", func([]string) string { return simtest.Answer([]string{"uuid", "name", "node_cnt"}) }), "field 2"},
 		{"luxid has no configuration", func(c luxitest.Call) luxitest.Fault {
 			if c.Method == "Query" {
 				return luxitest.FailWith("ConfigurationError", "I do not have access to a valid configuration")
@@ -162,21 +124,21 @@ func TestImplausible(t *testing.T) {
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("reinstall suspend:5")+"\ngroup default uuid="+groupUUID+fourNodes+
+			r := newRig(t, "cluster c "+simtest.Tags("reinstall suspend:5")+"\ngroup default uuid="+groupUUID+simtest.FourNodes+
 				"instance i nodes=node2 template=rbd\ninstance p nodes=node2 template=plain\ninstance d nodes=node2,node3 template=drbd"+
-				"\ninstance h nodes=node1 "+tags("pending:failover:x:5:")+"\ninstance f template=drbd nodes=node3,node1 "+tags("suspend:5 pending:failover:y:5:"))
-			r.m.Edit(broken("node2:offline"))
-			before := r.m.Snapshot().Format()
-			r.m.OnCall(row.hook)
+				"\ninstance h nodes=node1 "+simtest.Tags("pending:failover:x:5:")+"\ninstance f template=drbd nodes=node3,node1 "+simtest.Tags("suspend:5 pending:failover:y:5:"))
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			before := r.Master.Snapshot().Format()
+			r.Master.OnCall(row.hook)
 			_, err := r.tryPass()
-			r.m.OnCall(nil)
+			r.Master.OnCall(nil)
 			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("the pass ended with %v, want %q in it", err, row.want)
 			}
-			if n := len(r.m.Jobs()); n != 0 {
+			if n := len(r.Master.Jobs()); n != 0 {
 				t.Errorf("%d jobs were submitted", n)
 			}
-			if after := r.m.Snapshot().Format(); after != before {
+			if after := r.Master.Snapshot().Format(); after != before {
 				t.Errorf("the cluster was changed:\n%s", after)
 			}
 		})
@@ -193,9 +155,9 @@ func TestPlausiblyEmpty(t *testing.T) {
 		for _, nodes := range []string{"node2:offline", "node2:"} {
 			nodes := nodes
 			t.Run(name+" "+nodes, func(t *testing.T) {
-				r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+instances)
-				r.m.Edit(broken(nodes))
-				if report := r.pass(); report.Written+report.Pending+len(report.Problems) != 0 || len(r.m.Jobs()) != 0 {
+				r := newRig(t, "cluster c "+simtest.Tags("reinstall")+simtest.FourNodes+instances)
+				r.Master.Edit(simtest.Broken(nodes))
+				if report := r.pass(); report.Written+report.Pending+len(report.Problems) != 0 || len(r.Master.Jobs()) != 0 {
 					t.Errorf("%+v", report)
 				}
 			})
@@ -205,16 +167,16 @@ func TestPlausiblyEmpty(t *testing.T) {
 
 // C5: no live status is no reason to stop; such an instance alone is held.
 func TestNoLiveStatus(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3 template=rbd")
-	r.m.Edit(func(c *luxitest.Cluster) {
+	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance j nodes=node3 template=rbd")
+	r.Master.Edit(func(c *luxitest.Cluster) {
 		c.Node("node2").Drained, c.Node("node2").Dead = true, true
 		c.Node("node3").Offline = true
 		c.DefaultIAllocator = "" // which could not tell, with a dead node
 	})
-	r.until(func(*Report) bool { return strings.HasPrefix(r.tags("j"), "result:") })
-	r.wantRepairs("FAILOVER(j) success")
-	r.wantTags("i", "")
-	if d := r.pass().Plan.Decisions[0]; d.Reason != ReasonNoLiveStatus {
+	r.until(func(*Report) bool { return strings.HasPrefix(r.Tags("j"), "result:") })
+	r.WantRepairs("FAILOVER(j) success")
+	r.WantTags("i", "")
+	if d := r.pass().Plan.Decisions[0]; d.Reason != repair.ReasonNoLiveStatus {
 		t.Errorf("%s: %s", d.Instance.Name, d.Reason)
 	}
 }
@@ -225,42 +187,42 @@ func TestImplausibleFreshLook(t *testing.T) {
 	for what, want := range map[string]string{"node": "no nodes", "group": "no node groups"} {
 		what, want := what, want
 		t.Run(want, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-			r.m.Edit(broken("node2:offline"))
+			r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+			r.Master.Edit(simtest.Broken("node2:offline"))
 			n := 0
-			r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-				if got, fields := asked(c); got == what && fields[len(fields)-1] != "sinst_list" {
+			r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
+				if got, fields := simtest.Asked(c); got == what && fields[len(fields)-1] != "sinst_list" {
 					if n++; n == 2 {
-						return luxitest.ReplaceReply(answer(fields))
+						return luxitest.ReplaceReply(simtest.Answer(fields))
 					}
 				}
 				return luxitest.Pass()
 			})
-			if _, err := r.tryPass(); !errors.Is(err, ErrImplausible) || !strings.Contains(err.Error(), want) {
+			if _, err := r.tryPass(); !errors.Is(err, read.ErrImplausible) || !strings.Contains(err.Error(), want) {
 				t.Errorf("the pass ended with %v", err)
 			}
-			r.m.OnCall(nil)
-			r.quiet()
-			r.wantRepairs("")
+			r.Master.OnCall(nil)
+			r.Quiet()
+			r.WantRepairs("")
 			r.repaired()
-			r.wantRepairs("FAILOVER(i) success")
+			r.WantRepairs("FAILOVER(i) success")
 			r.wantResult("i", "failover", "success", 1)
 		})
 	}
 	// An empty list of instances is an instance that is gone.
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	n := 0
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if got, fields := asked(c); got == "instance" {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if got, fields := simtest.Asked(c); got == "instance" {
 			if n++; n == 3 { // after the tags and the places
-				return luxitest.ReplaceReply(answer(fields))
+				return luxitest.ReplaceReply(simtest.Answer(fields))
 			}
 		}
 		return luxitest.Pass()
 	})
 	r.pass()
-	r.m.OnCall(nil)
-	r.quiet()
-	r.wantRepairs("")
+	r.Master.OnCall(nil)
+	r.Quiet()
+	r.WantRepairs("")
 }

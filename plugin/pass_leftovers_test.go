@@ -8,6 +8,9 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
 )
 
 // killAt makes the program die at the n-th call of a method: no call of it gets
@@ -15,7 +18,7 @@ import (
 func (r *rig) killAt(method string, n int, last luxitest.Fault) {
 	var mu sync.Mutex
 	count, dead := 0, false
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if dead {
@@ -33,18 +36,18 @@ func (r *rig) killAt(method string, n int, last luxitest.Fault) {
 
 // killed does a pass that dies.
 func (r *rig) killed() {
-	r.t.Helper()
+	r.T.Helper()
 	if _, err := r.tryPass(); err == nil {
-		r.t.Error("the pass did not die")
+		r.T.Error("the pass did not die")
 	}
-	r.m.OnCall(nil)
+	r.Master.OnCall(nil)
 }
 
 // status lists the statuses of the jobs of a kind.
 func (r *rig) status(kind string) string {
 	var list []string
-	for _, j := range r.m.Jobs() {
-		if k, _ := trailOf(j); k == kind {
+	for _, j := range r.Master.Jobs() {
+		if k, _ := simtest.TrailOf(j); k == kind {
 			list = append(list, j.Status)
 		}
 	}
@@ -58,26 +61,26 @@ func TestLeftoverHold(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Second, 30 * time.Second, 5 * time.Minute} {
 		later := later
 		t.Run("after "+later.String(), func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-			r.m.Edit(broken("node2:offline"))
+			r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+			r.Master.Edit(simtest.Broken("node2:offline"))
 			r.killAt("SubmitManyJobs", 1, luxitest.DieAfter())
 			r.killed()
-			r.wantTags("i", "")
-			r.m.Advance(later)
-			began := r.m.Now()
+			r.WantTags("i", "")
+			r.Master.Advance(later)
+			began := r.Master.Now()
 			report := r.pass()
-			if took := r.m.Now().Sub(began); took > 10*time.Second {
+			if took := r.Master.Now().Sub(began); took > 10*time.Second {
 				t.Errorf("what was held is waited for, %v", took)
 			}
 			if len(report.Released) != 1 {
 				t.Errorf("the second pass released %+v", report.Released)
 			}
-			if s := r.status(markRepair); !strings.HasPrefix(s, "error ") {
+			if s := r.status(repair.MarkRepair); !strings.HasPrefix(s, "error ") {
 				t.Errorf("repair jobs: %s, want the first one expired", s)
 			}
-			r.quiet()
+			r.Quiet()
 			r.repaired()
-			r.wantRepairs("FAILOVER(i) success")
+			r.WantRepairs("FAILOVER(i) success")
 			r.wantResult("i", "failover", "success", 1)
 		})
 	}
@@ -86,10 +89,10 @@ func TestLeftoverHold(t *testing.T) {
 // C2, C3: a pass that died while its tag job waits for the lock of the second of
 // two instances: it is canceled and does not strike later.
 func TestLeftoverTagJob(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+tags("pending:migrate:x:5:"))
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance h nodes=node1 "+simtest.Tags("pending:migrate:x:5:"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	submits, hanging := 0, int64(0)
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		switch c.Method {
 		case "SubmitManyJobs":
 			submits++
@@ -102,36 +105,36 @@ func TestLeftoverTagJob(t *testing.T) {
 		return luxitest.Pass()
 	})
 	r.killed()
-	r.m.Advance(2 * time.Minute) // the tags of i are written, those of h are stuck; all that is held has expired
-	if s := r.status(markTags); s != "waiting" {
+	r.Master.Advance(2 * time.Minute) // the tags of i are written, those of h are stuck; all that is held has expired
+	if s := r.status(repair.MarkTags); s != "waiting" {
 		t.Fatalf("tag jobs: %s", s)
 	}
 	r.pass()
-	if s := r.status(markTags); !strings.HasPrefix(s, "canceled") {
+	if s := r.status(repair.MarkTags); !strings.HasPrefix(s, "canceled") {
 		t.Errorf("tag jobs: %s, want the first one canceled", s)
 	}
-	r.wantTags("h", "pending:migrate:x:5:")
-	r.m.OnOpcode(nil)
-	r.m.Continue(hanging)
-	r.quiet()
+	r.WantTags("h", "pending:migrate:x:5:")
+	r.Master.OnOpcode(nil)
+	r.Master.Continue(hanging)
+	r.Quiet()
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) success")
 	r.wantResult("i", "failover", "success", 1)
-	if got := r.tags("h"); !strings.HasPrefix(got, "result:migrate:x:") {
+	if got := r.Tags("h"); !strings.HasPrefix(got, "result:migrate:x:") {
 		t.Errorf("h: %s", got)
 	}
 }
 
 // C2: a pass that died over a dry run that waits for a lock.
 func TestLeftoverProbe(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i mem=256 nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.Edit(crowd(true))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i mem=256 nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.Edit(crowd(true))
 	r.pass()
-	r.quiet()
+	r.Quiet()
 	var hanging int64
 	dead := false
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		switch {
 		case dead:
 			return luxitest.DieBefore()
@@ -142,35 +145,35 @@ func TestLeftoverProbe(t *testing.T) {
 		return luxitest.Pass()
 	})
 	r.killed()
-	r.m.Advance(time.Second)
-	if s := r.status(markProbe); s != "waiting" {
+	r.Master.Advance(time.Second)
+	if s := r.status(repair.MarkProbe); s != "waiting" {
 		t.Fatalf("dry runs: %s", s)
 	}
 	r.pass()
-	if s := r.status(markProbe); s != "canceled" {
+	if s := r.status(repair.MarkProbe); s != "canceled" {
 		t.Errorf("dry runs: %s", s)
 	}
-	r.m.OnOpcode(nil)
-	r.m.Continue(hanging)
-	r.m.Edit(crowd(false))
-	r.quiet()
+	r.Master.OnOpcode(nil)
+	r.Master.Continue(hanging)
+	r.Master.Edit(crowd(false))
+	r.Quiet()
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) error, FAILOVER(i) success")
 }
 
 // C2: the answer to a release is lost. The job runs, and no second one does.
 func TestReleaseWithoutAnswer(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.faultAt("CancelJob", 1, luxitest.DieAfter)
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.FaultAt("CancelJob", 1, luxitest.DieAfter)
 	if _, err := r.tryPass(); !luxi.OutcomeUnknown(err) {
 		t.Errorf("the pass ended with %v", err)
 	}
-	r.m.OnCall(nil)
+	r.Master.OnCall(nil)
 	r.pass()
-	r.quiet()
+	r.Quiet()
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) success")
 	r.wantResult("i", "failover", "success", 1)
 }
 
@@ -185,13 +188,13 @@ func TestLuxidGoesAway(t *testing.T) {
 		for _, call := range []string{"Query", "SubmitManyJobs", "WaitForJobChange", "CancelJob"} {
 			away, call := away, call
 			t.Run(name+" at "+call, func(t *testing.T) {
-				r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
-				r.m.Edit(broken("node2:offline"))
+				r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2,node3 template=drbd")
+				r.Master.Edit(simtest.Broken("node2:offline"))
 				done, back := false, make(chan struct{})
-				r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+				r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 					if c.Method == call && !done {
 						done = true
-						if err := away(r.m); err != nil {
+						if err := away(r.Master); err != nil {
 							t.Error(err)
 						}
 						close(back)
@@ -201,13 +204,13 @@ func TestLuxidGoesAway(t *testing.T) {
 				})
 				_, _ = r.tryPass() // whether it notices depends on the moment
 				<-back
-				r.m.OnCall(nil)
-				r.m.Advance(2 * time.Minute) // luxid is slow to notice the ends of jobs it did not start
+				r.Master.OnCall(nil)
+				r.Master.Advance(2 * time.Minute) // luxid is slow to notice the ends of jobs it did not start
 				for n := 0; n < 8; n++ {
 					r.pass()
-					r.quiet()
+					r.Quiet()
 				}
-				r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+				r.WantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
 				r.wantResult("i", "failover", "success", 2)
 			})
 		}
@@ -216,14 +219,14 @@ func TestLuxidGoesAway(t *testing.T) {
 
 // C2: jobs of a repair that were archived since are still known.
 func TestArchivedJobs(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2,node3 template=drbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	for n := 0; n < 5; n++ {
 		r.pass()
-		r.quiet()
-		r.m.ArchiveJobs(0)
+		r.Quiet()
+		r.Master.ArchiveJobs(0)
 	}
-	r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+	r.WantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
 	r.wantResult("i", "failover", "success", 2)
 }
 
@@ -235,22 +238,22 @@ func TestPurgedJob(t *testing.T) {
 	} {
 		row := row
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-			r.m.Edit(broken("node2:offline"))
-			r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+			r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 				if op.ID == "OP_INSTANCE_FAILOVER" {
 					return luxitest.OpFails("OpExecError", "it broke")
 				}
 				return luxitest.OpPass()
 			})
 			report := r.pass()
-			r.quiet()
-			if !r.m.Purge(int64(report.Released[0].Job)) {
+			r.Quiet()
+			if !r.Master.Purge(int64(report.Released[0].Job)) {
 				t.Fatal("the job cannot be purged")
 			}
-			r.m.Edit(broken(row.nodes))
+			r.Master.Edit(simtest.Broken(row.nodes))
 			r.pass()
-			if got := short(r.tags("i")); got != row.want {
+			if got := short(r.Tags("i")); got != row.want {
 				t.Errorf("tags %s, want %s", got, row.want)
 			}
 		})
@@ -259,21 +262,21 @@ func TestPurgedJob(t *testing.T) {
 
 // Jobs of other people are left alone, whatever they wait for.
 func TestOthersJobsLeftAlone(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1")
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1")
 	c := r.newPass().Client
-	reason := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:client:gnt-instance", Text: "hold", Time: present}}}
-	id, err := c.SubmitJob(background, []luxi.OpCode{&luxi.TestDelay{Common: reason, Duration: 600}})
+	reason := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:client:gnt-instance", Text: "hold", Time: repairtest.Present}}}
+	id, err := c.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.TestDelay{Common: reason, Duration: 600}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:user", Text: "tags ganeti-autorepair", Time: present}}, Depends: []luxi.Depend{{Job: id}}}
-	if _, err := c.SubmitJob(background, []luxi.OpCode{&luxi.TagsSet{Common: second, Kind: luxi.TagInstance, Name: "other", Tags: []string{"x"}}}); err != nil {
+	second := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:user", Text: "tags ganeti-autorepair", Time: repairtest.Present}}, Depends: []luxi.Depend{{Job: id}}}
+	if _, err := c.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.TagsSet{Common: second, Kind: luxi.TagInstance, Name: "other", Tags: []string{"x"}}}); err != nil {
 		t.Fatal(err)
 	}
-	r.m.Edit(broken("node2:offline"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.pass()
-	r.quiet()
-	for _, j := range r.m.Jobs()[:2] {
+	r.Quiet()
+	for _, j := range r.Master.Jobs()[:2] {
 		if j.Status != "success" {
 			t.Errorf("job %d, %s, ended as %s", j.ID, j.Ops[0].Summary, j.Status)
 		}

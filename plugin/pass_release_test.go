@@ -7,15 +7,14 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
 )
 
 // freshLook is the call in which a pass looks at the configuration for the
 // second time: after the tags were written, before anything is released.
 const freshLook = "QueryClusterInfo"
-
-func tagInstance(bodies string) func(*luxitest.Cluster) {
-	return func(c *luxitest.Cluster) { c.Instance("i").Tags = append(c.Instance("i").Tags, withPrefix(bodies)...) }
-}
 
 // P12: whatever becomes of the need, the permission or the instance while the
 // tags are written is seen, the job is not released, and the tags are settled
@@ -33,28 +32,28 @@ func TestNotReleased(t *testing.T) {
 		finally  string // all repair jobs in the end
 		finished string // the tags in the end, up to the outcome
 	}{
-		{name: "suspended", meanwhile: tagInstance("suspend"), why: "suspended",
+		{name: "suspended", meanwhile: simtest.TagInstance("suspend"), why: "suspended",
 			tags: began + "- suspend", finally: "", finished: began + "- suspend"},
-		{name: "suspended for a while", meanwhile: tagInstance("suspend:1700000100"), why: "suspended",
+		{name: "suspended for a while", meanwhile: simtest.TagInstance("suspend:1700000100"), why: "suspended",
 			tags: began + "- suspend:1700000100", finally: "FAILOVER(i) success", finished: "result:failover:r1:success"},
-		{name: "suspended by the group", meanwhile: func(c *luxitest.Cluster) { c.Group("g").Tags = withPrefix("suspend") },
+		{name: "suspended by the group", meanwhile: func(c *luxitest.Cluster) { c.Group("g").Tags = repairtest.WithPrefix("suspend") },
 			after: func(c *luxitest.Cluster) { c.Group("g").Tags = nil }, why: "suspended by group g",
 			tags: began + "-", finally: "FAILOVER(i) success", finished: "result:failover:r1:success"},
-		{name: "suspended by the cluster", meanwhile: func(c *luxitest.Cluster) { c.Tags = withPrefix("failover suspend") },
-			after: func(c *luxitest.Cluster) { c.Tags = withPrefix("failover") }, why: "suspended by cluster",
+		{name: "suspended by the cluster", meanwhile: func(c *luxitest.Cluster) { c.Tags = repairtest.WithPrefix("failover suspend") },
+			after: func(c *luxitest.Cluster) { c.Tags = repairtest.WithPrefix("failover") }, why: "suspended by cluster",
 			tags: began + "-", finally: "FAILOVER(i) success", finished: "result:failover:r1:success"},
-		{name: "unreadable suspension", meanwhile: tagInstance("suspend:soon"), why: "suspended",
+		{name: "unreadable suspension", meanwhile: simtest.TagInstance("suspend:soon"), why: "suspended",
 			tags: began + "- suspend:soon", finally: "", finished: began + "- suspend:soon"},
 		{name: "permission withdrawn", meanwhile: func(c *luxitest.Cluster) { c.Tags = nil }, why: "the permission was withdrawn",
 			tags: "", finally: "", finished: ""},
-		{name: "permission weakened", meanwhile: func(c *luxitest.Cluster) { c.Tags = withPrefix("migrate") }, why: "the permission was withdrawn",
+		{name: "permission weakened", meanwhile: func(c *luxitest.Cluster) { c.Tags = repairtest.WithPrefix("migrate") }, why: "the permission was withdrawn",
 			tags: "", finally: "", finished: "result:failover:r2:enoperm"},
-		{name: "permission weakened on the instance", meanwhile: tagInstance("fix-storage"), why: "the permission was withdrawn",
+		{name: "permission weakened on the instance", meanwhile: simtest.TagInstance("fix-storage"), why: "the permission was withdrawn",
 			tags: "fix-storage", finally: "", finished: "fix-storage result:failover:r2:enoperm"},
-		{name: "node came back", meanwhile: broken("node2:"), why: "the instance is healthy",
+		{name: "node came back", meanwhile: simtest.Broken("node2:"), why: "the instance is healthy",
 			tags: "result:failover:r1:success", finally: "", finished: "result:failover:r1:success"},
 		{name: "node came back drained", meanwhile: func(c *luxitest.Cluster) {
-			broken("node2:drained")(c)
+			simtest.Broken("node2:drained")(c)
 			c.Instance("i").RunsOn = []string{"node2"}
 		}, why: "the next step is now migrate",
 			tags: began + "-", finally: "MIGRATE(i) success", finished: "result:failover:r1:success"},
@@ -66,17 +65,17 @@ func TestNotReleased(t *testing.T) {
 			tags: "", finally: "", finished: ""},
 		{name: "pending tag removed, the policy stands", meanwhile: func(c *luxitest.Cluster) { c.Instance("i").Tags = nil }, why: "its pending tag does not name the job",
 			tags: "", finally: "FAILOVER(i) success", finished: "result:failover:r3:success"},
-		{name: "failure noted by somebody", meanwhile: tagInstance("result:failover:x:1:failure:"), why: "failed",
+		{name: "failure noted by somebody", meanwhile: simtest.TagInstance("result:failover:x:1:failure:"), why: "failed",
 			tags: began + "- result:failover:x:1:failure:", finally: "", finished: began + "- result:failover:x:1:failure:"},
-		{name: "unreadable record", meanwhile: tagInstance("result:failover:x"), why: "unreadable-tag",
+		{name: "unreadable record", meanwhile: simtest.TagInstance("result:failover:x"), why: "unreadable-tag",
 			tags: began + "- result:failover:x", finally: "", finished: began + "- result:failover:x"},
-		{name: "an earlier repair asked for", meanwhile: tagInstance("pending:reinstall:x:5:"), why: "another repair comes first",
+		{name: "an earlier repair asked for", meanwhile: simtest.TagInstance("pending:reinstall:x:5:"), why: "another repair comes first",
 			tags: began + "- pending:reinstall:x:5:", finally: "FAILOVER(i) success", finished: "result:reinstall:x:success result:failover:r1:success"},
 		{name: "removed", meanwhile: func(c *luxitest.Cluster) { c.RemoveInstance("i") }, why: "the instance is gone"},
-		{name: "secondary drained", instance: "nodes=node2,node3 template=drbd", meanwhile: broken("node2:offline node3:drained"), why: "no-repair",
-			after: broken("node2:offline node3:"),
+		{name: "secondary drained", instance: "nodes=node2,node3 template=drbd", meanwhile: simtest.Broken("node2:offline node3:drained"), why: "no-repair",
+			after: simtest.Broken("node2:offline node3:"),
 			tags:  began + "-", finally: "FAILOVER(i) success, REPLACE_DISKS(i) success", finished: "result:failover:r1:success"},
-		{name: "secondary lost", instance: "nodes=node2,node3 template=drbd", meanwhile: broken("node2:offline node3:offline"), why: "",
+		{name: "secondary lost", instance: "nodes=node2,node3 template=drbd", meanwhile: simtest.Broken("node2:offline node3:offline"), why: "",
 			tags: "", finally: "", finished: "result:reinstall:r2:enoperm"},
 	} {
 		row := row
@@ -84,38 +83,38 @@ func TestNotReleased(t *testing.T) {
 			if row.instance == "" {
 				row.instance = "nodes=node2 template=rbd"
 			}
-			r := newRig(t, "cluster c "+tags("failover")+"\ngroup g"+fourNodes+"instance i "+row.instance)
-			r.m.Edit(broken("node2:offline"))
-			r.at(freshLook, 2, func() { r.m.Edit(row.meanwhile) })
+			r := newRig(t, "cluster c "+simtest.Tags("failover")+"\ngroup g"+simtest.FourNodes+"instance i "+row.instance)
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			r.At(freshLook, 2, func() { r.Master.Edit(row.meanwhile) })
 			report := r.pass()
-			r.m.OnCall(nil)
+			r.Master.OnCall(nil)
 			if len(report.Released) != 0 {
 				t.Errorf("released %+v", report.Released)
 			}
-			if said := r.log.said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], row.why) {
+			if said := r.Log.Said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], row.why) {
 				t.Errorf("said %q, want %q in it", said, row.why)
 			}
-			if d := report.Plan.Decisions[0]; strings.Contains(row.why, "healthy") && (d.State != StateHealthy || d.Reason != ReasonHealthy) {
+			if d := report.Plan.Decisions[0]; strings.Contains(row.why, "healthy") && (d.State != repair.StateHealthy || d.Reason != repair.ReasonHealthy) {
 				t.Errorf("it is told as %s %s", d.State, d.Reason)
 			}
-			r.wantRepairs("")
+			r.WantRepairs("")
 			if row.tags != "" || row.finished != "" {
-				if got := short(r.tags("i")); got != row.tags {
+				if got := short(r.Tags("i")); got != row.tags {
 					t.Errorf("tags %q, want %q", got, row.tags)
 				}
 			}
-			r.quiet() // what was held has expired
-			r.wantRepairs("")
+			r.Quiet() // what was held has expired
+			r.WantRepairs("")
 			if row.after != nil {
-				r.m.Edit(row.after)
+				r.Master.Edit(row.after)
 			}
 			for n := 0; n < 5; n++ {
 				r.pass()
-				r.quiet()
+				r.Quiet()
 			}
-			r.wantRepairs(row.finally)
-			if i := r.m.Snapshot().Instance("i"); i != nil {
-				if got := short(cutAll(i.Tags)); got != row.finished {
+			r.WantRepairs(row.finally)
+			if i := r.Master.Snapshot().Instance("i"); i != nil {
+				if got := short(repairtest.CutAll(i.Tags)); got != row.finished {
 					t.Errorf("in the end the tags are %q, want %q", got, row.finished)
 				}
 			}
@@ -147,17 +146,17 @@ func short(bodies string) string {
 
 // P12: a later step of a repair is looked at afresh as well.
 func TestLaterStepNotReleased(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2,node3 template=drbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.pass()
-	r.quiet()
-	r.at(freshLook, 2, func() { r.m.Edit(tagInstance("suspend:1700003600")) })
+	r.Quiet()
+	r.At(freshLook, 2, func() { r.Master.Edit(simtest.TagInstance("suspend:1700003600")) })
 	r.pass()
-	r.m.OnCall(nil)
-	r.wantRepairs("FAILOVER(i) success")
-	r.m.Advance(time.Hour)
+	r.Master.OnCall(nil)
+	r.WantRepairs("FAILOVER(i) success")
+	r.Master.Advance(time.Hour)
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
+	r.WantRepairs("FAILOVER(i) success, REPLACE_DISKS(i) success")
 	r.wantResult("i", "failover", "success", 2)
 }
 
@@ -177,24 +176,24 @@ func TestRenamedMeanwhile(t *testing.T) {
 	for _, when := range meanwhile {
 		when := when
 		t.Run(when.name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-			r.m.Edit(broken("node2:offline"))
-			r.at(when.method, when.n, func() { r.m.Edit(func(c *luxitest.Cluster) { c.Instance("i").Name = "j" }) })
+			r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			r.At(when.method, when.n, func() { r.Master.Edit(func(c *luxitest.Cluster) { c.Instance("i").Name = "j" }) })
 			report := r.pass()
-			r.m.OnCall(nil)
+			r.Master.OnCall(nil)
 			if late := when.method == "CancelJob"; (len(report.Released) == 1) != late {
 				t.Errorf("released %+v", report.Released)
 			}
-			r.quiet()
-			if p := r.instance("j").Primary; p != "node2" {
+			r.Quiet()
+			if p := r.Instance("j").Primary; p != "node2" {
 				t.Errorf("under its new name it was moved to %s by a job for the old one", p)
 			}
 			r.repaired()
-			if r.instance("j").Primary == "node2" || !strings.Contains(r.tags("j"), ":success:") {
-				t.Errorf("on %s, tags %s", r.instance("j").Primary, r.tags("j"))
+			if r.Instance("j").Primary == "node2" || !strings.Contains(r.Tags("j"), ":success:") {
+				t.Errorf("on %s, tags %s", r.Instance("j").Primary, r.Tags("j"))
 			}
-			if n := strings.Count(r.repairJobs(), "success"); n != 1 {
-				t.Errorf("repair jobs %s", r.repairJobs())
+			if n := strings.Count(r.RepairJobs(), "success"); n != 1 {
+				t.Errorf("repair jobs %s", r.RepairJobs())
 			}
 		})
 	}
@@ -207,21 +206,21 @@ func TestReplacedMeanwhile(t *testing.T) {
 		for _, node := range []string{"node2", "node3"} {
 			when, node := when, node
 			t.Run(when.name+" on "+node, func(t *testing.T) {
-				r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-				r.m.Edit(broken("node2:offline"))
-				r.at(when.method, when.n, func() {
-					r.m.Edit(func(c *luxitest.Cluster) {
+				r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+				r.Master.Edit(simtest.Broken("node2:offline"))
+				r.At(when.method, when.n, func() {
+					r.Master.Edit(func(c *luxitest.Cluster) {
 						c.RemoveInstance("i")
 						c.Instances = append(c.Instances, &luxitest.Instance{Name: "i", Template: "rbd", Primary: node, Memory: 128, AdminState: "up"})
 					})
 				})
 				r.pass()
-				r.m.OnCall(nil)
-				r.quiet()
-				if got := r.instance("i").Primary; got != node {
+				r.Master.OnCall(nil)
+				r.Quiet()
+				if got := r.Instance("i").Primary; got != node {
 					t.Errorf("the other instance was moved to %s", got)
 				}
-				r.wantTags("i", "")
+				r.WantTags("i", "")
 			})
 		}
 	}
@@ -235,18 +234,18 @@ func TestPlaceNoLongerFit(t *testing.T) {
 	} {
 		change := change
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("reinstall")+"\ngroup g\ngroup h"+fourNodes+"instance i nodes=node2 template=plain")
-			r.m.Edit(broken("node2:offline"))
-			r.at(freshLook, 2, func() { r.m.Edit(func(c *luxitest.Cluster) { change(c.Node("node4")) }) })
+			r := newRig(t, "cluster c "+simtest.Tags("reinstall")+"\ngroup g\ngroup h"+simtest.FourNodes+"instance i nodes=node2 template=plain")
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			r.At(freshLook, 2, func() { r.Master.Edit(func(c *luxitest.Cluster) { change(c.Node("node4")) }) })
 			r.pass()
-			r.m.OnCall(nil)
-			if said := r.log.said("node node4 is no longer fit"); len(said) != 1 {
+			r.Master.OnCall(nil)
+			if said := r.Log.Said("node node4 is no longer fit"); len(said) != 1 {
 				t.Errorf("said %q", said)
 			}
-			r.wantRepairs("")
+			r.WantRepairs("")
 			r.repaired()
-			r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
-			if got := r.instance("i").Primary; got == "node4" || got == "node2" {
+			r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+			if got := r.Instance("i").Primary; got == "node4" || got == "node2" {
 				t.Errorf("it is on %s", got)
 			}
 			r.wantResult("i", "reinstall", "success", 1)
@@ -257,26 +256,26 @@ func TestPlaceNoLongerFit(t *testing.T) {
 // P12: somebody else's job on the instance holds it, and once that has ended
 // the repair goes on.
 func TestBusyMeanwhile(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	other := r.newPass().Client
-	r.at("SubmitManyJobs", 2, func() {
-		delay, err := other.SubmitJob(background, []luxi.OpCode{&luxi.TestDelay{Duration: 30}})
+	r.At("SubmitManyJobs", 2, func() {
+		delay, err := other.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.TestDelay{Duration: 30}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		after := luxi.Common{Depends: []luxi.Depend{{Job: delay}}}
-		if _, err := other.SubmitJob(background, []luxi.OpCode{&luxi.InstanceShutdown{Common: after, InstanceName: "i"}}); err != nil {
+		if _, err := other.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.InstanceShutdown{Common: after, InstanceName: "i"}}); err != nil {
 			t.Fatal(err)
 		}
 	})
 	r.pass()
-	r.m.OnCall(nil)
-	r.wantRepairs("")
-	if said := r.log.said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "busy") {
+	r.Master.OnCall(nil)
+	r.WantRepairs("")
+	if said := r.Log.Said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "busy") {
 		t.Errorf("said %q", said)
 	}
-	r.quiet()
+	r.Quiet()
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) success")
 }

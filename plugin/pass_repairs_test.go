@@ -7,26 +7,10 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
 )
-
-// Four nodes are enough for every row; node4 is where new disks go.
-const fourNodes = `
-node node1 master
-node node2
-node node3
-node node4 mem=8192 disk=20480
-`
-
-// broken marks nodes.
-func broken(marks string) func(*luxitest.Cluster) {
-	return func(c *luxitest.Cluster) {
-		for _, word := range strings.Fields(marks) {
-			name, flag, _ := strings.Cut(word, ":")
-			n := c.Node(name)
-			n.Offline, n.Drained, n.Dead = flag == "offline", flag == "drained", flag == "offline"
-		}
-	}
-}
 
 // P1 to P8, S4, S6, S10, C1, C4: from need to result. Each repair has one id and
 // one time from its first step to its result, costs at most three tag opcodes
@@ -76,23 +60,23 @@ func TestRepairs(t *testing.T) {
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags(row.policy)+fourNodes+"instance i "+row.instance+"\ninstance other nodes=node1 template=rbd")
-			r.m.Edit(broken(row.nodes))
-			before := r.instance("i")
-			began := r.m.Now()
+			r := newRig(t, "cluster c "+simtest.Tags(row.policy)+simtest.FourNodes+"instance i "+row.instance+"\ninstance other nodes=node1 template=rbd")
+			r.Master.Edit(simtest.Broken(row.nodes))
+			before := r.Instance("i")
+			began := r.Master.Now()
 			passes := 0
 			for pending := 1; pending > 0 && passes < 9; passes++ {
 				pending = r.pass().Pending
-				if p := r.instance("i").Tags; pending > 0 {
+				if p := r.Instance("i").Tags; pending > 0 {
 					r.wantOneRepair(p, row.kind, began.Unix())
 				}
-				r.quiet()
+				r.Quiet()
 			}
 			if passes != row.passes {
 				t.Errorf("%d passes until nothing is pending, want %d", passes, row.passes)
 			}
-			r.wantRepairs(row.jobs)
-			i := r.instance("i")
+			r.WantRepairs(row.jobs)
+			i := r.Instance("i")
 			if got := strings.Join(i.Nodes(), " "); got != row.where {
 				t.Errorf("it is on %s, want %s", got, row.where)
 			}
@@ -105,16 +89,16 @@ func TestRepairs(t *testing.T) {
 			}
 			r.wantResult("i", row.kind, "success", strings.Count(row.jobs, "success"))
 			steps := strings.Count(row.jobs, "(i)")
-			if n, max := r.tagOpcodes("i"), 3+2*(steps-1); n > max {
+			if n, max := r.TagOpcodes("i"), 3+2*(steps-1); n > max {
 				t.Errorf("C4: %d tag opcodes for %d steps, at most %d are wanted", n, steps, max)
 			}
-			if n := r.count(markTags); n != steps+1 {
+			if n := r.Count(repair.MarkTags); n != steps+1 {
 				t.Errorf("%d tag jobs for %d steps", n, steps)
 			}
-			r.wantTags("other", "")
+			r.WantTags("other", "")
 			// S1: nothing more is done to it.
-			jobs := len(r.m.Jobs())
-			if report := r.pass(); report.Written != 0 || len(r.m.Jobs()) != jobs || report.Pending != 0 {
+			jobs := len(r.Master.Jobs())
+			if report := r.pass(); report.Written != 0 || len(r.Master.Jobs()) != jobs || report.Pending != 0 {
 				t.Errorf("a pass over a healthy cluster does %+v", report)
 			}
 		})
@@ -123,30 +107,30 @@ func TestRepairs(t *testing.T) {
 
 // wantOneRepair checks that exactly one tag is there, of the first repair.
 func (r *rig) wantOneRepair(list []string, kind string, began int64) {
-	r.t.Helper()
-	prefix := "pending:" + kind + ":r1:" + itoa(began) + ":"
-	if got := cutAll(list); len(list) != 1 || !strings.HasPrefix(got, prefix) {
-		r.t.Errorf("between passes the tags are %q, want one %s...", got, prefix)
+	r.T.Helper()
+	prefix := "pending:" + kind + ":r1:" + simtest.Itoa(began) + ":"
+	if got := repairtest.CutAll(list); len(list) != 1 || !strings.HasPrefix(got, prefix) {
+		r.T.Errorf("between passes the tags are %q, want one %s...", got, prefix)
 	}
 }
 
 // wantResult checks that the only tag is a result that names all repair jobs
 // that began.
 func (r *rig) wantResult(name, kind, outcome string, count int) {
-	r.t.Helper()
-	records := parsedTags(r.instance(name).Tags).Records()
-	if len(records.Results) != 1 || len(r.instance(name).Tags) != 1 {
-		r.t.Errorf("%s has the tags %q, want one result", name, r.tags(name))
+	r.T.Helper()
+	records := repairtest.ParsedTags(r.Instance(name).Tags).Records()
+	if len(records.Results) != 1 || len(r.Instance(name).Tags) != 1 {
+		r.T.Errorf("%s has the tags %q, want one result", name, r.Tags(name))
 		return
 	}
 	res := records.Results[0]
 	if res.Type.String() != kind || string(res.Outcome) != outcome || len(res.Jobs) != count {
-		r.t.Errorf("%s: %s, want %s:...:%s with %d jobs", name, cut(res.Tag), kind, outcome, count)
+		r.T.Errorf("%s: %s, want %s:...:%s with %d jobs", name, repairtest.Cut(res.Tag), kind, outcome, count)
 	}
 	for _, id := range res.Jobs {
-		j := r.m.Job(int64(id))
-		if kind, rest := trailOf(j); kind != markRepair || !j.Started() || !strings.HasPrefix(rest, res.ID+" ") {
-			r.t.Errorf("%s: %s names job %d, which is %q %q", name, cut(res.Tag), id, kind, rest)
+		j := r.Master.Job(int64(id))
+		if kind, rest := simtest.TrailOf(j); kind != repair.MarkRepair || !j.Started() || !strings.HasPrefix(rest, res.ID+" ") {
+			r.T.Errorf("%s: %s names job %d, which is %q %q", name, repairtest.Cut(res.Tag), id, kind, rest)
 		}
 	}
 }
@@ -163,14 +147,14 @@ func TestNoRepair(t *testing.T) {
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+"instance i "+row.instance)
-			r.m.Edit(broken(row.nodes))
+			r := newRig(t, "cluster c "+simtest.Tags("reinstall")+simtest.FourNodes+"instance i "+row.instance)
+			r.Master.Edit(simtest.Broken(row.nodes))
 			for n := 0; n < 3; n++ {
 				if report := r.pass(); report.Pending != 0 || report.Written != 0 || len(report.Problems) != 0 {
 					t.Errorf("pass %d: %+v", n, report)
 				}
 			}
-			if n := len(r.m.Jobs()); n != 0 {
+			if n := len(r.Master.Jobs()); n != 0 {
 				t.Errorf("%d jobs", n)
 			}
 		})
@@ -180,11 +164,11 @@ func TestNoRepair(t *testing.T) {
 // C4, T9: from need to result a one-step repair costs three tag opcodes, even
 // where an older result has to go.
 func TestThreeTagOpcodes(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd "+tags("result:migrate:old:5:success:3"))
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd "+simtest.Tags("result:migrate:old:5:success:3"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.repaired()
 	r.wantResult("i", "failover", "success", 1)
-	if n := r.tagOpcodes("i"); n > 3 {
+	if n := r.TagOpcodes("i"); n > 3 {
 		t.Errorf("%d tag opcodes, want at most 3", n)
 	}
 }
@@ -192,47 +176,47 @@ func TestThreeTagOpcodes(t *testing.T) {
 // T5, S9: a repair asked for by hand is done whatever the policy says; a weaker
 // one is answered with enoperm, once.
 func TestAskedForByHand(t *testing.T) {
-	r := newRig(t, "cluster c"+fourNodes+
-		"instance i nodes=node2 template=rbd "+tags("pending:failover:byhand:1600000000:")+
-		"\ninstance weak nodes=node2 template=rbd "+tags("pending:migrate:weak:1600000000:")+
-		"\ninstance fine nodes=node1 template=rbd "+tags("pending:reinstall:fine:1600000000:"))
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c"+simtest.FourNodes+
+		"instance i nodes=node2 template=rbd "+simtest.Tags("pending:failover:byhand:1600000000:")+
+		"\ninstance weak nodes=node2 template=rbd "+simtest.Tags("pending:migrate:weak:1600000000:")+
+		"\ninstance fine nodes=node1 template=rbd "+simtest.Tags("pending:reinstall:fine:1600000000:"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	for _, d := range r.pass().Plan.Decisions {
-		if d.Instance.Name == "fine" && (d.State != StateHealthy || d.Reason != ReasonHealthy || d.Detail != "") {
+		if d.Instance.Name == "fine" && (d.State != repair.StateHealthy || d.Reason != repair.ReasonHealthy || d.Detail != "") {
 			t.Errorf("after its result is written it is %s %s, %q", d.State, d.Reason, d.Detail)
 		}
 	}
-	r.wantTags("weak", "result:migrate:weak:1700000000:enoperm:")
-	r.wantTags("fine", "result:reinstall:fine:1700000000:success:")
+	r.WantTags("weak", "result:migrate:weak:1700000000:enoperm:")
+	r.WantTags("fine", "result:reinstall:fine:1700000000:success:")
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) success")
-	if got := r.tags("i"); !strings.HasPrefix(got, "result:failover:byhand:") || !strings.Contains(got, ":success:") {
+	r.WantRepairs("FAILOVER(i) success")
+	if got := r.Tags("i"); !strings.HasPrefix(got, "result:failover:byhand:") || !strings.Contains(got, ":success:") {
 		t.Errorf("i: %s", got)
 	}
-	r.wantTags("weak", "result:migrate:weak:1700000000:enoperm:")
+	r.WantTags("weak", "result:migrate:weak:1700000000:enoperm:")
 }
 
 // S3: a permission that is too weak is told once and not once per pass.
 func TestToldOnce(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("migrate")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("migrate")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	for n := 0; n < 3; n++ {
 		r.pass()
-		r.wantTags("i", "result:failover:r1:1700000000:enoperm:")
-		r.quiet()
+		r.WantTags("i", "result:failover:r1:1700000000:enoperm:")
+		r.Quiet()
 	}
-	if n := r.tagOpcodes("i"); n != 1 {
+	if n := r.TagOpcodes("i"); n != 1 {
 		t.Errorf("%d tag opcodes, want 1", n)
 	}
-	r.wantRepairs("")
+	r.WantRepairs("")
 }
 
 // S7, S11: a step that fails is tried three times, once per pass, and then
 // waits for a person.
 func TestThreeAttempts(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_INSTANCE_FAILOVER" {
 			return luxitest.OpFails("OpPrereqError", "it broke", "environment_error")
 		}
@@ -240,8 +224,8 @@ func TestThreeAttempts(t *testing.T) {
 	})
 	for n := 1; n <= 3; n++ {
 		r.pass()
-		r.quiet()
-		if got := strings.Count(r.repairJobs(), "FAILOVER(i) error"); got != n {
+		r.Quiet()
+		if got := strings.Count(r.RepairJobs(), "FAILOVER(i) error"); got != n {
 			t.Errorf("after pass %d: %d attempts", n, got)
 		}
 	}
@@ -250,12 +234,12 @@ func TestThreeAttempts(t *testing.T) {
 	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "it broke") || !strings.Contains(report.Problems[0], "tried 3 of 3 times") {
 		t.Errorf("problems %q", report.Problems)
 	}
-	r.m.OnOpcode(nil)
+	r.Master.OnOpcode(nil)
 	if again := r.pass(); len(again.Problems) != 0 || again.Written != 0 {
 		t.Errorf("the failure is dealt with again: %+v", again)
 	}
 	// A person removes the tag, and the policy acts again.
-	r.m.Edit(func(c *luxitest.Cluster) { c.Instance("i").Tags = nil })
+	r.Master.Edit(func(c *luxitest.Cluster) { c.Instance("i").Tags = nil })
 	r.repaired()
 	r.wantResult("i", "failover", "success", 1)
 }
@@ -263,19 +247,19 @@ func TestThreeAttempts(t *testing.T) {
 // S6, S7: a failover that moved the instance and then failed is not tried
 // again, nor taken for a success because the instance now lives on good nodes.
 func TestMovedButNotStarted(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_INSTANCE_FAILOVER" {
 			return luxitest.OpFails("OpExecError", "Could not start instance").Late()
 		}
 		return luxitest.OpPass()
 	})
 	r.pass()
-	r.quiet()
+	r.Quiet()
 	r.pass()
 	r.wantResult("i", "failover", "failure", 1)
-	r.wantRepairs("FAILOVER(i) error")
+	r.WantRepairs("FAILOVER(i) error")
 }
 
 // S6: a reinstall chain that fails after its first opcode is a failure for good.
@@ -283,9 +267,9 @@ func TestChainFails(t *testing.T) {
 	for _, at := range []string{"OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_SHUTDOWN", "OP_INSTANCE_REINSTALL", "OP_INSTANCE_STARTUP"} {
 		at := at
 		t.Run(at, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags("reinstall")+fourNodes+"instance i nodes=node2 template=plain")
-			r.m.Edit(broken("node2:offline"))
-			r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+			r := newRig(t, "cluster c "+simtest.Tags("reinstall")+simtest.FourNodes+"instance i nodes=node2 template=plain")
+			r.Master.Edit(simtest.Broken("node2:offline"))
+			r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 				switch {
 				case op.ID != at:
 					return luxitest.OpPass()
@@ -295,57 +279,57 @@ func TestChainFails(t *testing.T) {
 				return luxitest.OpFails("OpExecError", "it broke").Late()
 			})
 			r.pass()
-			r.quiet()
+			r.Quiet()
 			for n := 0; n < 2; n++ {
 				r.pass()
-				r.quiet()
+				r.Quiet()
 			}
 			r.wantResult("i", "reinstall", "failure", 1)
-			r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) error")
+			r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) error")
 		})
 	}
 }
 
 // S7: what a person cancels stays canceled.
 func TestCanceledByAPerson(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	// Somebody's job has the locks of all nodes, so that the failover waits.
-	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+	r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.Text("instance_name") == "other" {
 			return luxitest.OpHangs()
 		}
 		return luxitest.OpPass()
 	})
 	c := r.newPass().Client
-	hanging, err := c.SubmitJob(background, []luxi.OpCode{&luxi.InstanceMigrate{InstanceName: "other"}})
+	hanging, err := c.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.InstanceMigrate{InstanceName: "other"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.m.Advance(time.Second)
+	r.Master.Advance(time.Second)
 	report := r.pass()
-	r.m.Advance(time.Second)
-	if ok, why, err := c.CancelJob(background, report.Released[0].Job, false); !ok || err != nil {
+	r.Master.Advance(time.Second)
+	if ok, why, err := c.CancelJob(simtest.Background, report.Released[0].Job, false); !ok || err != nil {
 		t.Fatal(ok, why, err)
 	}
-	r.m.OnOpcode(nil)
-	r.m.Continue(int64(hanging))
-	r.quiet()
+	r.Master.OnOpcode(nil)
+	r.Master.Continue(int64(hanging))
+	r.Quiet()
 	r.pass()
-	if got := r.tags("i"); !strings.Contains(got, ":failure:") {
+	if got := r.Tags("i"); !strings.Contains(got, ":failure:") {
 		t.Errorf("tags %s", got)
 	}
-	r.wantRepairs("")
+	r.WantRepairs("")
 }
 
 // T11: a repair that harep began is brought to its end under its own id.
 func TestHarepContinued(t *testing.T) {
 	const id = "6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a"
-	r := newRig(t, "cluster c"+fourNodes+"instance i nodes=node2,node3 template=drbd "+tags("pending:failover:"+id+":1600000000:"))
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c"+simtest.FourNodes+"instance i nodes=node2,node3 template=drbd "+simtest.Tags("pending:failover:"+id+":1600000000:"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.repaired()
 	r.wantResult("i", "failover", "success", 2)
-	if got := r.tags("i"); !strings.HasPrefix(got, "result:failover:"+id+":") {
+	if got := r.Tags("i"); !strings.HasPrefix(got, "result:failover:"+id+":") {
 		t.Errorf("tags %s", got)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // crowd leaves the usable nodes without memory, or takes that back.
@@ -39,43 +41,43 @@ func TestNoRoom(t *testing.T) {
 	} {
 		row := row
 		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags(row.policy)+fourNodes+"instance i mem=256 "+row.instance)
-			r.m.Edit(broken(row.nodes))
-			r.m.Edit(crowd(true))
+			r := newRig(t, "cluster c "+simtest.Tags(row.policy)+simtest.FourNodes+"instance i mem=256 "+row.instance)
+			r.Master.Edit(simtest.Broken(row.nodes))
+			r.Master.Edit(crowd(true))
 			r.pass()
-			r.quiet()
-			r.wantRepairs(row.first)
-			waiting := r.tags("i")
-			before := r.tagOpcodes("i")
+			r.Quiet()
+			r.WantRepairs(row.first)
+			waiting := r.Tags("i")
+			before := r.TagOpcodes("i")
 			for n := 0; n < 5; n++ {
 				report := r.pass()
 				if report.Pending != 1 || len(report.Released) != 0 {
 					t.Errorf("pass %d: %+v", n, report)
 				}
-				if d := report.Plan.Decisions[0]; d.State != StatePending || d.Reason != ReasonNoRoom || !strings.Contains(d.Detail, "emory") && !strings.Contains(d.Detail, "FailMem") {
+				if d := report.Plan.Decisions[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNoRoom || !strings.Contains(d.Detail, "emory") && !strings.Contains(d.Detail, "FailMem") {
 					t.Errorf("pass %d: %s %s %q", n, d.State, d.Reason, d.Detail)
 				}
-				r.wantTags("i", waiting)
-				r.quiet()
+				r.WantTags("i", waiting)
+				r.Quiet()
 			}
-			r.wantRepairs(row.first)
-			if n := r.tagOpcodes("i"); n != before {
+			r.WantRepairs(row.first)
+			if n := r.TagOpcodes("i"); n != before {
 				t.Errorf("%d tag opcodes while there was no room", n-before)
 			}
-			if n := r.count(markProbe); n != 5 {
+			if n := r.Count(repair.MarkProbe); n != 5 {
 				t.Errorf("%d dry runs in 5 passes", n)
 			}
-			r.m.Edit(crowd(false))
-			if report := r.pass(); len(report.Released) != 1 || len(r.log.said("room found")) != 1 {
-				t.Errorf("room is not made use of: %+v, %q", report, r.log)
+			r.Master.Edit(crowd(false))
+			if report := r.pass(); len(report.Released) != 1 || len(r.Log.Said("room found")) != 1 {
+				t.Errorf("room is not made use of: %+v, %q", report, r.Log)
 			}
-			r.quiet()
+			r.Quiet()
 			r.repaired()
-			r.wantRepairs(row.jobs)
+			r.WantRepairs(row.jobs)
 			r.wantResult("i", row.outcome, "success", strings.Count(row.jobs, "(i)"))
-			for _, j := range r.m.Jobs() {
-				kind, _ := trailOf(j)
-				if dry, _ := j.Ops[0].Params["dry_run"].(bool); dry != (kind == markProbe) {
+			for _, j := range r.Master.Jobs() {
+				kind, _ := simtest.TrailOf(j)
+				if dry, _ := j.Ops[0].Params["dry_run"].(bool); dry != (kind == repair.MarkProbe) {
 					t.Errorf("job %d, a %s, has dry_run %v", j.ID, kind, dry)
 				}
 			}
@@ -85,16 +87,16 @@ func TestNoRoom(t *testing.T) {
 
 // S8: no room for a new secondary, found by the allocator.
 func TestNoRoomForDisks(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("fix-storage")+"\nnode node1 master disk=100\nnode node2\nnode node3\ninstance i nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node3:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("fix-storage")+"\nnode node1 master disk=100\nnode node2\nnode node3\ninstance i nodes=node2,node3 template=drbd")
+	r.Master.Edit(simtest.Broken("node3:offline"))
 	r.pass()
-	r.quiet()
+	r.Quiet()
 	r.pass()
-	r.quiet()
-	r.wantRepairs("REPLACE_DISKS(i) error")
-	r.m.Edit(func(c *luxitest.Cluster) { c.Node("node1").Storage = 9000 })
+	r.Quiet()
+	r.WantRepairs("REPLACE_DISKS(i) error")
+	r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node1").Storage = 9000 })
 	r.repaired()
-	r.wantRepairs("REPLACE_DISKS(i) error, REPLACE_DISKS(i) success")
+	r.WantRepairs("REPLACE_DISKS(i) error, REPLACE_DISKS(i) success")
 }
 
 // S4, S8: where the nodes are chosen here and none is large enough, the repair
@@ -106,25 +108,25 @@ func TestNoRoomForChain(t *testing.T) {
 	} {
 		row := row
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "cluster c "+tags(row.policy)+fourNodes+"instance i mem=256 "+row.instance)
-			r.m.Edit(broken(row.nodes))
-			r.m.Edit(crowd(true))
+			r := newRig(t, "cluster c "+simtest.Tags(row.policy)+simtest.FourNodes+"instance i mem=256 "+row.instance)
+			r.Master.Edit(simtest.Broken(row.nodes))
+			r.Master.Edit(crowd(true))
 			for n := 0; n < 3; n++ {
-				if report := r.pass(); report.Pending != 1 || report.Plan.Decisions[0].Reason != ReasonNoRoom {
+				if report := r.pass(); report.Pending != 1 || report.Plan.Decisions[0].Reason != repair.ReasonNoRoom {
 					t.Errorf("pass %d: %+v", n, report)
 				}
-				r.wantTags("i", "pending:reinstall:r1:1700000000:")
-				r.quiet()
+				r.WantTags("i", "pending:reinstall:r1:1700000000:")
+				r.Quiet()
 			}
-			if n := r.tagOpcodes("i"); n != 1 || len(r.m.Jobs()) != 1 {
-				t.Errorf("%d tag opcodes, %d jobs, want one", n, len(r.m.Jobs()))
+			if n := r.TagOpcodes("i"); n != 1 || len(r.Master.Jobs()) != 1 {
+				t.Errorf("%d tag opcodes, %d jobs, want one", n, len(r.Master.Jobs()))
 			}
-			if i := r.instance("i"); i.Data.Generation != 1 || i.AdminState != "up" {
+			if i := r.Instance("i"); i.Data.Generation != 1 || i.AdminState != "up" {
 				t.Errorf("%+v", i)
 			}
-			r.m.Edit(crowd(false))
+			r.Master.Edit(crowd(false))
 			r.repaired()
-			r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+			r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
 			r.wantResult("i", "reinstall", "success", 1)
 		})
 	}
@@ -133,7 +135,7 @@ func TestNoRoomForChain(t *testing.T) {
 // P10: hail refuses a reinstallation for ever where the group is not N+1
 // redundant; nodes chosen here avoid that, and the other groups too.
 func TestChainWithoutAllocator(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("reinstall")+"\ngroup g\ngroup h"+`
+	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+"\ngroup g\ngroup h"+`
 node node1 group=g master
 node node2 group=g
 node node3 group=g
@@ -142,11 +144,11 @@ node big group=h mem=65536 disk=99999
 node dead group=h
 instance i nodes=node2,node3 template=drbd
 instance p nodes=node2 template=plain
-instance q nodes=node1,node2 template=drbd `+tags("suspend"), func(o *luxitest.Options) { o.FailN1 = true })
-	r.m.Edit(broken("node2:offline node3:offline"))
+instance q nodes=node1,node2 template=drbd `+simtest.Tags("suspend"), func(o *luxitest.Options) { o.FailN1 = true })
+	r.Master.Edit(simtest.Broken("node2:offline node3:offline"))
 	r.repaired()
 	for _, name := range []string{"i", "p"} {
-		i := r.instance(name)
+		i := r.Instance(name)
 		for _, n := range i.Nodes() {
 			if n != "node1" && n != "node4" {
 				t.Errorf("%s is on %v", name, i.Nodes())
@@ -158,53 +160,53 @@ instance q nodes=node1,node2 template=drbd `+tags("suspend"), func(o *luxitest.O
 
 // S8: a target that is drained is no place, but may be one again.
 func TestNoRoomOnDrainedTarget(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2,node3 template=drbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2,node3 template=drbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	// Drained between the release and the start.
-	r.at("CancelJob", 1, func() { r.m.Edit(broken("node3:drained")) })
+	r.At("CancelJob", 1, func() { r.Master.Edit(simtest.Broken("node3:drained")) })
 	r.pass()
-	r.m.OnCall(nil)
-	r.quiet()
-	r.wantRepairs("FAILOVER(i) error")
+	r.Master.OnCall(nil)
+	r.Quiet()
+	r.WantRepairs("FAILOVER(i) error")
 	r.pass()
-	if d := r.pass().Plan.Decisions[0]; d.Reason != ReasonNoRepair || d.State != StatePending {
+	if d := r.pass().Plan.Decisions[0]; d.Reason != repair.ReasonNoRepair || d.State != repair.StatePending {
 		t.Errorf("%s %s", d.State, d.Reason)
 	}
-	r.m.Edit(broken("node3:"))
+	r.Master.Edit(simtest.Broken("node3:"))
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) success, REPLACE_DISKS(i) success")
+	r.WantRepairs("FAILOVER(i) error, FAILOVER(i) success, REPLACE_DISKS(i) success")
 	r.wantResult("i", "failover", "success", 3)
 }
 
 // S8: an allocator that cannot answer because a node is dead but not marked so
 // is waited for, and no attempt is used up.
 func TestAllocatorWithoutAnswer(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Dead = true })
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node3").Dead = true })
 	for n := 0; n < 5; n++ {
 		r.pass()
-		r.quiet()
+		r.Quiet()
 	}
-	r.wantRepairs("FAILOVER(i) error")
-	r.m.Edit(broken("node2:offline node3:offline"))
+	r.WantRepairs("FAILOVER(i) error")
+	r.Master.Edit(simtest.Broken("node2:offline node3:offline"))
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) error, FAILOVER(i) success")
 }
 
 // C3: a dry run that does not end while the pass may last is canceled.
 func TestDryRunDoesNotEnd(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance i mem=256 nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
-	r.m.Edit(crowd(true))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i mem=256 nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.Master.Edit(crowd(true))
 	r.pass()
-	r.quiet()
-	waiting := r.tags("i")
+	r.Quiet()
+	waiting := r.Tags("i")
 	var hanging int64
-	ctx, cancel := context.WithCancel(background)
+	ctx, cancel := context.WithCancel(simtest.Background)
 	defer cancel()
 	submits, waits := 0, 0
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		switch c.Method {
 		case "SubmitManyJobs":
 			if submits++; submits == 1 {
@@ -220,38 +222,38 @@ func TestDryRunDoesNotEnd(t *testing.T) {
 	if _, err := r.newPass().Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("the pass ended with %v", err)
 	}
-	r.m.OnCall(nil)
-	r.m.OnOpcode(nil)
-	for _, j := range r.m.Jobs() {
-		if kind, _ := trailOf(j); kind == markProbe && j.Status != "canceled" {
+	r.Master.OnCall(nil)
+	r.Master.OnOpcode(nil)
+	for _, j := range r.Master.Jobs() {
+		if kind, _ := simtest.TrailOf(j); kind == repair.MarkProbe && j.Status != "canceled" {
 			t.Errorf("the dry run is left %s", j.Status)
 		}
 	}
-	r.wantTags("i", waiting)
-	r.m.Continue(hanging)
-	r.quiet()
-	r.m.Edit(crowd(false))
+	r.WantTags("i", waiting)
+	r.Master.Continue(hanging)
+	r.Quiet()
+	r.Master.Edit(crowd(false))
 	r.repaired()
-	r.wantRepairs("FAILOVER(i) error, FAILOVER(i) success")
+	r.WantRepairs("FAILOVER(i) error, FAILOVER(i) success")
 }
 
 // Dry runs that find no room do not keep other repairs from their start, which
 // comes first.
 func TestDryRunsComeLast(t *testing.T) {
-	r := newRig(t, "cluster c "+tags("failover")+fourNodes+"instance big mem=9999 nodes=node2 template=rbd")
-	r.m.Edit(broken("node2:offline"))
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance big mem=9999 nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.pass()
-	r.quiet()
-	r.m.Edit(func(c *luxitest.Cluster) {
+	r.Quiet()
+	r.Master.Edit(func(c *luxitest.Cluster) {
 		c.Instances = append(c.Instances, &luxitest.Instance{Name: "z", Template: "rbd", Primary: "node2", Memory: 128, AdminState: "up"})
 	})
 	r.pass()
-	log := r.m.LogText(luxitest.LogSubmit)
+	log := r.Master.LogText(luxitest.LogSubmit)
 	if first, last := strings.Index(log, "INSTANCE_FAILOVER(z)"), strings.LastIndex(log, "INSTANCE_FAILOVER(big)"); first < 0 || last < first {
 		t.Errorf("submitted\n%s", log)
 	}
-	r.quiet()
-	r.m.Advance(time.Minute)
+	r.Quiet()
+	r.Master.Advance(time.Minute)
 	r.until(func(report *Report) bool { return report.Pending == 1 })
-	r.wantRepairs("FAILOVER(big) error, FAILOVER(z) success")
+	r.WantRepairs("FAILOVER(big) error, FAILOVER(z) success")
 }

@@ -9,23 +9,25 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // storm is a node that takes many instances down with it.
 func storm(t *testing.T, n int, slots string) *rig {
-	text := "cluster c " + slots + tags("failover") + "\ngroup g\nnode node1 mem=40960\nnode node2 mem=40960\nnode node3 mem=40960\nnode node4\n"
+	text := "cluster c " + slots + simtest.Tags("failover") + "\ngroup g\nnode node1 mem=40960\nnode node2 mem=40960\nnode node3 mem=40960\nnode node4\n"
 	for k := 0; k < n; k++ {
 		text += fmt.Sprintf("instance i%02d nodes=node2 template=rbd\n", k)
 	}
 	r := newRig(t, text)
-	r.m.Edit(broken("node2:offline"))
+	r.Master.Edit(simtest.Broken("node2:offline"))
 	return r
 }
 
 // order counts what was written and submitted before the first repair began.
 func (r *rig) order() (tagged, submitted, all int) {
 	began := false
-	for _, e := range r.m.Log() {
+	for _, e := range r.Master.Log() {
 		switch {
 		case e.Kind == luxitest.LogStart && strings.Contains(e.Text, "INSTANCE_FAILOVER"):
 			began = true
@@ -46,14 +48,14 @@ func (r *rig) order() (tagged, submitted, all int) {
 func TestStormBeginsEarly(t *testing.T) {
 	r := storm(t, 45, "")
 	alone := 0 // repair jobs in the queue when the first one is released
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "CancelJob" && alone == 0 {
-			alone = len(r.m.Jobs()) - 3 // the hold job, a gate, and the job that writes the tag
+			alone = len(r.Master.Jobs()) - 3 // the hold job, a gate, and the job that writes the tag
 		}
 		return luxitest.Pass()
 	})
 	report := r.pass()
-	r.m.OnCall(nil)
+	r.Master.OnCall(nil)
 	if alone != 1 {
 		t.Errorf("the first repair waited for the tags of %d", alone)
 	}
@@ -61,9 +63,9 @@ func TestStormBeginsEarly(t *testing.T) {
 	if len(report.Released) != 45 || all != 45 || tagged > waveSize || submitted > 1+waveSize {
 		t.Errorf("%d released; before the first repair began %d of %d tags were written and %d jobs submitted", len(report.Released), tagged, all, submitted)
 	}
-	r.quiet()
+	r.Quiet()
 	r.repaired()
-	if n := strings.Count(r.repairJobs(), "success"); n != 45 {
+	if n := strings.Count(r.RepairJobs(), "success"); n != 45 {
 		t.Errorf("%d repairs", n)
 	}
 }
@@ -85,37 +87,37 @@ func TestOneHoldJob(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			r := storm(t, 25, "")
 			if row.ended > 0 {
-				r.at("SubmitManyJobs", row.ended, func() {
-					for _, j := range r.m.Jobs() {
-						if kind, _ := trailOf(j); kind == markHold {
-							if ok, _, err := r.newPass().Client.CancelJob(background, luxi.JobID(j.ID), true); err != nil || !ok {
+				r.At("SubmitManyJobs", row.ended, func() {
+					for _, j := range r.Master.Jobs() {
+						if kind, _ := simtest.TrailOf(j); kind == repair.MarkHold {
+							if ok, _, err := r.newPass().Client.CancelJob(simtest.Background, luxi.JobID(j.ID), true); err != nil || !ok {
 								t.Errorf("hold job %d: %v, %v", j.ID, ok, err)
 							}
-							r.m.Advance(3 * time.Second)
+							r.Master.Advance(3 * time.Second)
 						}
 					}
-					if row.archived && r.m.ArchiveJobs(0) == 0 {
+					if row.archived && r.Master.ArchiveJobs(0) == 0 {
 						t.Error("nothing was archived")
 					}
 				})
 			}
 			report := r.pass()
-			r.m.OnCall(nil)
+			r.Master.OnCall(nil)
 			if len(report.Released) != row.released {
 				t.Errorf("%d released", len(report.Released))
 			}
-			if n := r.count(markHold); n != row.holds {
+			if n := r.Count(repair.MarkHold); n != row.holds {
 				t.Errorf("%d hold jobs", n)
 			}
-			r.m.Advance(3 * time.Second)
-			for _, j := range r.m.Jobs() {
-				if kind, _ := trailOf(j); kind == markHold && j.End.IsZero() {
+			r.Master.Advance(3 * time.Second)
+			for _, j := range r.Master.Jobs() {
+				if kind, _ := simtest.TrailOf(j); kind == repair.MarkHold && j.End.IsZero() {
 					t.Errorf("hold job %d is left %s", j.ID, j.Status)
 				}
 			}
-			r.quiet()
+			r.Quiet()
 			r.repaired()
-			if n := strings.Count(r.repairJobs(), "success"); n != 25 {
+			if n := strings.Count(r.RepairJobs(), "success"); n != 25 {
 				t.Errorf("%d repairs", n)
 			}
 		})
@@ -127,9 +129,9 @@ func TestOneHoldJob(t *testing.T) {
 func TestReleasedStartsAtOnce(t *testing.T) {
 	r := storm(t, 1, "")
 	released := time.Time{}
-	r.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "CancelJob" && released.IsZero() {
-			released = r.m.Now()
+			released = r.Master.Now()
 		}
 		if c.Method == "QueryJobs" {
 			return luxitest.DieBefore() // the hold job is not ended
@@ -137,17 +139,17 @@ func TestReleasedStartsAtOnce(t *testing.T) {
 		return luxitest.Pass()
 	})
 	r.pass()
-	r.m.OnCall(nil)
-	r.m.Advance(2 * time.Second)
-	for _, j := range r.m.Jobs() {
-		switch kind, _ := trailOf(j); {
-		case kind == markHold && !j.End.IsZero():
+	r.Master.OnCall(nil)
+	r.Master.Advance(2 * time.Second)
+	for _, j := range r.Master.Jobs() {
+		switch kind, _ := simtest.TrailOf(j); {
+		case kind == repair.MarkHold && !j.End.IsZero():
 			t.Errorf("the hold job has ended")
-		case kind == markRepair && !j.Started():
-			t.Errorf("the repair job is %s %v after its release", j.Status, r.m.Now().Sub(released))
+		case kind == repair.MarkRepair && !j.Started():
+			t.Errorf("the repair job is %s %v after its release", j.Status, r.Master.Now().Sub(released))
 		}
 	}
-	r.quiet()
+	r.Quiet()
 	r.repaired()
 }
 
@@ -157,33 +159,33 @@ func TestStormWithALock(t *testing.T) {
 	r := storm(t, 12, "")
 	r.set.PassTimeout = 4 * time.Second
 	var hanging int64
-	r.at("SubmitManyJobs", 2, func() { hanging = r.hang("i00") })
+	r.At("SubmitManyJobs", 2, func() { hanging = r.hang("i00") })
 	report := r.pass()
-	r.m.OnCall(nil)
+	r.Master.OnCall(nil)
 	if len(report.Released) != 11 || !report.OutOfTime || len(report.Problems) != 0 {
 		t.Errorf("%d released, out of time %v, problems %q", len(report.Released), report.OutOfTime, report.Problems)
 	}
-	r.m.Continue(hanging)
-	r.quiet()
+	r.Master.Continue(hanging)
+	r.Quiet()
 	r.repaired()
-	if n := strings.Count(r.repairJobs(), "success"); n != 12 {
-		t.Errorf("repairs %s", r.repairJobs())
+	if n := strings.Count(r.RepairJobs(), "success"); n != 12 {
+		t.Errorf("repairs %s", r.RepairJobs())
 	}
 }
 
 // C4: of many changes of tags ten share a job, and five jobs are in the queue at a
 // time: they go ahead of all others, and repairs are to find slots between them.
 func TestManyTags(t *testing.T) {
-	text := "cluster c" + fourNodes
+	text := "cluster c" + simtest.FourNodes
 	for k := 0; k < 75; k++ {
-		text += fmt.Sprintf("instance i%02d nodes=node1 %s\n", k, tags("suspend:5"))
+		text += fmt.Sprintf("instance i%02d nodes=node1 %s\n", k, simtest.Tags("suspend:5"))
 	}
 	r := newRig(t, text)
 	var mu sync.Mutex
 	most := 0
-	r.m.OnCall(func(luxitest.Call) luxitest.Fault {
+	r.Master.OnCall(func(luxitest.Call) luxitest.Fault {
 		n := 0
-		for _, j := range r.m.Jobs() {
+		for _, j := range r.Master.Jobs() {
 			if j.End.IsZero() {
 				n++
 			}
@@ -198,7 +200,7 @@ func TestManyTags(t *testing.T) {
 	report := r.pass()
 	mu.Lock()
 	defer mu.Unlock()
-	if jobs := len(r.m.Jobs()); report.Written != 75 || jobs != 8 || most != 5 {
+	if jobs := len(r.Master.Jobs()); report.Written != 75 || jobs != 8 || most != 5 {
 		t.Errorf("%d changes by %d jobs, at most %d at a time", report.Written, jobs, most)
 	}
 }
@@ -208,18 +210,18 @@ func TestManyTags(t *testing.T) {
 func TestFewSlots(t *testing.T) {
 	r := storm(t, 3, "max-running-jobs=2 ")
 	r.repaired()
-	if n := strings.Count(r.repairJobs(), "success"); n != 3 {
-		t.Errorf("repairs %s", r.repairJobs())
+	if n := strings.Count(r.RepairJobs(), "success"); n != 3 {
+		t.Errorf("repairs %s", r.RepairJobs())
 	}
 
 	r = storm(t, 3, "max-running-jobs=1 ")
 	report := r.pass()
 	for _, d := range report.Plan.Decisions {
-		if d.State != StateNeedsRepair || d.Reason != ReasonOneSlot || !strings.Contains(d.Detail, "one job at a time") {
+		if d.State != repair.StateNeedsRepair || d.Reason != repair.ReasonOneSlot || !strings.Contains(d.Detail, "one job at a time") {
 			t.Errorf("%s is %s %s: %s", d.Instance.Name, d.State, d.Reason, d.Detail)
 		}
 	}
-	if n := r.count(markRepair); n != 0 {
+	if n := r.Count(repair.MarkRepair); n != 0 {
 		t.Errorf("%d jobs", n)
 	}
 }

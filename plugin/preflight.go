@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // ErrNotMaster says that this node is not the master: nothing is done here.
@@ -31,7 +31,7 @@ func Preflight(ctx context.Context, c *luxi.Client, hostname string, now time.Ti
 		return fmt.Errorf("asking for the master: %w", err)
 	}
 	switch {
-	case !SameNode(hostname, v.MasterNode):
+	case !repair.SameNode(hostname, v.MasterNode):
 		return fmt.Errorf("%w: the master is %s, this is %s", ErrNotMaster, v.MasterNode, hostname)
 	case !ignorePause && v.WatcherPause.After(now):
 		return &PausedError{Until: v.WatcherPause}
@@ -39,20 +39,4 @@ func Preflight(ctx context.Context, c *luxi.Client, hostname string, now time.Ti
 		return ErrQueueDrained
 	}
 	return nil
-}
-
-// SameNode reports whether a host's name is that of a node. Nodes are known by
-// their full names; a host may know itself by the first label alone.
-func SameNode(hostname, node string) bool {
-	if hostname == "" || node == "" {
-		return false
-	}
-	if strings.EqualFold(hostname, node) {
-		return true
-	}
-	label := node
-	if dot := strings.IndexByte(node, '.'); dot > 0 {
-		label = node[:dot]
-	}
-	return !strings.Contains(hostname, ".") && strings.EqualFold(hostname, label)
 }

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair/repairtest"
 )
 
 // W1: a pass acts on the master only, not while the watcher is paused, and not
 // while the queue takes no jobs.
 func TestPreflight(t *testing.T) {
 	paused := func(d time.Duration) func(*luxitest.Cluster) {
-		return func(c *luxitest.Cluster) { c.WatcherPause = present.Add(d) }
+		return func(c *luxitest.Cluster) { c.WatcherPause = repairtest.Present.Add(d) }
 	}
 	drained := func(c *luxitest.Cluster) { c.QueueDrained = true }
 	isPause := func(err error) bool { var p *PausedError; return errors.As(err, &p) }
@@ -42,13 +44,13 @@ func TestPreflight(t *testing.T) {
 	} {
 		r := newRig(t, "cluster c\nnode node1.example.com master\nnode node2.example.com")
 		if row.edit != nil {
-			r.m.Edit(row.edit)
+			r.Master.Edit(row.edit)
 		}
-		err := Preflight(background, r.newPass().Client, row.host, r.m.Now(), row.ignore)
+		err := Preflight(simtest.Background, r.newPass().Client, row.host, r.Master.Now(), row.ignore)
 		if !row.want(err) || err != nil && !strings.Contains(err.Error(), row.says) {
 			t.Errorf("%s: %v", row.name, err)
 		}
-		if n := len(r.m.Log()); n > 3 {
+		if n := len(r.Master.Log()); n > 3 {
 			t.Errorf("%s: it takes %d entries in the log", row.name, n)
 		}
 	}
@@ -57,11 +59,11 @@ func TestPreflight(t *testing.T) {
 // A pause that luxid still tells of after its end is none.
 func TestPreflightStalePause(t *testing.T) {
 	r := newRig(t, "cluster c\nnode node1 master")
-	for until, want := range map[int64]bool{present.Unix() - 1: true, present.Unix() + 1: false} {
-		r.m.OnCall(func(luxitest.Call) luxitest.Fault {
-			return luxitest.ReplaceReply(`{"success":true,"result":["c","node1",false,` + itoa(until) + `]}`)
+	for until, want := range map[int64]bool{repairtest.Present.Unix() - 1: true, repairtest.Present.Unix() + 1: false} {
+		r.Master.OnCall(func(luxitest.Call) luxitest.Fault {
+			return luxitest.ReplaceReply(`{"success":true,"result":["c","node1",false,` + simtest.Itoa(until) + `]}`)
 		})
-		if err := Preflight(background, r.newPass().Client, "node1", r.m.Now(), false); (err == nil) != want {
+		if err := Preflight(simtest.Background, r.newPass().Client, "node1", r.Master.Now(), false); (err == nil) != want {
 			t.Errorf("paused until %d: %v", until, err)
 		}
 	}
@@ -70,35 +72,9 @@ func TestPreflightStalePause(t *testing.T) {
 // Without luxid nothing is known, least of all that this is the master.
 func TestPreflightWithoutLuxid(t *testing.T) {
 	r := newRig(t, "cluster c\nnode node1 master")
-	r.m.StopLuxid()
-	err := Preflight(background, r.newPass().Client, "node1", r.m.Now(), false)
+	r.Master.StopLuxid()
+	err := Preflight(simtest.Background, r.newPass().Client, "node1", r.Master.Now(), false)
 	if err == nil || errors.Is(err, ErrNotMaster) || !strings.Contains(err.Error(), "asking for the master") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestSameNode(t *testing.T) {
-	for _, row := range []struct {
-		host, node string
-		want       bool
-	}{
-		{"node1.example.com", "node1.example.com", true},
-		{"NODE1.Example.com", "node1.example.COM", true},
-		{"node1", "node1.example.com", true},
-		{"Node1", "node1.example.com", true},
-		{"node1", "node1", true},
-		{"node1.example.com", "node1", false},
-		{"node1.example.com", "node1.example.org", false},
-		{"node1.example", "node1.example.com", false},
-		{"node", "node1.example.com", false},
-		{"node11", "node1.example.com", false},
-		{"", "node1", false},
-		{"node1", "", false},
-		{"", "", false},
-		{"", ".example.com", false},
-	} {
-		if got := SameNode(row.host, row.node); got != row.want {
-			t.Errorf("SameNode(%q, %q) = %v", row.host, row.node, got)
-		}
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // probe tests for room with a dry run of the real first opcode, which enters no
 // tag, and returns the steps for which there is some (S8). Dry runs that do not
 // end in time are canceled.
-func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
+func (a *act) probe(ctx context.Context, steps []*repair.Planned) ([]*repair.Planned, error) {
 	steps = a.turn(steps)
 	if len(steps) == 0 {
 		return nil, nil
@@ -22,8 +23,8 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 	var jobs [][]luxi.OpCode
 	for _, st := range steps {
 		start := st.Decision.Start
-		m := mark{Kind: markProbe, ID: start.Repair.ID, Step: start.Step}
-		ops := opcodes(start.Step, st.Decision.Instance, st.Place, m, 0, a.Now())
+		m := repair.Mark{Kind: repair.MarkProbe, ID: start.Repair.ID, Step: start.Step}
+		ops := repair.Opcodes(start.Step, st.Decision.Instance, st.Place, m, 0, a.Now())
 		ops[0].Header().DryRun = true
 		jobs = append(jobs, ops[:1])
 	}
@@ -33,7 +34,7 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 	}
 	wait, cancel := halfOf(ctx)
 	defer cancel()
-	var ready []*Planned
+	var ready []*repair.Planned
 	var late []luxi.JobID
 	for k, st := range steps {
 		d := st.Decision
@@ -48,11 +49,11 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 		}
 		if info == nil {
 			late = append(late, id)
-			d.Reason, d.Detail = ReasonNoRoom, fmt.Sprintf("the dry run, job %d, did not end in time", id)
+			d.Reason, d.Detail = repair.ReasonNoRoom, fmt.Sprintf("the dry run, job %d, did not end in time", id)
 			continue
 		}
-		if fact := NewJobFact(*info); fact.Outcome != OutcomeSuccess {
-			d.Reason, d.Detail = ReasonNoRoom, fact.Detail
+		if fact := repair.NewJobFact(*info); fact.Outcome != repair.OutcomeSuccess {
+			d.Reason, d.Detail = repair.ReasonNoRoom, fact.Detail
 			continue
 		}
 		a.Log.Info("room found", "instance", d.Instance.Name, "repair", d.Start.Repair.ID, "step", string(d.Start.Step))
@@ -66,19 +67,19 @@ func (a *act) probe(ctx context.Context, steps []*Planned) ([]*Planned, error) {
 // turn chooses the steps to test for room where there are more than may run side
 // by side: half of them the most urgent ones, and the others drawn by the time of the
 // snapshot, so that none that never fits keeps another one waiting for ever.
-func (a *act) turn(steps []*Planned) []*Planned {
+func (a *act) turn(steps []*repair.Planned) []*repair.Planned {
 	max := a.Settings.MaxRunning
 	if max <= 0 || len(steps) <= max {
 		return steps
 	}
-	urgent, rest := steps[:max/2], append([]*Planned(nil), steps[max/2:]...)
-	lot := func(st *Planned) uint64 {
+	urgent, rest := steps[:max/2], append([]*repair.Planned(nil), steps[max/2:]...)
+	lot := func(st *repair.Planned) uint64 {
 		h := fnv.New64a()
 		fmt.Fprintf(h, "%s %d", st.Decision.Start.Repair.ID, a.plan.Snapshot.Time.Unix())
 		return h.Sum64()
 	}
 	sort.Slice(rest, func(x, y int) bool { return lot(rest[x]) < lot(rest[y]) })
-	return append(append([]*Planned(nil), urgent...), rest[:max-len(urgent)]...)
+	return append(append([]*repair.Planned(nil), urgent...), rest[:max-len(urgent)]...)
 }
 
 // await waits for a job that only asks for something. It returns nil if the job did

@@ -7,72 +7,22 @@ import (
 	"sort"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 )
-
-// storageKind is the kind of storage on its nodes that an instance's disks take,
-// empty if they take none (MAP_DISK_TEMPLATE_STORAGE_TYPE in lib/_constants.py).
-func storageKind(template string) string {
-	switch template {
-	case "plain", "drbd":
-		return luxi.StorageLVM
-	case "file":
-		return luxi.StorageFile
-	}
-	return ""
-}
-
-// reportedStorage is the kind of storage that the field dfree of nodes is about:
-// that of the first enabled template whose storage luxid asks nodes about
-// (src/Ganeti/Storage/Utils.hs). It is empty if there is none.
-func reportedStorage(enabled []string) string {
-	for _, template := range enabled {
-		if kind := storageKind(template); kind != "" {
-			return kind
-		}
-	}
-	return ""
-}
-
-// setFreeDisk takes the field dfree. Where it is not known what it is about, it
-// stands for every kind.
-func (r *Room) setFreeDisk(s *Snapshot, free int64) {
-	for _, kind := range []string{luxi.StorageLVM, luxi.StorageFile} {
-		if s.Cluster.FreeDisk == "" || s.Cluster.FreeDisk == kind {
-			r.Disk[kind] = free
-		}
-	}
-}
-
-// freeDisk is what setFreeDisk took.
-func (r *Room) freeDisk(s *Snapshot) (int64, bool) {
-	kind := s.Cluster.FreeDisk
-	if kind == "" {
-		kind = luxi.StorageLVM
-	}
-	free, known := r.Disk[kind]
-	return free, known
-}
-
-// takeDisk gives MiB away, if it is known how many there are.
-func (r *Room) takeDisk(kind string, mib int64) {
-	if free, known := r.Disk[kind]; known {
-		r.Disk[kind] = free - mib
-	}
-}
 
 // askStorage asks nodes for the free storage that the disks of the instances
 // take, where the field dfree is about another kind: only a job can tell. A chain
 // that finds no room for its disks has already moved the instance away from its
 // nodes when it fails (P10), so a node that does not say is not chosen.
-func (a *act) askStorage(ctx context.Context, s *Snapshot, p *Placer, instances []*Instance) error {
+func (a *act) askStorage(ctx context.Context, s *repair.Snapshot, p *repair.Placer, instances []*repair.Instance) error {
 	wanted := make(map[string]map[string]bool) // kind, node
 	for _, i := range instances {
-		kind := storageKind(i.Template)
-		demand, ok := p.demands[i.UUID]
+		kind := repair.StorageKind(i.Template)
+		demand, ok := p.Demands[i.UUID]
 		if !ok || kind == "" {
 			continue
 		}
-		for _, r := range p.rooms[groupOf(s, i)] {
+		for _, r := range p.Rooms[repair.GroupOf(s, i)] {
 			if _, known := r.Disk[kind]; known || r.Memory < demand.Memory {
 				continue
 			}
@@ -98,7 +48,7 @@ func (a *act) askStorage(ctx context.Context, s *Snapshot, p *Placer, instances 
 		if why != "" {
 			a.Log.Warn("free storage not found out", "storage", kind, "why", why)
 		}
-		p.tell(kind, free)
+		p.Tell(kind, free)
 	}
 	return nil
 }
@@ -107,9 +57,9 @@ func (a *act) askStorage(ctx context.Context, s *Snapshot, p *Placer, instances 
 // returns that in MiB by node, without those that did not say, or why nobody did.
 // The job goes ahead of others, as the pass waits for it; one that does not end in
 // time is canceled.
-func (a *act) queryStorage(ctx context.Context, s *Snapshot, kind string, nodes []string) (map[string]int64, string, error) {
+func (a *act) queryStorage(ctx context.Context, s *repair.Snapshot, kind string, nodes []string) (map[string]int64, string, error) {
 	op := &luxi.NodeQueryStorage{
-		Common:       luxi.Common{Reason: trail(mark{Kind: markProbe, ID: "storage"}, 0, a.Now()), Priority: luxi.PriorityHigh},
+		Common:       luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkProbe, ID: "storage"}, 0, a.Now()), Priority: luxi.PriorityHigh},
 		OutputFields: []string{"node", "name", "free"}, StorageType: kind, Nodes: nodes,
 	}
 	submitted, err := a.Client.SubmitManyJobs(ctx, [][]luxi.OpCode{{op}})
@@ -130,7 +80,7 @@ func (a *act) queryStorage(ctx context.Context, s *Snapshot, kind string, nodes 
 		return nil, fmt.Sprintf("job %d did not end in time", id), nil
 	}
 	if info.Status != luxi.JobSuccess || len(info.Ops) != 1 {
-		return nil, fmt.Sprintf("job %d ended as %s: %s", id, info.Status, NewJobFact(*info).Detail), nil
+		return nil, fmt.Sprintf("job %d ended as %s: %s", id, info.Status, repair.NewJobFact(*info).Detail), nil
 	}
 	return freeStorage(info.Ops[0].Result.Raw, kind, s.Cluster.VolumeGroup), "", nil
 }
@@ -167,33 +117,4 @@ func freeStorage(result json.RawMessage, kind, volumeGroup string) map[string]in
 		}
 	}
 	return free
-}
-
-// tell takes the answers of nodes that were asked for their free storage, less what
-// is promised there.
-func (p *Placer) tell(kind string, free map[string]int64) {
-	if p.asked == nil {
-		p.asked = make(map[string]bool)
-	}
-	p.asked[kind] = true
-	for _, rooms := range p.rooms {
-		for k := range rooms {
-			r := &rooms[k]
-			mib, told := free[r.Node]
-			if _, known := r.Disk[kind]; known || !told {
-				continue
-			}
-			r.Disk[kind] = mib
-			for _, pr := range p.promises {
-				if pr.moves || storageKind(pr.instance.Template) != kind {
-					continue
-				}
-				for _, name := range pr.nodes {
-					if name == r.Node {
-						r.takeDisk(kind, p.demands[pr.instance.UUID].Disk)
-					}
-				}
-			}
-		}
-	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // twoKinds has LVM and file storage, of which dfree is that of the first template.
@@ -25,14 +27,14 @@ node off
 // storageJobs renders the questions for free storage: "file m,a,b success".
 func (r *rig) storageJobs() string {
 	var list []string
-	for _, j := range r.m.Jobs() {
-		kind, rest := trailOf(j)
+	for _, j := range r.Master.Jobs() {
+		kind, rest := simtest.TrailOf(j)
 		for _, op := range j.Ops {
 			if op.ID != "OP_NODE_QUERY_STORAGE" {
 				continue
 			}
 			if kind+" "+rest != "probe storage" {
-				r.t.Errorf("job %d says it is for %s %s", j.ID, kind, rest)
+				r.T.Errorf("job %d says it is for %s %s", j.ID, kind, rest)
 			}
 			list = append(list, fmt.Sprintf("%s %v %s", op.Text("storage_type"), op.Params["nodes"], j.Status))
 		}
@@ -53,11 +55,11 @@ func TestStorageOfTheRightKind(t *testing.T) {
 		{"diskless,rbd,file,plain", "plain", "a", "lvm-vg [a b c m] success"},
 	} {
 		t.Run(row.template+" of "+row.templates, func(t *testing.T) {
-			r := newRig(t, "cluster c templates="+row.templates+" "+tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template="+row.template)
-			r.m.Edit(broken("off:offline"))
+			r := newRig(t, "cluster c templates="+row.templates+" "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template="+row.template)
+			r.Master.Edit(simtest.Broken("off:offline"))
 			r.repaired()
-			r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
-			if p := r.instance("i").Primary; p != row.where {
+			r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+			if p := r.Instance("i").Primary; p != row.where {
 				t.Errorf("it is on %s, want %s", p, row.where)
 			}
 			if got := r.storageJobs(); got != row.asked {
@@ -69,43 +71,43 @@ func TestStorageOfTheRightKind(t *testing.T) {
 
 // C4: passes that place no disks ask nobody, nor do those that only look.
 func TestStorageNotAskedInVain(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file "+tags("reinstall")+twoKinds+
-		"instance f nodes=off template=rbd\ninstance held nodes=off template=file "+tags("suspend"))
+	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+
+		"instance f nodes=off template=rbd\ninstance held nodes=off template=file "+simtest.Tags("suspend"))
 	r.pass()
-	r.m.Edit(broken("off:offline"))
+	r.Master.Edit(simtest.Broken("off:offline"))
 	r.repaired()
 	if got := r.storageJobs(); got != "" {
 		t.Errorf("asked %q", got)
 	}
-	r.m.Edit(func(c *luxitest.Cluster) {
+	r.Master.Edit(func(c *luxitest.Cluster) {
 		i := *c.Instance("held")
 		i.Name, i.UUID, i.Tags, i.Memory = "large", "", nil, 5000
 		c.Instances = append(c.Instances, &i)
 	})
-	if d := r.pass().Plan.Decisions[2]; d.Instance.Name != "large" || d.Reason != ReasonNoRoom || r.storageJobs() != "" {
+	if d := r.pass().Plan.Decisions[2]; d.Instance.Name != "large" || d.Reason != repair.ReasonNoRoom || r.storageJobs() != "" {
 		t.Errorf("asked %q for %s, %s, for which there is no memory", r.storageJobs(), d.Instance.Name, d.Reason)
 	}
-	r.m.Edit(func(c *luxitest.Cluster) {
+	r.Master.Edit(func(c *luxitest.Cluster) {
 		c.RemoveInstance("large")
 		c.Instance("held").Tags = nil
 	})
-	jobs := len(r.m.Jobs())
+	jobs := len(r.Master.Jobs())
 	p := r.newPass()
-	plan, err := p.Look(background, Assumption{})
+	plan, err := p.Look(simtest.Background, repair.Assumption{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	saved, _, err := p.LookAndSave(background)
+	saved, _, err := p.LookAndSave(simtest.Background)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pl := range []*Plan{plan, saved} {
+	for _, pl := range []*repair.Plan{plan, saved} {
 		// Memory alone decides: a it is.
-		if len(pl.Steps) != 1 || pl.Steps[0].Place.node() != "a" || pl.Steps[0].NoRoom != "" {
+		if len(pl.Steps) != 1 || pl.Steps[0].Place.Node() != "a" || pl.Steps[0].NoRoom != "" {
 			t.Errorf("%+v", pl.Steps)
 		}
 	}
-	if n := len(r.m.Jobs()) - jobs; n != 0 {
+	if n := len(r.Master.Jobs()) - jobs; n != 0 {
 		t.Errorf("looking submitted %d jobs", n)
 	}
 }
@@ -113,30 +115,30 @@ func TestStorageNotAskedInVain(t *testing.T) {
 // S8: without room the repair stays pending without a job, and nothing is touched;
 // it goes on as soon as there is some.
 func TestStorageWithoutRoom(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file "+tags("reinstall")+twoKinds+"instance i mem=64 disk=9500 nodes=off template=file")
-	r.m.Edit(broken("off:offline"))
+	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 disk=9500 nodes=off template=file")
+	r.Master.Edit(simtest.Broken("off:offline"))
 	for n := 0; n < 3; n++ {
 		report := r.pass()
 		d := report.Plan.Decisions[0]
-		if report.Pending != 1 || d.Reason != ReasonNoRoom || d.Detail != "group default has 0 of 1 nodes with 64 MiB of memory and 9500 MiB of disk free (file storage)" {
+		if report.Pending != 1 || d.Reason != repair.ReasonNoRoom || d.Detail != "group default has 0 of 1 nodes with 64 MiB of memory and 9500 MiB of disk free (file storage)" {
 			t.Errorf("pass %d: %d pending, %s, %q", n, report.Pending, d.Reason, d.Detail)
 		}
-		r.wantTags("i", "pending:reinstall:r1:1700000000:")
-		r.quiet()
+		r.WantTags("i", "pending:reinstall:r1:1700000000:")
+		r.Quiet()
 	}
-	if p := r.instance("i").Primary; p != "off" {
+	if p := r.Instance("i").Primary; p != "off" {
 		t.Errorf("it was moved to %s", p)
 	}
-	r.m.Edit(func(c *luxitest.Cluster) { c.Node("c").FileStorage = 20000 })
+	r.Master.Edit(func(c *luxitest.Cluster) { c.Node("c").FileStorage = 20000 })
 	r.repaired()
-	r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+	r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
 	r.wantResult("i", "reinstall", "success", 1)
 }
 
 // What one instance is given, or a job under way has been promised, the next one
 // does not count on, each in its own storage.
 func TestStorageIsCountedOnce(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file "+tags("reinstall")+`
+	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+`
 node m mem=64 disk=9000 filedisk=9000 master
 node a mem=4000 disk=2500 filedisk=2500
 node off
@@ -145,12 +147,12 @@ instance f2 mem=64 disk=2000 nodes=off template=file
 instance p1 mem=64 disk=2000 nodes=off template=plain
 instance p2 mem=64 disk=2000 nodes=off template=plain
 `)
-	r.m.Edit(broken("off:offline"))
+	r.Master.Edit(simtest.Broken("off:offline"))
 	want := func(when, noRoom string) {
 		t.Helper()
 		var got []string
 		for _, d := range r.pass().Plan.Decisions {
-			if d.Reason == ReasonNoRoom {
+			if d.Reason == repair.ReasonNoRoom {
 				got = append(got, d.Instance.Name)
 			}
 		}
@@ -160,11 +162,11 @@ instance p2 mem=64 disk=2000 nodes=off template=plain
 	}
 	// m has memory for one of them, a has storage for one of each kind.
 	want("at first", "p2")
-	r.m.Edit(func(c *luxitest.Cluster) {
+	r.Master.Edit(func(c *luxitest.Cluster) {
 		c.Instances = append(c.Instances, &luxitest.Instance{Name: "f3", Template: "file", Primary: "off", Memory: 64, DiskSize: 2000, AdminState: "up"})
 	})
 	want("while jobs are under way", "f3 p2")
-	r.quiet()
+	r.Quiet()
 	want("in the end", "f3 p2")
 }
 
@@ -189,33 +191,33 @@ func TestStorageNotTold(t *testing.T) {
 	} {
 		row := row
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, cluster+tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
-			r.m.Edit(broken("off:offline"))
-			r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+			r := newRig(t, cluster+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
+			r.Master.Edit(simtest.Broken("off:offline"))
+			r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 				if op.ID == "OP_NODE_QUERY_STORAGE" {
 					return row.fault
 				}
 				return luxitest.OpPass()
 			})
 			if row.edit != nil {
-				r.at("SubmitManyJobs", 1, func() { r.m.Edit(row.edit) })
+				r.At("SubmitManyJobs", 1, func() { r.Master.Edit(row.edit) })
 			}
 			report := r.pass()
-			r.m.OnCall(nil)
-			r.m.OnOpcode(nil)
-			if d := report.Plan.Decisions[0]; row.detail != "" && (d.Reason != ReasonNoRoom || d.Detail != row.detail || len(r.log.said("free storage not found out")) != 1) {
-				t.Errorf("%s %q\n%s", d.Reason, d.Detail, r.log)
+			r.Master.OnCall(nil)
+			r.Master.OnOpcode(nil)
+			if d := report.Plan.Decisions[0]; row.detail != "" && (d.Reason != repair.ReasonNoRoom || d.Detail != row.detail || len(r.Log.Said("free storage not found out")) != 1) {
+				t.Errorf("%s %q\n%s", d.Reason, d.Detail, r.Log)
 			}
-			r.quiet()
+			r.Quiet()
 			if row.where != "" {
-				r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
-				if p := r.instance("i").Primary; p != row.where {
+				r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+				if p := r.Instance("i").Primary; p != row.where {
 					t.Errorf("it is on %s, want %s", p, row.where)
 				}
 				return
 			}
-			r.wantRepairs("")
-			r.wantTags("i", "pending:reinstall:r1:1700000000:")
+			r.WantRepairs("")
+			r.WantTags("i", "pending:reinstall:r1:1700000000:")
 			r.repaired()
 			r.wantResult("i", "reinstall", "success", 1)
 		})
@@ -225,34 +227,34 @@ func TestStorageNotTold(t *testing.T) {
 // C3: a question that is not answered in half of the time there is, for a lock that
 // another job holds, is canceled; the other repairs go on in that pass.
 func TestStorageNotToldInTime(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file "+tags("reinstall")+twoKinds+
+	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+
 		"instance i mem=64 nodes=off template=file\ninstance other mem=64 nodes=off template=rbd\ninstance busy nodes=b,c template=drbd")
-	r.m.Edit(broken("off:offline"))
-	r.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+	r.Master.Edit(simtest.Broken("off:offline"))
+	r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.Text("instance_name") == "busy" {
 			return luxitest.OpHangs()
 		}
 		return luxitest.OpPass()
 	})
-	hanging, err := r.newPass().Client.SubmitJob(background, []luxi.OpCode{&luxi.InstanceFailover{InstanceName: "busy"}})
+	hanging, err := r.newPass().Client.SubmitJob(simtest.Background, []luxi.OpCode{&luxi.InstanceFailover{InstanceName: "busy"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.m.Advance(time.Second)
+	r.Master.Advance(time.Second)
 	r.set.PassTimeout = 3 * time.Second
-	r.faultAt("WaitForJobChange", 1, luxitest.Hang)
+	r.FaultAt("WaitForJobChange", 1, luxitest.Hang)
 	report := r.pass()
-	r.m.OnCall(nil)
-	r.m.OnOpcode(nil)
-	if d := report.Plan.Decisions[1]; d.Instance.Name != "i" || d.Reason != ReasonNoRoom || len(r.log.said("did not end in time")) != 1 {
-		t.Errorf("%s: %s %q\n%s", d.Instance.Name, d.Reason, d.Detail, r.log)
+	r.Master.OnCall(nil)
+	r.Master.OnOpcode(nil)
+	if d := report.Plan.Decisions[1]; d.Instance.Name != "i" || d.Reason != repair.ReasonNoRoom || len(r.Log.Said("did not end in time")) != 1 {
+		t.Errorf("%s: %s %q\n%s", d.Instance.Name, d.Reason, d.Detail, r.Log)
 	}
 	if len(report.Released) != 1 || report.Released[0].Instance != "other" {
 		t.Errorf("released %+v", report.Released)
 	}
-	r.set.PassTimeout = DefaultSettings().PassTimeout
-	r.m.Continue(int64(hanging))
-	r.quiet()
+	r.set.PassTimeout = repair.DefaultSettings().PassTimeout
+	r.Master.Continue(int64(hanging))
+	r.Quiet()
 	if got := r.storageJobs(); got != "file [a b c m] canceled" {
 		t.Errorf("asked %q", got)
 	}
@@ -262,32 +264,32 @@ func TestStorageNotToldInTime(t *testing.T) {
 
 // C3: so is one whose pass is interrupted.
 func TestStorageInterrupted(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file "+tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
-	r.m.Edit(broken("off:offline"))
-	ctx, cancel := context.WithCancel(background)
+	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
+	r.Master.Edit(simtest.Broken("off:offline"))
+	ctx, cancel := context.WithCancel(simtest.Background)
 	defer cancel()
-	r.at("WaitForJobChange", 1, cancel)
+	r.At("WaitForJobChange", 1, cancel)
 	if _, err := r.newPass().Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("the pass ended with %v", err)
 	}
-	r.m.OnCall(nil)
-	r.quiet()
-	r.wantTags("i", "")
-	if r.count(markProbe) != 1 || !strings.Contains(r.m.LogText(luxitest.LogCall), "CancelJob [1,false]") {
+	r.Master.OnCall(nil)
+	r.Quiet()
+	r.WantTags("i", "")
+	if r.Count(repair.MarkProbe) != 1 || !strings.Contains(r.Master.LogText(luxitest.LogCall), "CancelJob [1,false]") {
 		t.Errorf("asked %q", r.storageJobs())
 	}
 }
 
 // C2: the question of a pass that died is canceled by the next one, which asks anew.
 func TestStorageLeftover(t *testing.T) {
-	r := newRig(t, "cluster c templates=plain,file max-running-jobs=2 "+tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
-	r.m.Edit(broken("off:offline"))
+	r := newRig(t, "cluster c templates=plain,file max-running-jobs=2 "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=file")
+	r.Master.Edit(simtest.Broken("off:offline"))
 	r.killAt("SubmitManyJobs", 1, luxitest.DieAfter())
 	r.killed()
 	r.repaired()
-	r.wantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
-	if r.count(markProbe) != 2 || len(r.log.said("canceled a job of an earlier pass job=1 for=probe storage")) != 1 {
-		t.Errorf("asked %q\n%s", r.storageJobs(), r.log)
+	r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+	if r.Count(repair.MarkProbe) != 2 || len(r.Log.Said("canceled a job of an earlier pass job=1 for=probe storage")) != 1 {
+		t.Errorf("asked %q\n%s", r.storageJobs(), r.Log)
 	}
 }
 
@@ -303,28 +305,6 @@ func TestFreeStorage(t *testing.T) {
 	} {
 		if got := fmt.Sprint(freeStorage([]byte(row.result), row.kind, "xenvg")); got != row.want {
 			t.Errorf("%s %s: %s, want %s", row.kind, row.result, got, row.want)
-		}
-	}
-}
-
-// A cluster that does not say which templates are enabled has its free disk taken
-// for what is asked for, as the only one there is.
-func TestFreeDiskOfUnknownStorage(t *testing.T) {
-	for _, row := range []struct {
-		enabled string
-		want    string
-	}{{"", ""}, {"rbd diskless", ""}, {"diskless drbd file", "lvm-vg"}, {"sharedfile file plain", "file"}} {
-		if got := reportedStorage(strings.Fields(row.enabled)); got != row.want {
-			t.Errorf("%q: %q, want %q", row.enabled, got, row.want)
-		}
-	}
-	for kind, want := range map[string]string{"": "map[file:7 lvm-vg:7]", "file": "map[file:7]", "lvm-vg": "map[lvm-vg:7]"} {
-		s := &Snapshot{Cluster: Cluster{FreeDisk: kind}}
-		r := Room{Disk: map[string]int64{}}
-		r.setFreeDisk(s, 7)
-		free, known := r.freeDisk(s)
-		if got := fmt.Sprint(r.Disk); got != want || free != 7 || !known {
-			t.Errorf("%q: %s, want %s; %d, %v", kind, got, want, free, known)
 		}
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
 // work is one change of tags, with the held job that the tags name, if any.
 type work struct {
 	change  tagstore.Change
-	d       *Decision // nil for changes that concern no instance's repair
-	step    *Planned  // nil if nothing is submitted
+	d       *repair.Decision // nil for changes that concern no instance's repair
+	step    *repair.Planned  // nil if nothing is submitted
 	held    heldJob
 	wrote   []said // log lines for when the tags are written
-	settles []Settlement
+	settles []repair.Settlement
 	err     error // of the change, as far as it is known
 }
 
@@ -31,22 +32,22 @@ type said struct {
 // tagsAlone lists the changes that no job goes with: suspensions whose time
 // has passed, results, leftovers, and repairs that become pending without room
 // for their first step. Those that go with the given steps are left out.
-func (a *act) tagsAlone(steps []*Planned) []*work {
+func (a *act) tagsAlone(steps []*repair.Planned) []*work {
 	var list []*work
 	s := a.plan.Snapshot
 	expired := func(kind luxi.TagKind, name string, t tagstore.Tags) {
 		if tags := t.ExpiredSuspends(s.Time.Unix()); len(tags) > 0 {
 			list = append(list, &work{
-				change: tagstore.Change{Kind: kind, Name: name, Remove: tags, Why: mark{Kind: markTags, ID: "suspend"}.text()},
+				change: tagstore.Change{Kind: kind, Name: name, Remove: tags, Why: repair.Mark{Kind: repair.MarkTags, ID: "suspend"}.Text()},
 				wrote:  []said{{"suspension has ended", []any{"object", tagstore.Object{Kind: kind, Name: name}.String()}}},
 			})
 		}
 	}
 	expired(luxi.TagCluster, "", s.Cluster.Tags)
-	for _, g := range sortedGroups(s) {
+	for _, g := range repair.SortedGroups(s) {
 		expired(luxi.TagGroup, g.Name, g.Tags)
 	}
-	submitted := make(map[*Decision]bool)
+	submitted := make(map[*repair.Decision]bool)
 	for _, st := range steps {
 		submitted[st.Decision] = true
 	}
@@ -58,7 +59,7 @@ func (a *act) tagsAlone(steps []*Planned) []*work {
 		if d.Start != nil && d.Start.New {
 			tag, _ := d.Start.Repair.Format()
 			w.change.Add = append(w.change.Add, tag)
-			w.change.Why = mark{Kind: markTags, ID: d.Start.Repair.ID}.text()
+			w.change.Why = repair.Mark{Kind: repair.MarkTags, ID: d.Start.Repair.ID}.Text()
 			w.wrote = append(w.wrote, said{"repair waits", []any{"repair", d.Start.Repair.ID, "type", d.Start.Repair.Type.String(), "reason", string(d.Reason), "why", d.Detail}})
 		}
 		if !w.change.Empty() {
@@ -70,7 +71,7 @@ func (a *act) tagsAlone(steps []*Planned) []*work {
 
 // settling is the change that settles a decision's records, and removes
 // suspensions of the instance whose time has passed (T4).
-func (a *act) settling(d *Decision) *work {
+func (a *act) settling(d *repair.Decision) *work {
 	w := &work{d: d, settles: d.Settled, change: tagstore.Change{Kind: luxi.TagInstance, Name: d.Instance.Name, Remove: d.Remove}}
 	if tags := d.Instance.Tags.ExpiredSuspends(a.plan.Snapshot.Time.Unix()); len(tags) > 0 {
 		w.change.Remove = append(append([]string(nil), w.change.Remove...), tags...)
@@ -94,13 +95,13 @@ func (a *act) settling(d *Decision) *work {
 	if id == "" {
 		id = "suspend"
 	}
-	w.change.Why = mark{Kind: markTags, ID: id}.text()
+	w.change.Why = repair.Mark{Kind: repair.MarkTags, ID: id}.Text()
 	return w
 }
 
 // endedRepair returns the result of the repair that the pending tag stands for,
 // if that had one before it was looked at (T6).
-func endedRepair(i *Instance, tag string) (tagstore.Result, bool) {
+func endedRepair(i *repair.Instance, tag string) (tagstore.Result, bool) {
 	for _, p := range i.Tags.Pendings {
 		for _, r := range i.Tags.Results {
 			if p.Tag == tag && r.ID == p.ID {
@@ -111,7 +112,7 @@ func endedRepair(i *Instance, tag string) (tagstore.Result, bool) {
 	return tagstore.Result{}, false
 }
 
-func (a *act) logDropped(d *Decision, repair string, dropped int) {
+func (a *act) logDropped(d *repair.Decision, repair string, dropped int) {
 	if dropped > 0 {
 		a.Log.Warn("tag has no room for all jobs, the oldest are left out", "instance", d.Instance.Name, "repair", repair, "left_out", dropped)
 	}
@@ -146,7 +147,7 @@ func tagWindow(slots int) int {
 // are written, as they come. Where none is written for as long as the patience
 // lasts, for a lock most likely, the rest is given up.
 func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list []*work) error {
-	writer := &tagstore.Writer{Client: a.Client, Source: Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots), PerJob: waveSize}
+	writer := &tagstore.Writer{Client: a.Client, Source: repair.Source, Now: a.Now, Window: tagWindow(a.plan.Snapshot.Cluster.Slots), PerJob: waveSize}
 	changes := make([]tagstore.Change, len(list))
 	for k, w := range list {
 		changes[k] = inOrder(w.change)
@@ -208,9 +209,9 @@ func (a *act) written(ctx context.Context, list []*work, done []tagstore.Written
 			switch {
 			case w.d == nil:
 			case w.d.Start != nil:
-				w.d.State = StatePending // its tag is there now
-			case w.d.Reason == ReasonUnsettled:
-				w.d.Reason, w.d.Detail = ReasonHealthy, ""
+				w.d.State = repair.StatePending // its tag is there now
+			case w.d.Reason == repair.ReasonUnsettled:
+				w.d.Reason, w.d.Detail = repair.ReasonHealthy, ""
 			}
 			a.logWritten(w)
 		}

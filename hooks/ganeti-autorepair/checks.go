@@ -11,7 +11,8 @@ import (
 
 	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -34,7 +35,7 @@ func (c *checkup) hook() {
 // programs checks what is run for administrators: the fence command and the event
 // programs.
 func (c *checkup) programs(set settings) {
-	if path := set.engine.Fence; path != plugin.NoFence {
+	if path := set.engine.Fence; path != repair.NoFence {
 		if err := outside.CheckFile(path); err != nil {
 			c.add(levelCritical, "fence", "%s; no repair of an instance of an offline node begins", err)
 		} else {
@@ -68,7 +69,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 		return "", ""
 	}
 	c.add(levelOK, "socket", "luxid answers")
-	if !plugin.SameNode(e.paths.hostname, v.MasterNode) {
+	if !repair.SameNode(e.paths.hostname, v.MasterNode) {
 		c.add(levelCritical, "master", "luxid says it is %s, this is %s", v.MasterNode, e.paths.hostname)
 		return "", ""
 	}
@@ -85,7 +86,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	}
 	c.programs(set)
 	c.lastPass(set)
-	plan, err := pass.Look(ctx, plugin.Assumption{})
+	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		c.add(levelCritical, "reading", "%s", err)
 		return "", ""
@@ -124,9 +125,9 @@ func (c *checkup) lastPass(set settings) {
 	case now.Before(s.Time.Add(-time.Minute)):
 		c.add(levelWarning, "last pass", "was at %s, which lies ahead; look at the clock", s.Time.Format("2006-01-02 15:04:05"))
 	case now.Sub(s.Time) > late:
-		c.add(levelCritical, "last pass", "was %s ago; does cron run ganeti-watcher?", plugin.Age(s.Time.Unix(), now))
+		c.add(levelCritical, "last pass", "was %s ago; does cron run ganeti-watcher?", report.Age(s.Time.Unix(), now))
 	default:
-		c.add(levelOK, "last pass", "was %s ago", plugin.Age(s.Time.Unix(), now))
+		c.add(levelOK, "last pass", "was %s ago", report.Age(s.Time.Unix(), now))
 	}
 }
 
@@ -153,17 +154,17 @@ func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
 }
 
 // instances checks what waits for a person.
-func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
-	states := make(map[plugin.State]int)
-	stuck := make(map[plugin.Reason][]string)
-	bad := plan.BadTags()
+func (c *checkup) instances(plan *repair.Plan) (summary, perf string) {
+	states := make(map[repair.State]int)
+	stuck := make(map[repair.Reason][]string)
+	bad := report.BadTags(plan)
 	for _, d := range plan.Decisions {
 		states[d.State]++
 	}
-	for _, v := range plan.Notable() {
+	for _, v := range report.Notable(plan) {
 		bad = append(bad, v.Bad...)
 		switch v.Reason {
-		case plugin.ReasonFailed, plugin.ReasonNoRepair, plugin.ReasonAdminOffline, plugin.ReasonNoTarget, plugin.ReasonUnknownPlace, plugin.ReasonHalfCopy, plugin.ReasonMaxUnhealthy:
+		case repair.ReasonFailed, repair.ReasonNoRepair, repair.ReasonAdminOffline, repair.ReasonNoTarget, repair.ReasonUnknownPlace, repair.ReasonHalfCopy, repair.ReasonMaxUnhealthy:
 			stuck[v.Reason] = append(stuck[v.Reason], v.Instance)
 		}
 	}
@@ -178,17 +179,17 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 		c.add(levelOK, "tags", "can all be read")
 	}
 	for _, s := range []struct {
-		reason plugin.Reason
+		reason repair.Reason
 		about  string
 		text   string
 	}{
-		{plugin.ReasonFailed, "failed repairs", "wait for a person: "},
-		{plugin.ReasonNoRepair, "no repair exists", "for "},
-		{plugin.ReasonAdminOffline, "no repair exists", "while marked offline: "},
-		{plugin.ReasonNoTarget, "no target node", "for "},
-		{plugin.ReasonUnknownPlace, "unknown nodes", "of "},
-		{plugin.ReasonHalfCopy, "incomplete mirrors", "of "},
-		{plugin.ReasonMaxUnhealthy, "max_unhealthy_nodes", "holds "},
+		{repair.ReasonFailed, "failed repairs", "wait for a person: "},
+		{repair.ReasonNoRepair, "no repair exists", "for "},
+		{repair.ReasonAdminOffline, "no repair exists", "while marked offline: "},
+		{repair.ReasonNoTarget, "no target node", "for "},
+		{repair.ReasonUnknownPlace, "unknown nodes", "of "},
+		{repair.ReasonHalfCopy, "incomplete mirrors", "of "},
+		{repair.ReasonMaxUnhealthy, "max_unhealthy_nodes", "holds "},
 	} {
 		if names := stuck[s.reason]; len(names) > 0 {
 			c.add(levelWarning, s.about, "%s%s", s.text, someNames(names))
@@ -198,7 +199,7 @@ func (c *checkup) instances(plan *plugin.Plan) (summary, perf string) {
 		c.add(levelOK, "instances", "none waits for a person")
 	}
 	summary = fmt.Sprintf("%d instances", len(plan.Decisions))
-	for _, s := range plugin.States {
+	for _, s := range repair.States {
 		if states[s] > 0 {
 			summary += fmt.Sprintf(", %d %s", states[s], s)
 		}

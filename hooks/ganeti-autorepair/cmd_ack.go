@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -16,7 +16,7 @@ type ackCmd struct {
 
 // Run clears failures that somebody has looked at.
 func (cmd *ackCmd) Run(ctx context.Context, e *env) error {
-	return cmd.each(ctx, e, "ack", cmd.Instances, func(_ *plugin.Directory, o tagstore.Object) deed {
+	return cmd.each(ctx, e, "ack", cmd.Instances, func(_ *read.Directory, o tagstore.Object) deed {
 		if err := instancesOnly([]tagstore.Object{o}); err != nil {
 			return deed{object: o, err: err}
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // checkCmd is "ganeti-autorepair check", a plugin for Nagios and its kin.
@@ -70,7 +70,7 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 		c.add(levelOK, "settings", "can be read")
 	}
 	master := e.paths.localMaster()
-	here := plugin.SameNode(e.paths.hostname, master)
+	here := repair.SameNode(e.paths.hostname, master)
 	c.hook()
 	summary, perf := "", ""
 	switch {

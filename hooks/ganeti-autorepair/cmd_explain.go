@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // explainCmd is "ganeti-autorepair explain".
@@ -19,12 +20,12 @@ type explainJSON struct {
 	Version int    `json:"version"`
 	Time    int64  `json:"time"` // Unix time in seconds
 	Cluster string `json:"cluster"`
-	plugin.Explanation
+	report.Explanation
 }
 
 // Run tells the whole reasoning about one instance. It changes nothing.
 func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
-	l, err := cmd.look(ctx, e, plugin.Assumption{})
+	l, err := cmd.look(ctx, e, repair.Assumption{})
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 		if d.Instance.Name != name {
 			continue
 		}
-		x := l.plan.Explain(d, l.pass.Settings)
+		x := report.Explain(l.plan, d, l.pass.Settings)
 		x.Holds = append(x.Holds, l.holds...)
 		if cmd.Snapshot == "" {
 			x.Facts = append(x.Facts, e.passes(l.set)...)
@@ -55,7 +56,7 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
-func (e *env) writeExplanation(x plugin.Explanation) {
+func (e *env) writeExplanation(x report.Explanation) {
 	t, w := e.screen, e.stdout
 	state := t.paint(stateColour(x.State), string(x.State))
 	fmt.Fprintf(w, "%s: %s (%s)\n", t.paint(bold, x.Instance), state, x.Reason)
@@ -110,7 +111,7 @@ func (e *env) passes(set settings) []string {
 	now := e.now()
 	due := "the next is due"
 	if left := s.Time.Add(interval).Sub(now); left > 0 {
-		due += " in " + plugin.Age(now.Add(-left).Unix(), now)
+		due += " in " + report.Age(now.Add(-left).Unix(), now)
 	}
-	return []string{fmt.Sprintf("The last pass was %s ago, %s.", plugin.Age(s.Time.Unix(), now), due)}
+	return []string{fmt.Sprintf("The last pass was %s ago, %s.", report.Age(s.Time.Unix(), now), due)}
 }

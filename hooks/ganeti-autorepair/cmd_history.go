@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/report"
 )
 
 // historyCmd is "ganeti-autorepair history".
@@ -19,9 +20,9 @@ type historyCmd struct {
 
 // historyJSON is what "history --json" writes.
 type historyJSON struct {
-	Version int                 `json:"version"`
-	Time    int64               `json:"time"` // Unix time in seconds
-	Repairs []plugin.PastRepair `json:"repairs"`
+	Version int               `json:"version"`
+	Time    int64             `json:"time"` // Unix time in seconds
+	Repairs []read.PastRepair `json:"repairs"`
 }
 
 // Run lists repairs, past and present. It changes nothing.
@@ -33,7 +34,7 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 	defer c.Close()
 	name := cmd.Instance
 	if name != "" {
-		d, err := plugin.ReadDirectory(ctx, c, nil)
+		d, err := read.ReadDirectory(ctx, c, nil)
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 	if cmd.Since != 0 {
 		since = e.now().Add(-time.Duration(cmd.Since))
 	}
-	list, err := plugin.ReadHistory(ctx, c, name, since)
+	list, err := read.ReadHistory(ctx, c, name, since)
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,8 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
-func historyFields(now time.Time) []field[plugin.PastRepair] {
-	type P = plugin.PastRepair
+func historyFields(now time.Time) []field[read.PastRepair] {
+	type P = read.PastRepair
 	return []field[P]{
 		{title: "Began", value: func(p P) string {
 			if p.Began == 0 {
@@ -83,16 +84,16 @@ func historyFields(now time.Time) []field[plugin.PastRepair] {
 		{title: "Repair", value: func(p P) string { return p.ID }},
 		{title: "Type", value: func(p P) string { return p.Type }},
 		{title: "Result", value: func(p P) string { return p.Outcome }, colour: func(p P) string {
-			return map[string]string{"success": green, "failure": red, plugin.PastPending: yellow}[p.Outcome]
+			return map[string]string{"success": green, "failure": red, read.PastPending: yellow}[p.Outcome]
 		}},
 		{title: "Took", right: true, value: func(p P) string {
 			switch {
 			case p.Began == 0:
 				return ""
 			case p.Ended != 0:
-				return plugin.Age(p.Began, time.Unix(p.Ended, 0))
-			case p.Outcome == plugin.PastPending:
-				return plugin.Age(p.Began, now)
+				return report.Age(p.Began, time.Unix(p.Ended, 0))
+			case p.Outcome == read.PastPending:
+				return report.Age(p.Began, now)
 			}
 			return ""
 		}},
@@ -105,7 +106,7 @@ func historyFields(now time.Time) []field[plugin.PastRepair] {
 				}
 				word += " " + j.Status
 				if j.Began != 0 && j.Ended != 0 {
-					word += " " + plugin.Age(j.Began, time.Unix(j.Ended, 0))
+					word += " " + report.Age(j.Began, time.Unix(j.Ended, 0))
 				}
 				words = append(words, word)
 			}

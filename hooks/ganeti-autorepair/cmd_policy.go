@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -47,7 +48,7 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 			without.Tags.Enables = nil
 			d.note = "what counts for it now: " + policyText(dir.Policy(without, now))
 		} else if p := dir.Policy(o, now); p.Suspended {
-			d.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, plugin.ObjectWord(p.Origin))
+			d.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, report.ObjectWord(p.Origin))
 			if p.Origin != o.String() {
 				// The nearest object with an opinion wins (T3).
 				d.note = "this lifts the suspension of " + p.Origin + " here"
@@ -65,12 +66,12 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 	}
 	c := e.client()
 	defer c.Close()
-	var dir *plugin.Directory
+	var dir *read.Directory
 	var objects []tagstore.Object
 	var err error
 	now := e.now().Unix()
 	if len(words) == 0 && !cmd.given() {
-		if dir, err = plugin.ReadDirectory(ctx, c, nil); err == nil {
+		if dir, err = read.ReadDirectory(ctx, c, nil); err == nil {
 			objects = withOpinion(dir, now)
 		}
 	} else {
@@ -108,7 +109,7 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 			if r.p.Origin == r.object.String() {
 				return "itself"
 			}
-			return plugin.ObjectWord(r.p.Origin)
+			return report.ObjectWord(r.p.Origin)
 		}},
 		{title: "Tag", value: func(r row) string { return r.p.Tag }},
 	}

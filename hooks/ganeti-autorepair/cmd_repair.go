@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -54,15 +55,15 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 }
 
 // requestNote says what will keep a repair that is asked for from helping.
-func requestNote(v plugin.View, typ tagstore.Type) string {
+func requestNote(v report.View, typ tagstore.Type) string {
 	switch {
-	case v.State == plugin.StateFailed:
+	case v.State == repair.StateFailed:
 		return "it waits until a failure has been looked at: " + v.Command
 	case v.Policy.Suspended:
-		return "it waits: suspended by " + v.Policy.Origin + ": ganeti-autorepair resume " + plugin.ObjectWord(v.Policy.Origin)
-	case v.Reason == plugin.ReasonUnreadableTag:
+		return "it waits: suspended by " + v.Policy.Origin + ": ganeti-autorepair resume " + report.ObjectWord(v.Policy.Origin)
+	case v.Reason == repair.ReasonUnreadableTag:
 		return "it waits until a tag that cannot be read is gone: " + v.Command
-	case v.Need == nil && v.State == plugin.StateHealthy:
+	case v.Need == nil && v.State == repair.StateHealthy:
 		return "it is healthy: the next pass will say so and do nothing"
 	case v.Need == nil:
 		return v.Detail
@@ -74,17 +75,17 @@ func requestNote(v plugin.View, typ tagstore.Type) string {
 }
 
 // views are those of all instances, by name.
-func (e *env) views(ctx context.Context, set settings) (map[string]plugin.View, error) {
+func (e *env) views(ctx context.Context, set settings) (map[string]report.View, error) {
 	pass := e.pass(set, nil)
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
-	plan, err := pass.Look(ctx, plugin.Assumption{})
+	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		return nil, err
 	}
-	views := make(map[string]plugin.View)
-	for _, v := range plan.Views() {
+	views := make(map[string]report.View)
+	for _, v := range report.Views(plan) {
 		views[v.Instance] = v
 	}
 	return views, nil

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -16,7 +17,7 @@ type resumeCmd struct {
 
 // Run ends suspensions.
 func (cmd *resumeCmd) Run(ctx context.Context, e *env) error {
-	return cmd.each(ctx, e, "resume", cmd.Objects, func(dir *plugin.Directory, o tagstore.Object) deed {
+	return cmd.each(ctx, e, "resume", cmd.Objects, func(dir *read.Directory, o tagstore.Object) deed {
 		d := deed{object: o, change: o.Resume(), done: "no longer suspended by a tag of its own", note: suspendedStill(dir, o, e.now().Unix())}
 		if d.change.Empty() {
 			d.done = "not suspended by a tag of its own"
@@ -26,7 +27,7 @@ func (cmd *resumeCmd) Run(ctx context.Context, e *env) error {
 }
 
 // suspendedStill says what still holds an object that is itself not suspended.
-func suspendedStill(d *plugin.Directory, o tagstore.Object, now int64) string {
+func suspendedStill(d *read.Directory, o tagstore.Object, now int64) string {
 	without := o
 	without.Tags.Suspends = nil
 	without.Tags.Malformed = nil
@@ -34,5 +35,5 @@ func suspendedStill(d *plugin.Directory, o tagstore.Object, now int64) string {
 	if !p.Suspended {
 		return ""
 	}
-	return fmt.Sprintf("it is still suspended by %s: ganeti-autorepair resume %s", p.Origin, plugin.ObjectWord(p.Origin))
+	return fmt.Sprintf("it is still suspended by %s: ganeti-autorepair resume %s", p.Origin, report.ObjectWord(p.Origin))
 }

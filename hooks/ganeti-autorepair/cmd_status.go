@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -84,13 +85,13 @@ func (e *env) redraw(text string) error {
 }
 
 func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
-	l, err := cmd.look(ctx, e, plugin.Assumption{})
+	l, err := cmd.look(ctx, e, repair.Assumption{})
 	if err != nil {
 		return err
 	}
-	views := l.plan.Notable()
+	views := report.Notable(l.plan)
 	if cmd.All || len(cmd.Instances) > 0 {
-		views = l.plan.Views()
+		views = report.Views(l.plan)
 	}
 	if len(cmd.Instances) > 0 {
 		if views, err = chosenViews(views, cmd.Instances); err != nil {
@@ -122,7 +123,7 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 
 // idle says why nothing will be repaired anywhere, whatever breaks; it is empty
 // where something may be.
-func idle(p *plugin.Plan) string {
+func idle(p *repair.Plan) string {
 	now := p.Snapshot.Time.Unix()
 	for _, d := range p.Decisions {
 		if d.Policy.Type != tagstore.None || d.Repair != nil {
@@ -144,8 +145,8 @@ func idle(p *plugin.Plan) string {
 }
 
 // chosenViews are those of the instances that were named.
-func chosenViews(views []plugin.View, names []string) ([]plugin.View, error) {
-	var list []plugin.View
+func chosenViews(views []report.View, names []string) ([]report.View, error) {
+	var list []report.View
 	var known []string
 	for _, v := range views {
 		known = append(known, v.Instance)
@@ -169,15 +170,15 @@ type statusJSON struct {
 	Version   int             `json:"version"`
 	Time      int64           `json:"time"` // Unix time in seconds
 	Cluster   string          `json:"cluster"`
-	Instances []plugin.View   `json:"instances"`
+	Instances []report.View   `json:"instances"`
 	Counts    map[string]int  `json:"counts"` // instances by state
-	Bad       []plugin.BadTag `json:"unreadable_tags"`
+	Bad       []report.BadTag `json:"unreadable_tags"`
 }
 
-func writeStatusJSON(w io.Writer, plan *plugin.Plan, views []plugin.View) error {
+func writeStatusJSON(w io.Writer, plan *repair.Plan, views []report.View) error {
 	s := statusJSON{
 		Version: jsonVersion, Time: plan.Snapshot.Time.Unix(), Cluster: plan.Snapshot.Cluster.Name,
-		Instances: append([]plugin.View{}, views...), Counts: map[string]int{}, Bad: append([]plugin.BadTag{}, plan.BadTags()...),
+		Instances: append([]report.View{}, views...), Counts: map[string]int{}, Bad: append([]report.BadTag{}, report.BadTags(plan)...),
 	}
 	for _, d := range plan.Decisions {
 		s.Counts[string(d.State)]++

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -33,7 +33,7 @@ func (cmd *suspendCmd) Run(ctx context.Context, e *env) error {
 	if until != 0 {
 		done = "suspended until " + clockTime(until)
 	}
-	return cmd.each(ctx, e, "suspend", cmd.Objects, func(dir *plugin.Directory, o tagstore.Object) deed {
+	return cmd.each(ctx, e, "suspend", cmd.Objects, func(dir *read.Directory, o tagstore.Object) deed {
 		change, longer := o.Suspend(until)
 		d := deed{object: o, change: change, done: done}
 		if longer != nil {

@@ -220,8 +220,8 @@ func constants(t *testing.T, dir, word string) []string {
 
 func TestManualHasEveryReasonAndState(t *testing.T) {
 	page := manual(t, "ganeti-autorepair.8")
-	same(t, "REASONS", find(t, page, "REASONS").allTerms(), constants(t, "../../plugin", "Reason"))
-	same(t, "STATES", find(t, page, "STATES").allTerms(), constants(t, "../../plugin", "State"))
+	same(t, "REASONS", find(t, page, "REASONS").allTerms(), constants(t, "../../plugin/repair", "Reason"))
+	same(t, "STATES", find(t, page, "STATES").allTerms(), constants(t, "../../plugin/repair", "State"))
 }
 
 func TestManualHasEveryExitStatus(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // dryRunFlags are those of "run" that say more of what a dry run is about.
@@ -18,8 +19,8 @@ type dryRunFlags struct {
 	lookFlags
 }
 
-func (f dryRunFlags) assumption() plugin.Assumption {
-	return plugin.Assumption{Offline: f.AssumeOffline, Drained: f.AssumeDrained}
+func (f dryRunFlags) assumption() repair.Assumption {
+	return repair.Assumption{Offline: f.AssumeOffline, Drained: f.AssumeDrained}
 }
 
 // given reports whether any of the flags is.
@@ -52,7 +53,7 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	list, err := l.plan.Intentions(l.pass)
+	list, err := plugin.Intentions(l.plan, l.pass)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // env is what a command needs of the world outside, so that tests can give it
@@ -55,7 +56,7 @@ func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
 // luxid to say.
 func (e *env) onMaster() error {
 	master := e.paths.localMaster()
-	if e.cli.Luxi != "" || plugin.SameNode(e.paths.hostname, master) {
+	if e.cli.Luxi != "" || repair.SameNode(e.paths.hostname, master) {
 		return nil
 	}
 	if master == "" {

@@ -13,6 +13,7 @@ import (
 
 	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Events are told to the programs in a directory of people's own (event_dir):
@@ -111,7 +112,7 @@ func (r *runner) event(report *plugin.Report, v event) {
 
 // heldEvent notes that a valve now holds an instance.
 func (r *runner) heldEvent(report *plugin.Report, c change) {
-	if c.v.Reason != plugin.ReasonMaxUnhealthy && c.v.Reason != plugin.ReasonMaxNew {
+	if c.v.Reason != repair.ReasonMaxUnhealthy && c.v.Reason != repair.ReasonMaxNew {
 		return
 	}
 	v := event{Event: eventHeld, Instance: c.v.Instance, Valve: c.v.HeldBy, Why: c.v.Detail}
@@ -123,7 +124,7 @@ func (r *runner) heldEvent(report *plugin.Report, c change) {
 
 // passEvents notes the repairs that the pass began and ended.
 func (r *runner) passEvents(report *plugin.Report) {
-	first := make(map[string]*plugin.Decision)
+	first := make(map[string]*repair.Decision)
 	for _, d := range report.Plan.Decisions {
 		if d.Start != nil && len(d.Start.Repair.Jobs) == 0 {
 			first[d.Instance.Name] = d

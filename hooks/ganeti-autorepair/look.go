@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // lookFlags say what the commands that change nothing look at.
@@ -19,7 +21,7 @@ type lookFlags struct {
 
 // looked is a plan, and the pass that it would be carried out by.
 type looked struct {
-	plan  *plugin.Plan
+	plan  *repair.Plan
 	pass  *plugin.Pass
 	set   settings
 	holds []string // why no pass would act now, in sentences; not of snapshots
@@ -27,7 +29,7 @@ type looked struct {
 
 // look makes a plan: of the cluster or of a saved snapshot, as it is or as it
 // would be under an assumption.
-func (f lookFlags) look(ctx context.Context, e *env, assume plugin.Assumption) (*looked, error) {
+func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (*looked, error) {
 	if f.Save != "" && (f.Snapshot != "" || !assume.Empty()) {
 		return nil, usage(errors.New("--save goes with neither --snapshot nor an assumption"))
 	}
@@ -83,13 +85,13 @@ func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 
 // lookBack makes a plan of a saved snapshot, at its time and with its settings,
 // unless others were asked for by name.
-func (f lookFlags) lookBack(e *env, assume plugin.Assumption) (*looked, error) {
+func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	file, err := os.Open(f.Snapshot)
 	if err != nil {
 		return nil, noSnapshot(err)
 	}
 	defer file.Close()
-	saved, err := plugin.ReadSaved(file)
+	saved, err := read.ReadSaved(file)
 	if err != nil {
 		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
 	}
@@ -119,7 +121,7 @@ func noSnapshot(err error) error {
 
 // saveTo writes a snapshot beside its place and renames it there, so that there
 // is never half a file.
-func saveTo(path string, saved *plugin.Saved) error {
+func saveTo(path string, saved *read.Saved) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
 	if err != nil {
 		return fmt.Errorf("saving the snapshot: %w", err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // memory is what the last pass thought of what is not plainly healthy. It is no
@@ -22,13 +24,13 @@ type memory struct {
 // thought is what was thought of one instance.
 type thought struct {
 	Name   string        `json:"name"`
-	Reason plugin.Reason `json:"reason"`
+	Reason repair.Reason `json:"reason"`
 }
 
 // change is an instance that is thought of otherwise than by the last pass.
 type change struct {
-	v   plugin.View
-	was plugin.Reason
+	v   report.View
+	was repair.Reason
 }
 
 // readMemory reads the memory. One that is not there, or cannot be read, is
@@ -64,34 +66,34 @@ const linesEach = 20
 // remember logs what is thought otherwise than by the last pass, a line per
 // change, and many changes of one kind in one line. What the pass did has been
 // told by itself.
-func (r *runner) remember(report *plugin.Report) {
+func (r *runner) remember(did *plugin.Report) {
 	path := r.env.paths.memory()
 	old, now := readMemory(path), memory{Instances: map[string]thought{}}
-	bad := report.Plan.BadTags()
+	bad := report.BadTags(did.Plan)
 	groups := make(map[string]bool)
 	var changed []change
-	for _, d := range report.Plan.Decisions {
+	for _, d := range did.Plan.Decisions {
 		t, known := old.Instances[d.Instance.UUID]
 		if d.Plain() && !known {
 			continue
 		}
-		v := report.Plan.View(d)
+		v := report.ViewOf(did.Plan, d)
 		bad = append(bad, v.Bad...)
-		if v.Reason == plugin.ReasonMaxUnhealthy || v.Reason == plugin.ReasonOneSlot {
+		if v.Reason == repair.ReasonMaxUnhealthy || v.Reason == repair.ReasonOneSlot {
 			groups[v.Detail] = true
 		}
-		was := plugin.ReasonHealthy
+		was := repair.ReasonHealthy
 		if known {
 			was = t.Reason
 		}
-		if v.Reason != plugin.ReasonHealthy {
+		if v.Reason != repair.ReasonHealthy {
 			now.Instances[v.UUID] = thought{v.Instance, v.Reason}
 		}
 		if was == v.Reason {
 			continue
 		}
 		c := change{v, was}
-		r.heldEvent(report, c)
+		r.heldEvent(did, c)
 		if !d.Change() {
 			changed = append(changed, c)
 		}
@@ -116,7 +118,7 @@ func (r *runner) remember(report *plugin.Report) {
 	if err := now.write(path); err != nil {
 		r.env.note("warning: the log will repeat itself: %s", err)
 	}
-	r.passEvents(report)
+	r.passEvents(did)
 }
 
 func contains(list []string, s string) bool {
@@ -130,10 +132,10 @@ func contains(list []string, s string) bool {
 
 // logChanges logs changes of reasons.
 func (r *runner) logChanges(changed []change) {
-	kinds := make(map[[2]plugin.Reason][]plugin.View)
-	var order [][2]plugin.Reason
+	kinds := make(map[[2]repair.Reason][]report.View)
+	var order [][2]repair.Reason
 	for _, c := range changed {
-		kind := [2]plugin.Reason{c.was, c.v.Reason}
+		kind := [2]repair.Reason{c.was, c.v.Reason}
 		if kinds[kind] == nil {
 			order = append(order, kind)
 		}

@@ -7,7 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // metricsPath is where the metrics go, empty if nowhere.
@@ -21,7 +22,7 @@ func (e *env) metricsPath(set settings) string {
 // writeMetrics writes the metrics beside their place and renames them there:
 // the collector may read at any time, and reads no file with another ending.
 // Trouble is no reason not to repair.
-func (e *env) writeMetrics(set settings, plan *plugin.Plan, facts plugin.PassFacts) {
+func (e *env) writeMetrics(set settings, plan *repair.Plan, facts report.PassFacts) {
 	path := e.metricsPath(set)
 	if path == "" {
 		return
@@ -30,7 +31,7 @@ func (e *env) writeMetrics(set settings, plan *plugin.Plan, facts plugin.PassFac
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
 	if err == nil {
 		defer os.Remove(tmp.Name())
-		err = plugin.WriteMetrics(tmp, plan, facts)
+		err = report.WriteMetrics(tmp, plan, facts)
 		if e := tmp.Chmod(0o644); err == nil {
 			err = e
 		}

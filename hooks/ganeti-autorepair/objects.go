@@ -9,7 +9,8 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/qlang"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -51,7 +52,7 @@ const objectHelp = "cluster, group:NAME, node:NAME (its instances), or the name 
 
 // resolve finds the objects that are meant. It never returns none: nothing found
 // is an error, as nothing named is.
-func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string) (*plugin.Directory, []tagstore.Object, error) {
+func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string) (*read.Directory, []tagstore.Object, error) {
 	if f.given() && len(words) > 0 {
 		return nil, nil, usage(fmt.Errorf("%s is named beside --filter, --tag, --os or --template; give one or the other", words[0]))
 	}
@@ -66,7 +67,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 		if err != nil {
 			return nil, nil, err
 		}
-		d, err := plugin.ReadDirectory(ctx, c, filter)
+		d, err := read.ReadDirectory(ctx, c, filter)
 		var refused *luxi.Error
 		if errors.As(err, &refused) && refused.Class == "ParameterError" {
 			return nil, nil, &hintError{code: exitFailed, err: err, hint: "gnt-instance list-fields"}
@@ -83,7 +84,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 		}
 		return d, list, nil
 	}
-	d, err := plugin.ReadDirectory(ctx, c, nil)
+	d, err := read.ReadDirectory(ctx, c, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,7 +106,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 }
 
 // named finds what one word means.
-func named(d *plugin.Directory, word string) ([]tagstore.Object, error) {
+func named(d *read.Directory, word string) ([]tagstore.Object, error) {
 	kind, name, qualified := strings.Cut(word, ":")
 	switch {
 	case word == "cluster":
@@ -185,7 +186,7 @@ func instancesOnly(list []tagstore.Object) error {
 }
 
 // word is an object as the commands take it.
-func word(o tagstore.Object) string { return plugin.ObjectWord(o.String()) }
+func word(o tagstore.Object) string { return report.ObjectWord(o.String()) }
 
 // someWords lists objects, not too many.
 func someWords(list []tagstore.Object) string {
@@ -201,7 +202,7 @@ func someWords(list []tagstore.Object) string {
 }
 
 // withOpinion lists the objects that have a policy of their own, farthest first.
-func withOpinion(d *plugin.Directory, now int64) []tagstore.Object {
+func withOpinion(d *read.Directory, now int64) []tagstore.Object {
 	var list []tagstore.Object
 	all := append([]tagstore.Object{d.Cluster}, d.Groups...)
 	var instances []tagstore.Object

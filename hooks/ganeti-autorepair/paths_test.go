@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 func environment(pairs ...string) func(string) string {
@@ -66,7 +66,7 @@ func TestLocalMaster(t *testing.T) {
 		if got := p.localMaster(); got != want {
 			t.Errorf("%q: %q, want %q", content, got, want)
 		}
-		if want == "" && plugin.SameNode(p.hostname, p.localMaster()) {
+		if want == "" && repair.SameNode(p.hostname, p.localMaster()) {
 			t.Error("every node is the master")
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // progressPatience is how long one job is waited for before all are looked at
@@ -109,7 +111,7 @@ func (r *runner) tell(j *watched, p luxi.JobProgress) bool {
 }
 
 // underWay lists the repair jobs that a pass left running.
-func underWay(report *plugin.Report) []*watched {
+func underWay(did *plugin.Report) []*watched {
 	var list []*watched
 	seen := make(map[luxi.JobID]bool)
 	add := func(j *watched) {
@@ -118,15 +120,15 @@ func underWay(report *plugin.Report) []*watched {
 			list = append(list, j)
 		}
 	}
-	for _, rel := range report.Released {
+	for _, rel := range did.Released {
 		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
 	}
-	for _, v := range report.Plan.Notable() {
+	for _, v := range report.Notable(did.Plan) {
 		if v.Repair == nil {
 			continue
 		}
 		for _, j := range v.Repair.Jobs {
-			if j.Outcome == string(plugin.OutcomeUnfinished) {
+			if j.Outcome == string(repair.OutcomeUnfinished) {
 				add(&watched{id: luxi.JobID(j.ID), instance: v.Instance, step: j.Step})
 			}
 		}
@@ -136,9 +138,9 @@ func underWay(report *plugin.Report) []*watched {
 
 // results lists how the repairs ended that a pass settled: "web1: repair id2:
 // success".
-func results(report *plugin.Report) []string {
+func results(did *plugin.Report) []string {
 	var list []string
-	for _, d := range report.Plan.Decisions {
+	for _, d := range did.Plan.Decisions {
 		for _, s := range d.Settled {
 			list = append(list, strings.TrimSpace(fmt.Sprintf("%s: repair %s: %s", d.Instance.Name, s.Result.ID, s.Result.Outcome)))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/report"
 )
 
 // runner does passes.
@@ -33,48 +34,48 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	}
 	pass := r.env.pass(r.set, both{r.log, &r.heard})
 	defer pass.Client.Close()
-	facts := plugin.PassFacts{Began: now}
+	facts := report.PassFacts{Began: now}
 	if last, ok := lock.last(); ok {
 		facts.LastSuccess = last.Time
 	}
-	report, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
+	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
 	if nothingToDo(err) {
 		return nil, err
 	}
 	if err == nil {
-		report, err = pass.Run(ctx)
+		did, err = pass.Run(ctx)
 	}
 	facts.Took = r.env.now().Sub(now)
 	if err != nil {
 		r.env.writeMetrics(r.set, nil, facts)
-		if report != nil {
-			r.passEvents(report) // of what it did before
+		if did != nil {
+			r.passEvents(did) // of what it did before
 		}
-		return report, passError(ctx, err)
+		return did, passError(ctx, err)
 	}
-	if err := lock.record(stamp{Time: now, Busy: report.Pending > 0 || report.OutOfTime}); err != nil {
+	if err := lock.record(stamp{Time: now, Busy: did.Pending > 0 || did.OutOfTime}); err != nil {
 		r.env.note("warning: %s", err)
 	}
-	facts.LastSuccess, facts.Success, facts.Released = now, len(report.Problems) == 0, len(report.Released)
-	r.env.writeMetrics(r.set, report.Plan, facts)
-	if report.OutOfTime {
+	facts.LastSuccess, facts.Success, facts.Released = now, len(did.Problems) == 0, len(did.Released)
+	r.env.writeMetrics(r.set, did.Plan, facts)
+	if did.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
-	r.remember(report)
+	r.remember(did)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		r.env.writeStatus(report.Plan)
+		r.env.writeStatus(did.Plan)
 	}
-	switch n := len(report.Problems); {
+	switch n := len(did.Problems); {
 	case n == 0:
-		return report, nil
+		return did, nil
 	case n == 1:
-		return report, errors.New(report.Problems[0])
+		return did, errors.New(did.Problems[0])
 	default:
 		// The watcher's log gets what is told of a failed hook, and nothing else.
-		for _, p := range report.Problems {
+		for _, p := range did.Problems {
 			r.env.note("problem: %s", oneLine(p))
 		}
-		return report, fmt.Errorf("%d problems need a look", n)
+		return did, fmt.Errorf("%d problems need a look", n)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // validate checks a JSON text against a file of the directory schema. It knows
@@ -162,9 +162,9 @@ func TestWordsAreKnownEverywhere(t *testing.T) {
 	readme, metrics := read("../../README.md"), read("testdata/metrics.prom")
 	status, explain := read("schema/status.json"), read("schema/explain.json")
 	constant := regexp.MustCompile(`(?m)^\tReason\w+ +(?:Reason )? *= "([a-z-]+)"`)
-	reasons := constant.FindAllStringSubmatch(read("../../plugin/reason.go"), -1)
-	if len(reasons) != len(plugin.Reasons) {
-		t.Errorf("%d reasons in reason.go, %d in Reasons", len(reasons), len(plugin.Reasons))
+	reasons := constant.FindAllStringSubmatch(read("../../plugin/repair/reasons.go"), -1)
+	if len(reasons) != len(repair.Reasons) {
+		t.Errorf("%d reasons in reason.go, %d in Reasons", len(reasons), len(repair.Reasons))
 	}
 	for _, m := range reasons {
 		for place, text := range map[string]string{"status.json": status, "explain.json": explain, "metrics.prom": metrics} {

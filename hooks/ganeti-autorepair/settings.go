@@ -4,13 +4,13 @@ import (
 	"regexp"
 	"time"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // settings are those of the settings file: the engine's, and those that only the
 // program needs.
 type settings struct {
-	engine plugin.Settings
+	engine repair.Settings
 
 	interval     time.Duration // least time between the starts of two passes (W1)
 	busyInterval time.Duration // the same while repairs are pending (W1)
@@ -23,7 +23,7 @@ type settings struct {
 // defaultSettings returns the settings of an empty settings file.
 func defaultSettings() settings {
 	return settings{
-		engine:       plugin.DefaultSettings(),
+		engine:       repair.DefaultSettings(),
 		interval:     15 * time.Minute,
 		busyInterval: 4 * time.Minute,
 		log:          "/var/log/ganeti-autorepair/ganeti-autorepair.log",

@@ -6,16 +6,17 @@ import (
 	"strings"
 	"time"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // usualFields are what status shows without -o.
 var usualFields = []string{"instance", "state", "reason", "policy", "need", "repair", "age", "jobs", "next_step", "why"}
 
 // statusFields are the fields of "status -o".
-func statusFields(now time.Time) []field[plugin.View] {
-	type V = plugin.View
-	repair := func(get func(r *plugin.RepairView) string) func(V) string {
+func statusFields(now time.Time) []field[report.View] {
+	type V = report.View
+	repair := func(get func(r *report.RepairView) string) func(V) string {
 		return func(v V) string {
 			if v.Repair == nil {
 				return ""
@@ -53,15 +54,15 @@ func statusFields(now time.Time) []field[plugin.View] {
 			}
 			return v.Need.Type
 		}},
-		{name: "repair", title: "Repair", doc: "Type and id of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.Type + " " + r.ID })},
-		{name: "repair_id", title: "RepairID", doc: "Id of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.ID })},
-		{name: "repair_type", title: "RepairType", doc: "Type of the pending repair", value: repair(func(r *plugin.RepairView) string { return r.Type })},
+		{name: "repair", title: "Repair", doc: "Type and id of the pending repair", value: repair(func(r *report.RepairView) string { return r.Type + " " + r.ID })},
+		{name: "repair_id", title: "RepairID", doc: "Id of the pending repair", value: repair(func(r *report.RepairView) string { return r.ID })},
+		{name: "repair_type", title: "RepairType", doc: "Type of the pending repair", value: repair(func(r *report.RepairView) string { return r.Type })},
 		{name: "since", title: "Since", doc: "Unix time at which the pending repair began", right: true,
-			value: repair(func(r *plugin.RepairView) string { return strconv.FormatInt(r.Since, 10) })},
-		{name: "age", title: "Age", doc: "Age of the pending repair", right: true, value: repair(func(r *plugin.RepairView) string { return plugin.Age(r.Since, now) })},
+			value: repair(func(r *report.RepairView) string { return strconv.FormatInt(r.Since, 10) })},
+		{name: "age", title: "Age", doc: "Age of the pending repair", right: true, value: repair(func(r *report.RepairView) string { return report.Age(r.Since, now) })},
 		{name: "jobs", title: "Jobs", doc: "Jobs of the pending repair and their states", value: repair(jobStates)},
 		{name: "more_waiting", title: "Waiting", doc: "Further pending repairs behind it", right: true,
-			value: repair(func(r *plugin.RepairView) string { return strconv.Itoa(r.Waiting) })},
+			value: repair(func(r *report.RepairView) string { return strconv.Itoa(r.Waiting) })},
 		{name: "next_step", title: "Next", doc: "Step that a pass would submit now", value: func(v V) string { return v.Next }},
 		{name: "held_by", title: "HeldBy", doc: "What keeps the next step from being taken", value: func(v V) string { return v.HeldBy }},
 		{name: "command", title: "Command", doc: "What a person could type about it", value: func(v V) string { return v.Command }},
@@ -72,7 +73,7 @@ func statusFields(now time.Time) []field[plugin.View] {
 	}
 }
 
-func jobStates(r *plugin.RepairView) string {
+func jobStates(r *report.RepairView) string {
 	var jobs []string
 	for _, j := range r.Jobs {
 		jobs = append(jobs, fmt.Sprintf("%d:%s", j.ID, j.Status))
@@ -81,24 +82,24 @@ func jobStates(r *plugin.RepairView) string {
 }
 
 // why is the reason in words; for what waits for a person, with the command.
-func why(v plugin.View) string {
-	if v.Reason == plugin.ReasonFailed && len(v.Failures) > 0 {
+func why(v report.View) string {
+	if v.Reason == repair.ReasonFailed && len(v.Failures) > 0 {
 		return v.Detail + "; after a look: " + v.Command
 	}
 	return v.Detail
 }
 
-func stateColour(s plugin.State) string {
+func stateColour(s repair.State) string {
 	switch s {
-	case plugin.StateFailed:
+	case repair.StateFailed:
 		return red
-	case plugin.StatePending:
+	case repair.StatePending:
 		return yellow
-	case plugin.StateNeedsRepair:
+	case repair.StateNeedsRepair:
 		return bold
-	case plugin.StateSuspended:
+	case repair.StateSuspended:
 		return cyan
-	case plugin.StateHealthy:
+	case repair.StateHealthy:
 		return green
 	}
 	return ""

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // mainFields are those that narrow terminals show in columns; what the others
@@ -17,7 +18,7 @@ var mainFields = []string{"instance", "state", "reason", "policy"}
 
 // writeViews writes the table for people: all fields side by side where there is
 // room, else the main ones with the others folded below.
-func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
+func writeViews(w io.Writer, t terminal, views []report.View, now time.Time) {
 	if len(views) == 0 {
 		return
 	}
@@ -43,7 +44,7 @@ func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
 	}
 	main, _ := selectFields(all, mainFields, "")
 	policy := &main[len(main)-1]
-	policy.value = func(v plugin.View) string {
+	policy.value = func(v report.View) string {
 		v.Policy.Until = 0 // told in words
 		return v.Policy.Short()
 	}
@@ -61,10 +62,10 @@ func writeViews(w io.Writer, t terminal, views []plugin.View, now time.Time) {
 }
 
 // inWords tells what the main fields do not.
-func inWords(v plugin.View, now time.Time) string {
+func inWords(v report.View, now time.Time) string {
 	var parts []string
 	if v.Repair != nil {
-		text := fmt.Sprintf("repair %s %s, %s", v.Repair.Type, v.Repair.ID, plugin.Age(v.Repair.Since, now))
+		text := fmt.Sprintf("repair %s %s, %s", v.Repair.Type, v.Repair.ID, report.Age(v.Repair.Since, now))
 		if jobs := jobStates(v.Repair); jobs != "" {
 			text += ", jobs " + jobs
 		}
@@ -76,8 +77,8 @@ func inWords(v plugin.View, now time.Time) string {
 	if v.Need != nil {
 		parts = append(parts, "needs "+strings.Join(v.Need.Steps, ", "))
 	}
-	if text := why(v); text != "" && (v.Reason != plugin.ReasonReady || v.Need == nil) {
-		if v.Policy.Until != 0 && v.Reason == plugin.ReasonSuspended {
+	if text := why(v); text != "" && (v.Reason != repair.ReasonReady || v.Need == nil) {
+		if v.Policy.Until != 0 && v.Reason == repair.ReasonSuspended {
 			text += " until " + clockTime(v.Policy.Until)
 		}
 		parts = append(parts, text)
@@ -90,12 +91,12 @@ func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02
 
 // writeSummary writes a line per state with the reasons in it, and a last one
 // for everything.
-func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
-	for _, b := range plan.BadTags() {
+func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
+	for _, b := range report.BadTags(plan) {
 		writeFolded(w, "", "  ", fmt.Sprintf("unreadable tag on %s: %s: %s", b.Object, b.Tag, b.Why), t.columns)
 	}
-	states := make(map[plugin.State]int)
-	reasons := make(map[plugin.State]map[string]int)
+	states := make(map[repair.State]int)
+	reasons := make(map[repair.State]map[string]int)
 	for _, d := range plan.Decisions {
 		states[d.State]++
 		if reasons[d.State] == nil {
@@ -103,18 +104,18 @@ func writeSummary(w io.Writer, t terminal, plan *plugin.Plan) {
 		}
 		reasons[d.State][string(d.Reason)]++
 	}
-	for _, v := range plan.Notable() {
+	for _, v := range report.Notable(plan) {
 		for _, b := range v.Bad {
 			writeFolded(w, "", "  ", fmt.Sprintf("%s: unreadable tag %s: %s", v.Instance, b.Tag, b.Why), t.columns)
 		}
 	}
 	total := fmt.Sprintf("%d instances", len(plan.Decisions))
-	for _, s := range plugin.States {
+	for _, s := range repair.States {
 		if states[s] == 0 {
 			continue
 		}
 		total += fmt.Sprintf(", %d %s", states[s], s)
-		if s != plugin.StateHealthy || len(reasons[s]) > 1 {
+		if s != repair.StateHealthy || len(reasons[s]) > 1 {
 			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), counted(reasons[s])), t.columns)
 		}
 	}
@@ -140,7 +141,7 @@ func counted(m map[string]int) string {
 }
 
 // writeStatus writes what a pass leaves behind.
-func (e *env) writeStatus(plan *plugin.Plan) {
-	writeViews(e.stdout, e.screen, plan.Notable(), e.now())
+func (e *env) writeStatus(plan *repair.Plan) {
+	writeViews(e.stdout, e.screen, report.Notable(plan), e.now())
 	writeSummary(e.stdout, e.screen, plan)
 }

@@ -9,6 +9,8 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -55,7 +57,7 @@ func (e *env) steered(ctx context.Context) (*luxi.Client, settings, error) {
 	switch {
 	case err != nil:
 		err = fmt.Errorf("asking for the master: %w", err)
-	case !plugin.SameNode(e.paths.hostname, v.MasterNode):
+	case !repair.SameNode(e.paths.hostname, v.MasterNode):
 		err = notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, v.MasterNode, e.paths.hostname))
 	case v.Drained:
 		err = plugin.ErrQueueDrained
@@ -68,7 +70,7 @@ func (e *env) steered(ctx context.Context) (*luxi.Client, settings, error) {
 }
 
 // each does a deed for each object.
-func (f steerFlags) each(ctx context.Context, e *env, command string, words []string, do func(*plugin.Directory, tagstore.Object) deed) error {
+func (f steerFlags) each(ctx context.Context, e *env, command string, words []string, do func(*read.Directory, tagstore.Object) deed) error {
 	c, _, err := e.steered(ctx)
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	var todo []*deed
 	for k := range deeds {
 		d := &deeds[k]
-		d.change.Why = plugin.SteerMark(command)
+		d.change.Why = repair.SteerMark(command)
 		switch {
 		case d.err != nil:
 			refuse(d, d.err)
@@ -137,7 +139,7 @@ func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	}
 	bound, cancel := context.WithTimeout(ctx, time.Duration(f.Timeout))
 	defer cancel()
-	writer := &tagstore.Writer{Client: c, Source: plugin.Source, Now: e.now}
+	writer := &tagstore.Writer{Client: c, Source: repair.Source, Now: e.now}
 	for len(todo) > 0 {
 		batch := todo
 		if len(batch) > batchSize {

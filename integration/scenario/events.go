@@ -10,6 +10,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin"
 )
 
 // Run plays the scenario to its end and returns the world as it is then, and what
@@ -187,7 +188,7 @@ func (w *World) dryRun() error {
 	if err != nil {
 		return err
 	}
-	list, err := plan.Intentions(p)
+	list, err := plugin.Intentions(plan, p)
 	for _, n := range list {
 		text, err := json.Marshal(n)
 		if err != nil {

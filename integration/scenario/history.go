@@ -6,7 +6,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -97,7 +97,7 @@ func (w *World) Broken() []string {
 func MarkOf(j luxitest.Job) (kind, rest string) {
 	for _, op := range j.Ops {
 		for _, e := range op.Reason {
-			if e.Source == plugin.Source && !strings.HasPrefix(e.Text, "rate-limit:") {
+			if e.Source == repair.Source && !strings.HasPrefix(e.Text, "rate-limit:") {
 				kind, rest, _ = strings.Cut(e.Text, " ")
 				return kind, rest
 			}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"ganeti-autorepair/integration/scenario"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 var update = flag.Bool("update", false, "write the logs of the scenarios anew")
@@ -100,7 +100,7 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	})
-	for _, tr := range plugin.Transitions {
+	for _, tr := range repair.Transitions {
 		by := "others"
 		if tr.ByPass {
 			by = "pass"

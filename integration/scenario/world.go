@@ -13,12 +13,14 @@ import (
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // World is a simulated master, and passes over it.
 type World struct {
 	Master   *luxitest.Master
-	Settings plugin.Settings
+	Settings repair.Settings
 	// Disturb decides the fate of the calls of passes, if set; n counts them from
 	// the first one on.
 	Disturb func(n int, c luxitest.Call) luxitest.Fault
@@ -37,7 +39,7 @@ type World struct {
 	ids    int
 	passes int
 	calls  int
-	states map[string]plugin.State
+	states map[string]repair.State
 	refuse map[string]bool // nodes for which the fence does not hold
 
 	mu      sync.Mutex
@@ -51,7 +53,7 @@ type World struct {
 
 // Move is a step between states; By is "pass" or "others".
 type Move struct {
-	From, To plugin.State
+	From, To repair.State
 	By       string
 }
 
@@ -84,8 +86,8 @@ func NewWorld(cluster string) (*World, error) {
 		return nil, err
 	}
 	w := &World{
-		Master: m, Settings: plugin.DefaultSettings(), dir: dir,
-		first: m.Snapshot(), host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]plugin.State), refuse: make(map[string]bool),
+		Master: m, Settings: repair.DefaultSettings(), dir: dir,
+		first: m.Snapshot(), host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]repair.State), refuse: make(map[string]bool),
 	}
 	if err := m.Start(filepath.Join(dir, "s")); err != nil {
 		os.RemoveAll(dir)
@@ -192,9 +194,9 @@ func (w *World) newPass() *plugin.Pass {
 // whether that ended without an error.
 func (w *World) Pass() (*plugin.Report, bool) {
 	for {
-		report, ok := w.onePass()
+		did, ok := w.onePass()
 		if w.Again == nil || !w.Again() {
-			return report, ok
+			return did, ok
 		}
 	}
 }
@@ -208,10 +210,10 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	w.inPass = true
 	w.mu.Unlock()
 	ctx := context.Background()
-	var report *plugin.Report
+	var did *plugin.Report
 	err := plugin.Preflight(ctx, p.Client, w.host, w.now(), false)
 	if err == nil {
-		report, err = p.Run(ctx)
+		did, err = p.Run(ctx)
 	}
 	w.mu.Lock()
 	w.inPass = false
@@ -221,10 +223,10 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	if err != nil {
 		w.say("  ended: %s", err)
 	}
-	if report != nil {
-		w.reported(report, err)
+	if did != nil {
+		w.reported(did, err)
 	}
-	return report, err == nil
+	return did, err == nil
 }
 
 // endHooks removes what was meant for the pass that ended. What did not happen
@@ -246,15 +248,15 @@ func (w *World) endHooks() {
 
 // reported tells what the pass thinks of every instance that is not plainly
 // healthy, and notes the steps between states.
-func (w *World) reported(report *plugin.Report, err error) {
-	for _, problem := range report.Problems {
+func (w *World) reported(did *plugin.Report, err error) {
+	for _, problem := range did.Problems {
 		w.say("  problem: %s", problem)
 	}
-	if report.OutOfTime {
+	if did.OutOfTime {
 		w.say("  out of time")
 	}
-	bad := report.Plan.BadTags()
-	for _, v := range report.Plan.Notable() {
+	bad := report.BadTags(did.Plan)
+	for _, v := range report.Notable(did.Plan) {
 		bad = append(bad, v.Bad...)
 		text := v.Detail
 		if text != "" {
@@ -268,7 +270,7 @@ func (w *World) reported(report *plugin.Report, err error) {
 	if err != nil {
 		return
 	}
-	for _, d := range report.Plan.Decisions {
+	for _, d := range did.Plan.Decisions {
 		name := d.Instance.Name
 		if last, known := w.states[name]; known && last != d.Was {
 			w.move(Move{last, d.Was, "others"}, name)
@@ -282,7 +284,7 @@ func (w *World) reported(report *plugin.Report, err error) {
 
 func (w *World) move(m Move, name string) {
 	w.Moves[m] = true
-	for _, t := range plugin.Transitions {
+	for _, t := range repair.Transitions {
 		if t.From == m.From && t.To == m.To && t.ByPass == (m.By == "pass") {
 			return
 		}
@@ -312,9 +314,9 @@ const mostPasses = 20
 // to do. It reports false if that does not happen.
 func (w *World) Repair() bool {
 	for n := 0; n < mostPasses; n++ {
-		report, ok := w.Pass()
+		did, ok := w.Pass()
 		w.Quiet()
-		if ok && report.Written == 0 && len(report.Released) == 0 && !w.busy(report) {
+		if ok && did.Written == 0 && len(did.Released) == 0 && !w.busy(did) {
 			return true
 		}
 	}
@@ -322,9 +324,9 @@ func (w *World) Repair() bool {
 }
 
 // busy reports whether a repair has a job under way, or tries one again.
-func (w *World) busy(report *plugin.Report) bool {
-	for _, d := range report.Plan.Decisions {
-		if d.Reason == plugin.ReasonJobsRunning || d.Reason == plugin.ReasonRetry || d.Reason == plugin.ReasonReady {
+func (w *World) busy(did *plugin.Report) bool {
+	for _, d := range did.Plan.Decisions {
+		if d.Reason == repair.ReasonJobsRunning || d.Reason == repair.ReasonRetry || d.Reason == repair.ReasonReady {
 			return true
 		}
 	}

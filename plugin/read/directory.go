@@ -1,0 +1,125 @@
+package read
+
+import (
+	"context"
+	"fmt"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// Directory is what carries tags in a cluster, with how it hangs together.
+type Directory struct {
+	Cluster   tagstore.Object
+	Groups    []tagstore.Object // by name
+	Nodes     []string
+	Instances []Listed // by name
+
+	groups map[string]tagstore.Object // by the name of a node
+}
+
+// Listed is an instance in a Directory.
+type Listed struct {
+	tagstore.Object
+	Primary     string
+	Secondaries []string
+}
+
+// On reports whether the instance lives on the node.
+func (l Listed) On(node string) bool {
+	if l.Primary == node {
+		return true
+	}
+	for _, name := range l.Secondaries {
+		if name == node {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadDirectory reads the cluster, the groups, the nodes and the instances that
+// match the filter; nil matches all. No node is contacted unless the filter
+// asks for what only nodes know. A filter of names alone is a look-up, which one
+// unknown name fails, unless it is wrapped in luxi.And.
+func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Directory, error) {
+	d := &Directory{groups: map[string]tagstore.Object{}}
+	r := &Reader{Client: c}
+	s := &repair.Snapshot{Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}}
+	if err := r.readCluster(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readGroups(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readNodes(ctx, s); err != nil {
+		return nil, err
+	}
+	d.Cluster = tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags}
+	for _, g := range repair.SortedGroups(s) {
+		d.Groups = append(d.Groups, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
+	for _, n := range s.Nodes {
+		g := s.Groups[n.Group]
+		d.Nodes = append(d.Nodes, n.Name)
+		d.groups[n.Name] = tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags}
+	}
+	t, err := Query(ctx, c, luxi.ResInstance, []string{"name", "tags", "pnode", "snodes"}, filter)
+	if err != nil {
+		return nil, fmt.Errorf("reading instances: %w", err)
+	}
+	for row := range t.Rows {
+		l := Listed{Object: tagstore.Object{Kind: luxi.TagInstance}}
+		var tags []string
+		var primary luxi.Value[string]
+		var secondaries luxi.Value[[]string]
+		if err := t.Scan(row, &l.Name, &tags, &primary, &secondaries); err != nil {
+			return nil, fmt.Errorf("reading instances: %w", err)
+		}
+		l.Tags, l.Primary, l.Secondaries = tagstore.Parse(luxi.TagInstance, tags), primary.V, secondaries.V
+		d.Instances = append(d.Instances, l)
+	}
+	return d, nil
+}
+
+// Policy is the policy for an object at a Unix time in seconds, and where it
+// comes from.
+func (d *Directory) Policy(o tagstore.Object, now int64) tagstore.Policy {
+	objects := []tagstore.Object{o}
+	if o.Kind == luxi.TagInstance {
+		for _, l := range d.Instances {
+			if l.Name == o.Name {
+				if g, ok := d.groups[l.Primary]; ok {
+					objects = append(objects, g)
+				}
+			}
+		}
+	}
+	if o.Kind != luxi.TagCluster {
+		objects = append(objects, d.Cluster)
+	}
+	return tagstore.EffectivePolicy(now, objects...)
+}
+
+// Apart lists the objects below one that have an opinion of their own and permit
+// repairs: what is said of the object itself does not count for them.
+func (d *Directory) Apart(o tagstore.Object, now int64) []tagstore.Object {
+	var list []tagstore.Object
+	permits := func(below tagstore.Object) {
+		if p := tagstore.EffectivePolicy(now, below); p.Type != tagstore.None {
+			list = append(list, below)
+		}
+	}
+	if o.Kind == luxi.TagCluster {
+		for _, g := range d.Groups {
+			permits(g)
+		}
+	}
+	for _, l := range d.Instances {
+		if o.Kind == luxi.TagCluster || o.Kind == luxi.TagGroup && d.groups[l.Primary].Name == o.Name {
+			permits(l.Object)
+		}
+	}
+	return list
+}

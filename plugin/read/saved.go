@@ -1,0 +1,343 @@
+package read
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// SavedVersion is the version of the format of saved snapshots. Keys may be
+// added within a version.
+const SavedVersion = 1
+
+// Saved is a snapshot as it is written to a file: all that a plan is made from,
+// and nothing else. Everything in it is named here, so that no secret can come
+// with it: of jobs there are neither parameters other than names nor logs, of
+// tags only those of auto-repair.
+type Saved struct {
+	Version   int             `json:"version"`
+	Program   string          `json:"program"` // name and version
+	Time      int64           `json:"time"`    // Unix time in seconds
+	Settings  SavedSettings   `json:"settings"`
+	Cluster   SavedCluster    `json:"cluster"`
+	Groups    []SavedGroup    `json:"groups"`
+	Nodes     []SavedNode     `json:"nodes"`
+	Instances []SavedInstance `json:"instances"`
+	Jobs      []SavedJob      `json:"jobs"` // unfinished ones, and those that open repairs name
+}
+
+// SavedSettings are the settings that a plan depends on.
+type SavedSettings struct {
+	IAllocator   string `json:"iallocator"`
+	MaxRunning   int    `json:"max_running"`
+	MaxNew       int    `json:"max_new_per_pass"`
+	MaxUnhealthy int    `json:"max_unhealthy_nodes"`
+	MaxAttempts  int    `json:"max_attempts"`
+	ResultsKept  int    `json:"results_kept"`
+}
+
+// SavedCluster is the cluster itself.
+type SavedCluster struct {
+	Name       string   `json:"name"`
+	UUID       string   `json:"uuid"`
+	Master     string   `json:"master"`
+	IAllocator string   `json:"default_iallocator"`
+	Tags       []string `json:"tags"`
+	FreeDisk   string   `json:"free_disk_storage,omitempty"` // the kind of storage that nodes' free disk is of
+}
+
+// SavedGroup is a node group.
+type SavedGroup struct {
+	Name string   `json:"name"`
+	UUID string   `json:"uuid"`
+	Tags []string `json:"tags"`
+}
+
+// SavedNode is a node; what it has free is missing if it did not say.
+type SavedNode struct {
+	Name      string `json:"name"`
+	UUID      string `json:"uuid"`
+	Group     string `json:"group"` // UUID
+	Offline   bool   `json:"offline"`
+	Drained   bool   `json:"drained"`
+	VMCapable bool   `json:"vm_capable"`
+	Memory    *int64 `json:"free_memory,omitempty"` // MiB
+	Disk      *int64 `json:"free_disk,omitempty"`   // MiB
+}
+
+// SavedInstance is an instance; its status is missing if its node did not say.
+type SavedInstance struct {
+	Name        string   `json:"name"`
+	UUID        string   `json:"uuid"`
+	Primary     string   `json:"primary_node"`
+	Secondaries []string `json:"secondary_nodes"`
+	Template    string   `json:"disk_template"`
+	AdminState  string   `json:"admin_state"`
+	Forthcoming bool     `json:"forthcoming,omitempty"`
+	Status      string   `json:"status,omitempty"`
+	Memory      *int64   `json:"memory,omitempty"` // MiB
+	Disk        *int64   `json:"disk,omitempty"`   // MiB on each of its nodes
+	Tags        []string `json:"tags"`
+}
+
+// SavedJob is a job of the queue.
+type SavedJob struct {
+	ID      int64     `json:"id"`
+	Status  string    `json:"status,omitempty"` // missing if the queue no longer knows the job
+	Summary []string  `json:"summary,omitempty"`
+	Ops     []SavedOp `json:"ops,omitempty"`
+	Running bool      `json:"unfinished,omitempty"`
+	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
+	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
+}
+
+// SavedOp is an opcode of a job.
+type SavedOp struct {
+	ID       string            `json:"id"`
+	Status   string            `json:"status"`
+	Params   map[string]string `json:"params,omitempty"` // those of savedParams
+	Class    string            `json:"error_class,omitempty"`
+	Message  string            `json:"error,omitempty"`
+	Code     string            `json:"error_code,omitempty"`
+	HasError bool              `json:"failed,omitempty"`
+}
+
+// savedParams are the parameters of opcodes that tell what a job is about.
+var savedParams = []string{"instance_name", "instance_uuid", "kind", "name", "node_name"}
+
+// NewSaved makes a saved snapshot.
+func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *Saved {
+	f := &Saved{
+		Version: SavedVersion, Program: repair.Source, Time: s.Time.Unix(),
+		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept},
+		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk},
+		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
+	}
+	for _, g := range repair.SortedGroups(s) {
+		f.Groups = append(f.Groups, SavedGroup{g.Name, g.UUID, rawTags(g.Tags)})
+	}
+	rooms := make(map[string]repair.Room)
+	for _, list := range placer.Rooms {
+		for _, r := range list {
+			rooms[r.Node] = r
+		}
+	}
+	for _, n := range s.Nodes {
+		sn := SavedNode{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
+		if r, ok := rooms[n.Name]; ok {
+			sn.Memory = &r.Memory
+			if free, known := r.FreeDisk(s); known {
+				sn.Disk = &free
+			}
+		}
+		f.Nodes = append(f.Nodes, sn)
+	}
+	sort.Slice(f.Nodes, func(a, b int) bool { return f.Nodes[a].Name < f.Nodes[b].Name })
+	for _, i := range s.Instances {
+		si := SavedInstance{
+			Name: i.Name, UUID: i.UUID, Primary: i.Primary, Secondaries: append([]string{}, i.Secondaries...), Template: i.Template,
+			AdminState: i.AdminState, Forthcoming: i.Forthcoming, Tags: rawTags(i.Tags),
+		}
+		if i.Live != nil {
+			si.Status = i.Live.Status
+		}
+		if d, ok := placer.Demands[i.UUID]; ok {
+			si.Memory, si.Disk = &d.Memory, &d.Disk
+		}
+		f.Instances = append(f.Instances, si)
+	}
+	f.saveJobs(s)
+	return f
+}
+
+func (f *Saved) saveJobs(s *repair.Snapshot) {
+	jobs := make(map[luxi.JobID]*SavedJob)
+	add := func(info luxi.JobInfo) *SavedJob {
+		j := jobs[info.ID]
+		if j == nil {
+			j = &SavedJob{ID: int64(info.ID), Summary: info.Summary}
+			if info.Known {
+				j.Status = string(info.Status)
+			}
+			for _, op := range info.Ops {
+				j.Ops = append(j.Ops, saveOp(op))
+			}
+			j.Policy = repair.BegunByPolicy(info)
+			jobs[info.ID] = j
+		}
+		return j
+	}
+	for _, info := range s.Running {
+		add(info).Running = true
+	}
+	for _, fact := range s.Jobs {
+		add(fact.Info).Named = true
+	}
+	for _, j := range jobs {
+		f.Jobs = append(f.Jobs, *j)
+	}
+	sort.Slice(f.Jobs, func(a, b int) bool { return f.Jobs[a].ID < f.Jobs[b].ID })
+}
+
+func saveOp(op luxi.JobOp) SavedOp {
+	o := SavedOp{ID: op.ID, Status: string(op.Status)}
+	for _, name := range savedParams {
+		if v := op.Param(name); v != "" {
+			if o.Params == nil {
+				o.Params = make(map[string]string)
+			}
+			o.Params[name] = v
+		}
+	}
+	if e := op.Result.Err; e != nil {
+		// The logs of an operating system's scripts, which Ganeti quotes, may hold
+		// anything.
+		message, _, _ := strings.Cut(e.Message, "last lines in the log file")
+		o.HasError, o.Class, o.Message, o.Code = true, e.Class, message, e.Code
+	}
+	return o
+}
+
+// rawTags are the tags of auto-repair as they stand in the configuration.
+func rawTags(t tagstore.Tags) []string {
+	list := []string{}
+	for _, x := range t.Enables {
+		list = append(list, x.Tag)
+	}
+	for _, x := range t.Suspends {
+		list = append(list, x.Tag)
+	}
+	for _, x := range t.Pendings {
+		list = append(list, x.Tag)
+	}
+	for _, x := range t.Results {
+		list = append(list, x.Tag)
+	}
+	for _, x := range t.Malformed {
+		list = append(list, x.Tag)
+	}
+	sort.Strings(list)
+	return list
+}
+
+// Write writes the snapshot.
+func (f *Saved) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	return enc.Encode(f)
+}
+
+// ReadSaved reads a snapshot that Write wrote.
+func ReadSaved(r io.Reader) (*Saved, error) {
+	f := new(Saved)
+	dec := json.NewDecoder(r)
+	if err := dec.Decode(f); err != nil {
+		return nil, fmt.Errorf("not a saved snapshot: %w", err)
+	}
+	if f.Version != SavedVersion {
+		return nil, fmt.Errorf("a saved snapshot of version %d; this program reads version %d", f.Version, SavedVersion)
+	}
+	return f, nil
+}
+
+// Snapshot restores what was read.
+func (f *Saved) Snapshot() (*repair.Snapshot, error) {
+	s := &repair.Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}}
+	c := f.Cluster
+	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk}
+	for _, g := range f.Groups {
+		s.Groups[g.UUID] = &repair.Group{UUID: g.UUID, Name: g.Name, Tags: tagstore.Parse(luxi.TagGroup, g.Tags)}
+	}
+	for _, n := range f.Nodes {
+		if s.Groups[n.Group] == nil {
+			return nil, fmt.Errorf("node %s is in group %s, which is not in the snapshot", n.Name, n.Group)
+		}
+		s.Nodes[n.Name] = &repair.Node{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
+	}
+	for _, i := range f.Instances {
+		x := &repair.Instance{
+			UUID: i.UUID, Name: i.Name, Tags: tagstore.Parse(luxi.TagInstance, i.Tags), PlaceKnown: true, Primary: i.Primary,
+			Secondaries: i.Secondaries, Template: i.Template, AdminState: i.AdminState, Forthcoming: i.Forthcoming,
+		}
+		if i.Status != "" {
+			x.Live = &repair.Live{Status: i.Status}
+		}
+		s.Instances = append(s.Instances, x)
+	}
+	for _, j := range f.Jobs {
+		info := j.info()
+		if j.Running {
+			s.Running = append(s.Running, info)
+		}
+		if j.Named {
+			s.Jobs[info.ID] = repair.NewJobFact(info)
+		}
+	}
+	return s, nil
+}
+
+func (j SavedJob) info() luxi.JobInfo {
+	info := luxi.JobInfo{ID: luxi.JobID(j.ID), Known: j.Status != "", Status: luxi.JobStatus(j.Status), Summary: j.Summary}
+	for _, o := range j.Ops {
+		op := luxi.JobOp{ID: o.ID, Status: luxi.JobStatus(o.Status), Params: map[string]json.RawMessage{}}
+		for name, v := range o.Params {
+			op.Params[name], _ = json.Marshal(v)
+		}
+		if o.HasError {
+			op.Result.Err = &luxi.Error{Class: o.Class, Message: o.Message, Code: o.Code}
+		}
+		if j.Policy {
+			op.Reason = []luxi.ReasonEntry{{Source: repair.Source, Text: repair.PolicyMark}}
+		}
+		info.Ops = append(info.Ops, op)
+	}
+	return info
+}
+
+// Apply takes the settings over that the plan then depended on.
+func (f *Saved) Apply(set *repair.Settings) {
+	s := f.Settings
+	set.IAllocator, set.MaxRunning, set.MaxNew = s.IAllocator, s.MaxRunning, s.MaxNew
+	set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept = s.MaxUnhealthy, s.MaxAttempts, s.ResultsKept
+}
+
+// Plan plans as a pass would then have done, under an assumption if there is
+// one.
+func (f *Saved) Plan(assume repair.Assumption, set repair.Settings, newID repair.NewID) (*repair.Plan, error) {
+	s, err := f.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	if err := assume.Apply(s); err != nil {
+		return nil, err
+	}
+	return repair.PlanWith(s, f.placer(s), set, newID), nil
+}
+
+func (f *Saved) placer(s *repair.Snapshot) *repair.Placer {
+	p := &repair.Placer{Rooms: map[string][]repair.Room{}, Demands: map[string]repair.Demand{}}
+	for _, n := range f.Nodes {
+		if n.Memory == nil || !s.Nodes[n.Name].Usable() {
+			continue
+		}
+		r := repair.Room{Node: n.Name, Group: n.Group, Memory: *n.Memory, Disk: map[string]int64{}}
+		if n.Disk != nil {
+			r.SetFreeDisk(s, *n.Disk)
+		}
+		p.Rooms[n.Group] = append(p.Rooms[n.Group], r)
+	}
+	for _, i := range f.Instances {
+		if i.Memory != nil && i.Disk != nil {
+			p.Demands[i.UUID] = repair.Demand{Memory: *i.Memory, Disk: *i.Disk}
+		}
+	}
+	return p
+}

@@ -1,0 +1,161 @@
+package repair_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
+)
+
+// guarded decides about all instances of the snapshot and lets the guard have
+// its say: what starts, in order, and what is held by which reason.
+func guarded(s *repair.Snapshot, adjust func(*repair.Settings)) string {
+	set := repair.DefaultSettings()
+	if adjust != nil {
+		adjust(&set)
+	}
+	n := 0
+	var decisions []*repair.Decision
+	for _, i := range s.Instances {
+		decisions = append(decisions, repair.Decide(s, i, set, func() string { n++; return fmt.Sprintf("new%d", n) }))
+	}
+	var words []string
+	for _, d := range repair.Guard(s, decisions, set) {
+		words = append(words, d.Instance.Name)
+	}
+	for _, d := range decisions {
+		switch d.Reason {
+		case repair.ReasonMaxNew, repair.ReasonMaxUnhealthy:
+			if d.Start != nil || d.State != repair.StateNeedsRepair || d.Detail == "" {
+				words = append(words, fmt.Sprintf("%s is held but %s, %q", d.Instance.Name, d.State, d.Detail))
+			}
+			words = append(words, d.Instance.Name+"="+string(d.Reason))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// V4: least redundancy left first, then what is down, then the rest; among
+// equals the safer step, then the name. The same whatever the order before.
+func TestGuardOrder(t *testing.T) {
+	build := func() *repair.Snapshot {
+		stopped := repairtest.Instance("d-stopped", "drbd", "off a", "")
+		stopped.AdminState = "down"
+		shared := repairtest.Instance("e-stopped", "rbd", "off", "")
+		shared.AdminState = "down"
+		return repairtest.Allow(repairtest.Snapshot("m off:offline off2:offline dr:drained a b c",
+			repairtest.Instance("z-local", "plain", "off", ""),          // down, no copy at all
+			repairtest.Instance("y-shared", "rbd", "off", ""),           // down
+			repairtest.Instance("x-degraded", "drbd", "a off", ""),      // one copy left, runs
+			repairtest.Instance("w-degraded-down", "drbd", "off a", ""), // one copy left, down
+			repairtest.Instance("v-lost", "drbd", "off off2", ""),       // no copy left, down
+			repairtest.Instance("u-drained", "drbd", "dr a", ""),        // both copies there
+			repairtest.Instance("t-drained", "rbd", "dr", ""),
+			repairtest.Instance("s-drained-second", "drbd", "a dr", ""),
+			stopped, shared,
+		), "reinstall")
+	}
+	want := "w-degraded-down v-lost x-degraded d-stopped y-shared z-local s-drained-second t-drained u-drained e-stopped"
+	if got := guarded(build(), func(set *repair.Settings) { set.MaxUnhealthy = 100 }); got != want {
+		t.Errorf("order\n%s, want\n%s", got, want)
+	}
+	// Deciding in another order does not matter.
+	s := build()
+	var decisions []*repair.Decision
+	for k := range s.Instances {
+		decisions = append(decisions, repair.Decide(s, s.Instances[len(s.Instances)-1-k], repair.DefaultSettings(), func() string { return "x" }))
+	}
+	var words []string
+	for _, d := range repair.Guard(s, decisions, repair.Settings{MaxUnhealthy: 100}) {
+		words = append(words, d.Instance.Name)
+	}
+	if got := strings.Join(words, " "); got != want {
+		t.Errorf("in another order\n%s, want\n%s", got, want)
+	}
+}
+
+// V3: at most so many repairs begin in one pass, the most urgent ones; repairs
+// that go on do not count and are not held.
+func TestGuardMaxNew(t *testing.T) {
+	build := func() *repair.Snapshot {
+		return repairtest.Allow(repairtest.Snapshot("m off:offline a b c",
+			repairtest.Instance("a-shared", "rbd", "off", ""), repairtest.Instance("b-shared", "rbd", "off", ""), repairtest.Instance("c-shared", "rbd", "off", ""),
+			repairtest.Instance("d-drbd", "drbd", "off a", ""), repairtest.Instance("e-goes-on", "rbd", "off", "pending:failover:r1:100:"),
+		), "reinstall")
+	}
+	for max, want := range map[int]string{
+		0: "d-drbd a-shared b-shared c-shared e-goes-on",
+		1: "d-drbd e-goes-on a-shared=max-new b-shared=max-new c-shared=max-new",
+		2: "d-drbd a-shared e-goes-on b-shared=max-new c-shared=max-new",
+		4: "d-drbd a-shared b-shared c-shared e-goes-on",
+	} {
+		if got := guarded(build(), func(set *repair.Settings) { set.MaxNew = max }); got != want {
+			t.Errorf("max_new_per_pass %d: %s, want %s", max, got, want)
+		}
+	}
+}
+
+// V2: where more than the given share of a group's nodes is offline or drained
+// no repair begins; the share itself is allowed, other groups are not affected,
+// and repairs that go on are not held.
+func TestGuardMaxUnhealthy(t *testing.T) {
+	const half, more = "m a:offline b:drained c", "m:offline a:offline b:drained c"
+	for _, row := range []struct {
+		nodes   string
+		percent int
+		want    string
+	}{
+		{half, 50, "new goes-on"},
+		{half, 49, "goes-on new=max-unhealthy"},
+		{more, 50, "goes-on new=max-unhealthy"},
+		{more, 74, "goes-on new=max-unhealthy"},
+		{more, 75, "new goes-on"},
+		{more, 100, "new goes-on"},
+		{half, 0, "goes-on new=max-unhealthy"},
+		{"m a:offline x:offline@rack2 y:offline@rack2 z@rack2 c", 50, "new goes-on"},
+		{"m x@rack2 y@rack2 z@rack2 a:offline", 49, "goes-on new=max-unhealthy"},
+	} {
+		s := repairtest.Allow(repairtest.Snapshot(row.nodes, repairtest.Instance("new", "drbd", "a c", ""), repairtest.Instance("goes-on", "rbd", "a", "pending:failover:r1:100:")), "reinstall")
+		if s.Nodes["c"] == nil {
+			s.Instances[1] = repairtest.Instance("new", "rbd", "a", "")
+		}
+		repairtest.SortInstances(s.Instances)
+		if got := guarded(s, func(set *repair.Settings) { set.MaxUnhealthy = row.percent }); got != row.want {
+			t.Errorf("%s, at most %d%%: %s, want %s", row.nodes, row.percent, got, row.want)
+		}
+	}
+}
+
+// V2 tells which group, and how bad it is.
+func TestGuardMaxUnhealthyDetail(t *testing.T) {
+	s := repairtest.Allow(repairtest.Snapshot("m a:offline b:offline c", repairtest.Instance("i", "rbd", "a", "")), "failover")
+	set := repair.DefaultSettings()
+	set.MaxUnhealthy = 40
+	d := repair.Decide(s, s.Instances[0], set, func() string { return "x" })
+	repair.Guard(s, []*repair.Decision{d}, set)
+	if want := "2 of 4 nodes of group rack1 are offline or drained, more than max_unhealthy_nodes (40%)"; d.Detail != want {
+		t.Errorf("%q, want %q", d.Detail, want)
+	}
+}
+
+// T9: a repair that is held writes nothing, so no old result goes for it; what
+// is settled and left over does.
+func TestGuardHoldsTidying(t *testing.T) {
+	const results = " result:failover:o:5:success:1 result:failover:p:6:success:2"
+	for tags, want := range map[string]string{
+		results:                             "needs-repair max-unhealthy",
+		results + " pending:failover:p:1:2": "needs-repair max-unhealthy | remove pending:failover:p:1:2 result:failover:o:5:success:1", // as the pass that wrote p would have
+		results + " pending:migrate:r:100:": "needs-repair max-unhealthy | add result:migrate:r:NOW:enoperm: | remove pending:migrate:r:100:" + results,
+	} {
+		s := repairtest.Allow(repairtest.Snapshot("m a:offline", repairtest.Instance("i", "rbd", "a", tags)), "failover")
+		set := repair.DefaultSettings()
+		set.MaxUnhealthy = 0
+		d := repair.Decide(s, s.Instances[0], set, func() string { return "new" })
+		repair.Guard(s, []*repair.Decision{d}, set)
+		if got := repairtest.Render(d); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,459 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// Explanation is the whole reasoning about one instance, in sentences for
+// people and in keys for programs (O1 to O4).
+type Explanation struct {
+	View
+	Facts      []string      `json:"facts"`           // what was read
+	Tags       []TagReading  `json:"tags"`            // each tag found, nearest object first
+	Permission []string      `json:"permission"`      // the policy and where it comes from
+	Diagnosis  []string      `json:"diagnosis"`       // what is wrong, and what would mend it
+	Steps      []StepReading `json:"steps"`           // from here to the end
+	Holds      []string      `json:"holds"`           // valves and whatever else holds it
+	Results    []string      `json:"results"`         // how earlier repairs ended, newest first
+	Verdict    string        `json:"verdict"`         // what the next pass does about it
+	Remedies   []Remedy      `json:"would_change_it"` // what a person could do
+}
+
+// TagReading is a tag and how it was understood.
+type TagReading struct {
+	Object  string `json:"object"`
+	Tag     string `json:"tag"`
+	Meaning string `json:"meaning"`
+}
+
+// StepReading is a step of the repair and the permission it takes.
+type StepReading struct {
+	Step      repair.Step `json:"step"`
+	Type      string      `json:"type"` // that permits it
+	Permitted bool        `json:"permitted"`
+	What      string      `json:"what"`
+}
+
+// Remedy is something a person could do, and the command for it.
+type Remedy struct {
+	What    string `json:"what"`
+	Command string `json:"command"`
+}
+
+// Explain explains what is thought of an instance of the plan.
+func Explain(p *repair.Plan, d *repair.Decision, set repair.Settings) Explanation {
+	x := explainer{p: p, d: d, s: p.Snapshot, i: d.Instance, set: set, v: ViewOf(p, d)}
+	return Explanation{
+		View: x.v, Facts: x.facts(), Tags: x.tags(), Permission: x.permission(), Diagnosis: x.diagnosis(), Steps: x.steps(),
+		Holds: x.holds(), Results: x.results(), Verdict: x.verdict(), Remedies: x.remedies(),
+	}
+}
+
+type explainer struct {
+	p   *repair.Plan
+	d   *repair.Decision
+	s   *repair.Snapshot
+	i   *repair.Instance
+	set repair.Settings
+	v   View
+}
+
+func date(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02 15:04:05") }
+
+func (x explainer) condition(node string) string {
+	n := x.s.Nodes[node]
+	switch {
+	case n == nil:
+		return "not a node of the cluster"
+	case n.Condition() == repair.NodeOffline:
+		return "offline"
+	case n.Condition() == repair.NodeDrained:
+		return "drained"
+	case !n.VMCapable:
+		return "online, not vm_capable"
+	}
+	return "online"
+}
+
+func (x explainer) facts() []string {
+	i := x.i
+	if i.Forthcoming {
+		return []string{"It is forthcoming: a reservation, not an instance yet."}
+	}
+	var list []string
+	place := fmt.Sprintf("Its primary node is %s (%s)", i.Primary, x.condition(i.Primary))
+	for _, name := range i.Secondaries {
+		place += fmt.Sprintf(", its secondary node %s (%s)", name, x.condition(name))
+	}
+	if x.v.Group != "" {
+		place += ", in node group " + x.v.Group
+	}
+	list = append(list, place+".")
+	list = append(list, fmt.Sprintf("Its disk template is %s, its admin state %s.", i.Template, i.AdminState))
+	if i.Live != nil {
+		list = append(list, fmt.Sprintf("Its live status is %s.", i.Live.Status))
+	}
+	return list
+}
+
+// objects are those whose tags count, nearest first.
+func (x explainer) objects() []tagstore.Object {
+	list := []tagstore.Object{{Kind: luxi.TagInstance, Name: x.i.Name, Tags: x.i.Tags}}
+	if g := x.s.Group(x.i); g != nil {
+		list = append(list, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
+	return append(list, tagstore.Object{Kind: luxi.TagCluster, Tags: x.s.Cluster.Tags})
+}
+
+func (x explainer) tags() []TagReading {
+	list := []TagReading{}
+	for _, o := range x.objects() {
+		list = append(list, readings(o, x.s.Time.Unix())...)
+	}
+	return list
+}
+
+// readings says how each tag of an object is understood.
+func readings(o tagstore.Object, now int64) []TagReading {
+	var list []TagReading
+	add := func(tag, format string, args ...any) {
+		list = append(list, TagReading{Object: o.String(), Tag: tag, Meaning: fmt.Sprintf(format, args...)})
+	}
+	least := tagstore.None
+	for _, e := range o.Tags.Enables {
+		if least == tagstore.None || e.Type < least {
+			least = e.Type
+		}
+	}
+	for _, e := range o.Tags.Enables {
+		if e.Type == least {
+			add(e.Tag, "permits repairs up to %s", e.Type)
+		} else {
+			add(e.Tag, "does not count: of several types the least destructive does, %s", least)
+		}
+	}
+	for _, s := range o.Tags.Suspends {
+		switch {
+		case s.Forever():
+			add(s.Tag, "suspends all repairs until it is removed")
+		case s.Expired(now):
+			add(s.Tag, "a suspension that ended at %s; the next pass removes the tag", date(s.Until))
+		default:
+			add(s.Tag, "suspends all repairs until %s", date(s.Until))
+		}
+	}
+	ended := make(map[string]bool)
+	for _, r := range o.Tags.Results {
+		ended[r.ID] = true
+	}
+	for _, r := range o.Tags.Pendings {
+		text := fmt.Sprintf("repair %s of type %s, begun at %s, ", r.ID, r.Type, date(r.Time)) + jobsInWords(r.Jobs)
+		if ended[r.ID] {
+			text += "; it has ended, the tag is left over"
+		}
+		add(r.Tag, "%s", text)
+	}
+	for _, r := range o.Tags.Results {
+		add(r.Tag, "%s", resultInWords(r))
+	}
+	for _, m := range o.Tags.Malformed {
+		effect := "it permits nothing"
+		switch {
+		case m.Kind == "suspend":
+			effect = "it suspends all repairs until a person looks"
+		case (m.Kind == "pending" || m.Kind == "result") && o.Kind == luxi.TagInstance:
+			effect = "it holds the instance until a person looks"
+		case m.Kind == "pending" || m.Kind == "result":
+			effect = "it means nothing here"
+		}
+		add(m.Tag, "cannot be read (%s); %s", m.Why, effect)
+	}
+	return list
+}
+
+func jobsInWords(ids []luxi.JobID) string {
+	switch len(ids) {
+	case 0:
+		return "no job yet"
+	case 1:
+		return fmt.Sprintf("job %d", ids[0])
+	}
+	var words []string
+	for _, id := range ids {
+		words = append(words, fmt.Sprint(int64(id)))
+	}
+	return "jobs " + strings.Join(words, ", ")
+}
+
+func resultInWords(r tagstore.Result) string {
+	text := fmt.Sprintf("repair %s of type %s ended at %s: %s", r.ID, r.Type, date(r.Time), r.Outcome)
+	if len(r.Jobs) > 0 {
+		text += ", " + jobsInWords(r.Jobs)
+	}
+	switch r.Outcome {
+	case tagstore.Failure:
+		text += "; nothing is done until a person has looked and removed the tag"
+	case tagstore.Enoperm:
+		text += ", the type does not permit the step it takes"
+	}
+	return text
+}
+
+func (x explainer) permission() []string {
+	var silent []string
+	for _, o := range x.objects() {
+		if o.String() == x.d.Policy.Origin {
+			text := fmt.Sprintf("%s permits repairs up to %s (%s).", capital(o.String()), x.d.Policy.Type, x.d.Policy.Tag)
+			if x.d.Policy.Suspended {
+				text = fmt.Sprintf("%s suspends all repairs", capital(o.String()))
+				if x.d.Policy.Until != 0 {
+					text += " until " + date(x.d.Policy.Until)
+				}
+				text += " (" + x.d.Policy.Tag + ")."
+			}
+			list := []string{text}
+			if len(silent) > 0 {
+				list = append(list, "Nearer objects say nothing: "+strings.Join(silent, ", ")+".")
+			}
+			return list
+		}
+		silent = append(silent, o.String())
+	}
+	return []string{"No tag permits any repair: neither on " + strings.Join(silent, ", nor on ") + "."}
+}
+
+// sentence makes a sentence of words that may have an end of their own.
+func sentence(s string) string { return capital(strings.TrimRight(s, " .;:,")) + "." }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// rows say what each row of the table of repairs is about.
+var rows = map[string]string{
+	"P1": "The secondary node is lost or to be left: it needs a new secondary node.",
+	"P2": "The primary node is to be left: it moves to its secondary node, and needs a new secondary then.",
+	"P3": "Both nodes are to be left: it needs a new secondary node, moves there, and needs another secondary then.",
+	"P4": "The primary node is lost: it starts again on its secondary node, and needs a new secondary then.",
+	"P5": "Both nodes are lost, and with them its data: it needs new, empty disks and a fresh system.",
+	"P6": "The primary node is to be left: it moves to another node.",
+	"P7": "The primary node is lost: it starts again on another node.",
+	"P8": "Its node is lost, and with it its data: it needs new, empty disks and a fresh system.",
+	"P9": "No repair exists.",
+}
+
+func (x explainer) diagnosis() []string {
+	need := x.d.Need
+	if need.Healthy() {
+		return []string{"It lives on good nodes only: it needs no repair."}
+	}
+	var list []string
+	if text := rows[need.Row]; text != "" {
+		list = append(list, text)
+	}
+	if need.Blocked != "" {
+		list = append(list, sentence(need.Detail))
+	}
+	return list
+}
+
+// typeOf is the type of repair that permits a step of the need.
+func typeOf(step repair.Step, need repair.Need) tagstore.Type {
+	switch step {
+	case repair.StepReplaceDisks:
+		return tagstore.FixStorage
+	case repair.StepMigrate:
+		return tagstore.Migrate
+	case repair.StepReinstall:
+		return tagstore.Reinstall
+	}
+	if need.Type < tagstore.Failover {
+		return need.Type // what is stopped loses nothing when it leaves a drained node
+	}
+	return tagstore.Failover
+}
+
+func (x explainer) steps() []StepReading {
+	list := []StepReading{}
+	allowed := x.d.Policy.Type
+	if x.d.Repair != nil {
+		allowed = x.d.Repair.Type
+	}
+	for k, step := range x.d.Need.Steps {
+		typ := typeOf(step, x.d.Need)
+		r := StepReading{Step: step, Type: typ.String(), Permitted: allowed.Permits(typ)}
+		switch step {
+		case repair.StepReplaceDisks:
+			r.What = "replace-disks with a new secondary node"
+		case repair.StepMigrate:
+			r.What = "migrate, live"
+		case repair.StepFailover:
+			r.What = "failover"
+		case repair.StepReinstall:
+			r.What = "recreate-disks, shutdown, reinstall"
+			if x.i.AdminState == "up" {
+				r.What += ", startup"
+			}
+			r.What += ": its data is lost"
+		}
+		if k == 0 {
+			r.What += x.target()
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// target says where the first step brings the instance.
+func (x explainer) target() string {
+	for _, st := range x.p.Steps {
+		if st.Decision != x.d {
+			continue
+		}
+		switch {
+		case len(st.Place.Nodes) > 0:
+			return ", to " + strings.Join(st.Place.Nodes, " and ")
+		case st.Place.IAllocator == ".":
+			return ", to a node that " + x.s.Cluster.IAllocator + " chooses"
+		case st.Place.IAllocator != "":
+			return ", to a node that " + st.Place.IAllocator + " chooses"
+		case len(x.i.Secondaries) > 0 && st.NoRoom == "":
+			return ", to " + x.i.Secondaries[0]
+		}
+	}
+	return ""
+}
+
+func (x explainer) holds() []string {
+	list := []string{}
+	d := x.d
+	switch d.Reason {
+	case repair.ReasonHealthy, repair.ReasonUnsettled, repair.ReasonReady, repair.ReasonRetry:
+	default:
+		list = append(list, fmt.Sprintf("%s: %s.", d.Reason, strings.TrimRight(d.Detail, " .;:,")))
+	}
+	if r := d.Repair; r != nil && len(r.Jobs) > 0 {
+		for _, j := range x.v.Repair.Jobs {
+			text := fmt.Sprintf("Job %d (%s) is %s", j.ID, j.Step, j.Status)
+			if j.Step == "" {
+				text = fmt.Sprintf("Job %d is %s", j.ID, j.Status)
+			}
+			if j.Error != "" {
+				text += ": " + j.Error
+			}
+			list = append(list, sentence(text))
+		}
+		if tries := repair.TriesOf((&repair.Decider{S: x.s}).Jobs(r.Jobs), firstStep(d.Need)); tries > 0 {
+			list = append(list, fmt.Sprintf("The step %s has failed %d times; max_attempts is %d.", firstStep(d.Need), tries, x.set.MaxAttempts))
+		}
+	}
+	if d.Waiting > 0 {
+		list = append(list, fmt.Sprintf("Pending repairs behind this one: %d.", d.Waiting))
+	}
+	if why, crowded := repair.UnhealthyGroups(x.s, x.set.MaxUnhealthy)[repair.GroupOf(x.s, x.i)]; crowded && d.Reason != repair.ReasonMaxUnhealthy {
+		list = append(list, "No repair begins by itself in its group: "+why+".")
+	}
+	return list
+}
+
+func firstStep(n repair.Need) repair.Step {
+	if len(n.Steps) == 0 {
+		return ""
+	}
+	return n.Steps[0]
+}
+
+func (x explainer) results() []string {
+	list := []string{}
+	results := x.i.Tags.Records().Results
+	for k := len(results) - 1; k >= 0; k-- {
+		list = append(list, capital(resultInWords(results[k]))+".")
+	}
+	return list
+}
+
+func (x explainer) verdict() string {
+	d := x.d
+	switch {
+	case d.Start != nil && x.noRoom() != "":
+		return "The next pass tests again for room; now there is none."
+	case d.Start != nil && d.Start.Probe:
+		return fmt.Sprintf("The next pass tests for room, and submits %s if there is some.", d.Start.Step)
+	case d.Start != nil:
+		return fmt.Sprintf("The next pass submits %s.", d.Start.Step)
+	case len(d.Settled) > 0:
+		r := d.Settled[0]
+		return fmt.Sprintf("The next pass writes the result %s of repair %s: %s.", r.Result.Outcome, r.Result.ID, r.Why)
+	case d.Change():
+		return "The next pass removes tags that are left over."
+	}
+	return "The next pass leaves it alone."
+}
+
+func (x explainer) noRoom() string {
+	for _, st := range x.p.Steps {
+		if st.Decision == x.d {
+			return st.NoRoom
+		}
+	}
+	return ""
+}
+
+func (x explainer) remedies() []Remedy {
+	list := []Remedy{}
+	name, need := x.i.Name, x.d.Need
+	add := func(what, format string, args ...any) {
+		list = append(list, Remedy{What: what, Command: fmt.Sprintf(format, args...)})
+	}
+	switch x.d.Reason {
+	case repair.ReasonHealthy:
+		if need.Healthy() && x.i.Primary != "" && x.i.Primary != x.s.Cluster.Master {
+			add("See what would happen if its primary node were lost", "ganeti-autorepair run --dry-run --assume-offline %s", x.i.Primary)
+		}
+		return list
+	case repair.ReasonNoPermission, repair.ReasonTooWeak:
+		add("Permit this repair once", "ganeti-autorepair repair %s %s", name, need.Type)
+		add("Permit such repairs of this instance for good", "ganeti-autorepair policy %s %s", name, need.Type)
+		if x.d.Reason == repair.ReasonNoPermission && x.v.Group != "" {
+			add("Permit them in its whole node group", "ganeti-autorepair policy group:%s %s", x.v.Group, need.Type)
+		}
+	case repair.ReasonFailed:
+		for _, f := range x.i.Tags.Records().Failures {
+			if len(f.Jobs) > 0 {
+				add("Look at the job that failed", "gnt-job info %d", f.Jobs[len(f.Jobs)-1])
+			}
+		}
+		add("Say that somebody has looked", "%s", x.v.Command)
+	case repair.ReasonSuspended:
+		add("End the suspension", "%s", x.v.Command)
+	case repair.ReasonUnreadableTag:
+		add("Remove the tag, if nothing is meant by it", "%s", x.v.Command)
+	case repair.ReasonReady, repair.ReasonRetry, repair.ReasonUnsettled, repair.ReasonMaxNew, repair.ReasonNotFenced:
+		add("Do a pass now, and stay until it is done", "%s", x.v.Command)
+		add("Keep it from happening", "ganeti-autorepair suspend %s", name)
+	case repair.ReasonNoRepair:
+		if n := x.s.Nodes[x.i.Primary]; n != nil && n.Drained && repair.Unmirrored(x.i.Template) {
+			add("Move it by hand; it is down meanwhile", "gnt-instance move %s", name)
+		}
+	default:
+		if x.v.Command != "" {
+			add("Look at what holds it", "%s", x.v.Command)
+		}
+	}
+	if x.d.Repair != nil {
+		add("Give the pending repair up", "ganeti-autorepair cancel %s", name)
+	}
+	for _, node := range append([]string{x.i.Primary}, x.i.Secondaries...) {
+		switch x.condition(node) {
+		case "offline":
+			add("If the node is back", "gnt-node modify --offline=no %s", node)
+		case "drained":
+			add("If the node may be used again", "gnt-node modify --drained=no %s", node)
+		}
+	}
+	return list
+}

@@ -1,0 +1,118 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// PassFacts are what the metrics tell of the last pass.
+type PassFacts struct {
+	Began       time.Time
+	Took        time.Duration
+	Success     bool      // it ended without an error and found no failed repair
+	Released    int       // repair jobs that it let go
+	LastSuccess time.Time // beginning of the last pass that did not fail; zero if there was none
+	Version     string    // of the program
+}
+
+// WriteMetrics writes metrics in Prometheus' text format, for its text-file
+// collector. All series are there with every pass, zero or not, so that nothing
+// is missing to a query; those of instances are left out if plan is nil, as
+// after a pass that could not read the cluster.
+func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
+	b := bufio.NewWriter(w)
+	m := metrics{b}
+	m.head("build_info", "Version of the program, as a label; always 1.")
+	m.value("build_info", "version", p.Version, 1)
+	m.one("last_pass_timestamp_seconds", "Unix time at which the last pass began.", float64(p.Began.Unix()))
+	m.one("last_pass_duration_seconds", "How long the last pass took.", p.Took.Seconds())
+	m.one("last_pass_success", "1 if the last pass did all it had to do and no repair failed, else 0.", number(p.Success))
+	m.one("last_pass_jobs_submitted", "Repair jobs that the last pass submitted and released.", float64(p.Released))
+	last := 0.0
+	if !p.LastSuccess.IsZero() {
+		last = float64(p.LastSuccess.Unix())
+	}
+	m.one("last_complete_pass_timestamp_seconds", "Unix time at which the last pass began that could read the cluster; 0 if there was none.", last)
+	if plan != nil {
+		m.plan(plan)
+	}
+	return b.Flush()
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+type metrics struct{ w io.Writer }
+
+const metricsPrefix = "ganeti_autorepair_"
+
+func (m metrics) head(name, help string) {
+	fmt.Fprintf(m.w, "# HELP %s%s %s\n# TYPE %s%s gauge\n", metricsPrefix, name, help, metricsPrefix, name)
+}
+
+func (m metrics) one(name, help string, v float64) {
+	m.head(name, help)
+	fmt.Fprintf(m.w, "%s%s %s\n", metricsPrefix, name, format(v))
+}
+
+func (m metrics) value(name, label, of string, v float64) {
+	of = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(of)
+	fmt.Fprintf(m.w, "%s%s{%s=\"%s\"} %s\n", metricsPrefix, name, label, of, format(v))
+}
+
+func format(v float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", v), "0"), ".")
+}
+
+func (m metrics) plan(plan *repair.Plan) {
+	states, reasons := make(map[repair.State]int), make(map[repair.Reason]int)
+	pending, results := make(map[tagstore.Type]int), make(map[tagstore.Outcome]int)
+	oldest, unreadable := int64(0), len(BadTags(plan))
+	for _, d := range plan.Decisions {
+		states[d.State]++
+		reasons[d.Reason]++
+		unreadable += len(d.Instance.Tags.Malformed)
+		records := d.Instance.Tags.Records()
+		for _, r := range records.Repairs {
+			pending[r.Type]++
+			if oldest == 0 || r.Time < oldest {
+				oldest = r.Time
+			}
+		}
+		for _, r := range records.Results {
+			results[r.Outcome]++
+		}
+	}
+	m.head("instances", "Instances by state.")
+	for _, s := range repair.States {
+		m.value("instances", "state", string(s), float64(states[s]))
+	}
+	m.head("instances_by_reason", "Instances by the reason for their state.")
+	for _, r := range repair.Reasons {
+		m.value("instances_by_reason", "reason", string(r), float64(reasons[r]))
+	}
+	m.head("held_instances", "Instances in need of repair that a valve holds, by its setting.")
+	for _, v := range repair.Valves {
+		m.value("held_instances", "valve", v.Setting, float64(reasons[v.Reason]))
+	}
+	m.head("pending_repairs", "Pending repairs when the pass began, by type.")
+	for t := tagstore.FixStorage; t <= tagstore.Reinstall; t++ {
+		m.value("pending_repairs", "type", t.String(), float64(pending[t]))
+	}
+	m.one("oldest_pending_timestamp_seconds", "Unix time at which the oldest pending repair began; 0 if there is none.", float64(oldest))
+	m.head("result_tags", "Result tags on instances when the pass began, by result.")
+	for _, o := range []tagstore.Outcome{tagstore.Success, tagstore.Failure, tagstore.Enoperm} {
+		m.value("result_tags", "result", string(o), float64(results[o]))
+	}
+	m.one("unreadable_tags", "Tags of auto-repair that cannot be read.", float64(unreadable))
+}
