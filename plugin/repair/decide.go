@@ -70,14 +70,14 @@ type NewID func() string
 // the settings and newID.
 func Decide(s *Snapshot, i *Instance, set Settings, newID NewID) *Decision {
 	d := &Decision{Instance: i, Need: Diagnose(s, i), Policy: s.policy(i)}
-	x := &Decider{S: s, i: i, set: set, newID: newID, d: d, records: i.Tags.Records()}
+	x := &decider{s: s, i: i, set: set, newID: newID, d: d, records: i.Tags.Records()}
 	x.decide()
 	x.tidy()
 	return d
 }
 
-type Decider struct {
-	S       *Snapshot
+type decider struct {
+	s       *Snapshot
 	i       *Instance
 	set     Settings
 	newID   NewID
@@ -85,11 +85,11 @@ type Decider struct {
 	records tagstore.Records
 }
 
-func (x *Decider) conclude(state State, reason Reason, detail string) {
+func (x *decider) conclude(state State, reason Reason, detail string) {
 	x.d.State, x.d.Reason, x.d.Detail = state, reason, detail
 }
 
-func (x *Decider) decide() {
+func (x *decider) decide() {
 	d, repairs := x.d, x.records.Repairs
 	if len(repairs) > 0 {
 		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
@@ -116,7 +116,7 @@ func (x *Decider) decide() {
 		}
 	}
 	if !d.Need.Healthy() || len(repairs) > 0 {
-		if job, busy := x.S.BusyJob(x.i, nil); busy {
+		if job, busy := x.s.BusyJob(x.i, nil); busy {
 			x.conclude(x.plainState(), ReasonBusy, fmt.Sprintf("job %d (%s) is %s", job.ID, strings.Join(job.Summary, ", "), job.Status))
 			return
 		}
@@ -135,7 +135,7 @@ func (x *Decider) decide() {
 }
 
 // plainState is the state of an instance that nothing is done for.
-func (x *Decider) plainState() State {
+func (x *decider) plainState() State {
 	switch {
 	case x.d.Policy.Suspended && (!x.d.Need.Healthy() || x.d.Repair != nil):
 		return StateSuspended
@@ -150,18 +150,19 @@ func (x *Decider) plainState() State {
 }
 
 // ownJobs are the jobs of all open repairs.
-func (x *Decider) ownJobs() []*JobFact {
+func (x *decider) ownJobs() []*JobFact {
 	var list []*JobFact
 	for _, r := range x.records.Repairs {
-		list = append(list, x.Jobs(r.Jobs)...)
+		list = append(list, x.s.JobsOf(r.Jobs)...)
 	}
 	return list
 }
 
-func (x *Decider) Jobs(ids []luxi.JobID) []*JobFact {
+// JobsOf returns what came of the jobs with the given numbers.
+func (s *Snapshot) JobsOf(ids []luxi.JobID) []*JobFact {
 	var list []*JobFact
 	for _, id := range ids {
-		f := x.S.Jobs[id]
+		f := s.Jobs[id]
 		if f == nil {
 			f = NewJobFact(luxi.JobInfo{ID: id})
 		}
@@ -172,7 +173,7 @@ func (x *Decider) Jobs(ids []luxi.JobID) []*JobFact {
 
 // finished removes the pending tags of repairs that already have their result
 // (T6), unless the instance is suspended (S2).
-func (x *Decider) finished() {
+func (x *decider) finished() {
 	if !x.d.Policy.Suspended {
 		x.d.left = x.records.Finished
 		x.d.Remove = append(x.d.Remove, x.records.Finished...)
@@ -181,8 +182,8 @@ func (x *Decider) finished() {
 
 // handle deals with one open repair whose jobs have all ended. It returns true
 // if the repair is settled and the instance is to be considered afresh.
-func (x *Decider) handle(r *tagstore.Repair) bool {
-	jobs := x.Jobs(r.Jobs)
+func (x *decider) handle(r *tagstore.Repair) bool {
+	jobs := x.s.JobsOf(r.Jobs)
 	last := lastBegun(jobs)
 	if x.d.Need.Healthy() {
 		return x.handleHealthy(r, jobs, last)
@@ -248,30 +249,30 @@ func (x *Decider) handle(r *tagstore.Repair) bool {
 	return false
 }
 
-func (x *Decider) nextStep() Step {
+func (x *decider) nextStep() Step {
 	if len(x.d.Need.Steps) == 0 {
 		return ""
 	}
 	return x.d.Need.Steps[0]
 }
 
-func (x *Decider) fail(r *tagstore.Repair, why string) bool {
+func (x *decider) fail(r *tagstore.Repair, why string) bool {
 	x.settle(r, tagstore.Failure, why)
 	x.conclude(StateFailed, ReasonFailed, why)
 	return false
 }
 
 // settle ends a repair: its result is to be written, its pending tags removed.
-func (x *Decider) settle(r *tagstore.Repair, o tagstore.Outcome, why string) {
+func (x *decider) settle(r *tagstore.Repair, o tagstore.Outcome, why string) {
 	x.d.Settled = append(x.d.Settled, Settlement{
-		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.S.Time.Unix(), Outcome: o, Jobs: begun(x.Jobs(r.Jobs))},
+		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: begun(x.s.JobsOf(r.Jobs))},
 		Why:    why,
 	})
 	x.d.Remove = append(x.d.Remove, r.Tags...)
 }
 
 // fresh decides about an instance without an open repair.
-func (x *Decider) fresh() {
+func (x *decider) fresh() {
 	d := x.d
 	need := d.Need
 	switch {
@@ -293,7 +294,7 @@ func (x *Decider) fresh() {
 		// tells, and takes that one away where only one is kept (T9).
 		if _, told := x.records.EnopermFor(need.Type); !told && len(d.Settled) == 0 {
 			d.Settled = append(d.Settled, Settlement{
-				Result: tagstore.Result{Type: need.Type, ID: x.newID(), Time: x.S.Time.Unix(), Outcome: tagstore.Enoperm},
+				Result: tagstore.Result{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix(), Outcome: tagstore.Enoperm},
 				Why:    d.Detail,
 			})
 		}
@@ -305,7 +306,7 @@ func (x *Decider) fresh() {
 		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.Steps[0]))
 		d.Start = &Start{
 			Step:   need.Steps[0],
-			Repair: tagstore.Pending{Type: need.Type, ID: x.newID(), Time: x.S.Time.Unix()},
+			Repair: tagstore.Pending{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix()},
 			New:    true,
 		}
 	}
@@ -313,7 +314,7 @@ func (x *Decider) fresh() {
 
 // tidy adds the old results that go when something newer is written (T9), or was
 // written by a pass that died before it came to that (T6).
-func (x *Decider) tidy() {
+func (x *decider) tidy() {
 	d := x.d
 	added := 0
 	for _, st := range d.Settled {

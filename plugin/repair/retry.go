@@ -14,7 +14,7 @@ import (
 // handleHealthy settles a repair of an instance that lives on good nodes. That
 // alone proves nothing after a failed job: failover and recreate-disks move the
 // primary before they can fail (S6).
-func (x *Decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
+func (x *decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
 	for _, f := range jobs {
 		if f.BeganChain() && (last == f || !laterSuccess(jobs, f)) {
 			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))
@@ -51,7 +51,7 @@ func laterSuccess(jobs []*JobFact, failed *JobFact) bool {
 }
 
 // disagrees says how the live status contradicts the admin state, if it does.
-func (x *Decider) disagrees() string {
+func (x *decider) disagrees() string {
 	want := map[string]string{"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}[x.i.AdminState]
 	if want == "" || x.i.Live.Status != want {
 		return "its status is " + x.i.Live.Status + " while its admin state is " + x.i.AdminState
@@ -61,7 +61,7 @@ func (x *Decider) disagrees() string {
 
 // beyondRetry says why no further step may follow the failed job, or returns
 // "" where one may (S7).
-func (x *Decider) beyondRetry(last *JobFact) string {
+func (x *decider) beyondRetry(last *JobFact) string {
 	switch {
 	case last.BeganChain():
 		return "a reinstallation that has begun is not begun again"
@@ -95,8 +95,8 @@ func incomplete(i *Instance) string {
 
 // halfCopy holds an instance that would be failed over to half a copy which somebody
 // else's replace-disks has left, or one that its tags no longer tell of.
-func (x *Decider) halfCopy() bool {
-	f := x.S.Half[x.i.UUID]
+func (x *decider) halfCopy() bool {
+	f := x.s.Half[x.i.UUID]
 	if f == nil {
 		return false
 	}
@@ -121,7 +121,7 @@ func TriesOf(jobs []*JobFact, step Step) int {
 // countable reports whether the repair's pending tag could name one more job
 // without losing one of the tries already made: a count that cannot reach
 // max_attempts would let the step be tried for ever (S7, T8).
-func (x *Decider) countable(r *tagstore.Repair, jobs []*JobFact, tries int) bool {
+func (x *decider) countable(r *tagstore.Repair, jobs []*JobFact, tries int) bool {
 	if tries == 0 {
 		return true
 	}

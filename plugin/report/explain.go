@@ -347,7 +347,7 @@ func (x explainer) holds() []string {
 			}
 			list = append(list, sentence(text))
 		}
-		if tries := repair.TriesOf((&repair.Decider{S: x.s}).Jobs(r.Jobs), firstStep(d.Need)); tries > 0 {
+		if tries := repair.TriesOf(x.s.JobsOf(r.Jobs), firstStep(d.Need)); tries > 0 {
 			list = append(list, fmt.Sprintf("The step %s has failed %d times; max_attempts is %d.", firstStep(d.Need), tries, x.set.MaxAttempts))
 		}
 	}

@@ -15,9 +15,11 @@ const allScenarios = "TestScenarios/all/"
 
 // look runs the tests without the guard and takes down which fail: all tests, or
 // quickly those alone that the table names.
-func (t *try) look(engine, stories suite, quick bool) {
+func (t *try) look(engine []suite, stories suite, quick bool) {
 	if !quick {
-		t.run(engine, "")
+		for _, s := range engine {
+			t.run(s, "")
+		}
 		// The crash matrix is left out: it would take its time.
 		t.run(stories, "Test([^CS]|S[^i]|Simulation$)")
 		return
@@ -35,7 +37,9 @@ func (t *try) look(engine, stories suite, quick bool) {
 		}
 	}
 	if len(tests) > 0 {
-		t.run(engine, "^("+strings.Join(tests, "|")+")$")
+		for _, s := range engine {
+			t.run(s, "^("+strings.Join(tests, "|")+")$")
+		}
 	}
 	if len(scenarios) > 0 {
 		t.run(stories, "^TestScenarios$/^all$/^("+strings.Join(scenarios, "|")+")$")
