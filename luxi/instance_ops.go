@@ -18,13 +18,14 @@ type InstanceFailover struct {
 	ShutdownTimeout int    `json:"shutdown_timeout,omitempty"`
 }
 
-// OpID returns OP_INSTANCE_FAILOVER.
+// OpID returns OpInstanceFailover.
 func (*InstanceFailover) OpID() string { return OpInstanceFailover }
 
 // InstanceMigrate moves a running instance to another node without stopping it
 // (LUInstanceMigrate in lib/cmdlib/instance_migration.py). Targets are as for
 // InstanceFailover. One that does not run, or whose primary node is offline,
-// is refused with ECodeState.
+// is refused with ECodeState. Its memory is never reduced so that it fits: the
+// parameter allow_runtime_changes is always false.
 type InstanceMigrate struct {
 	Common
 	InstanceName string `json:"instance_name"`
@@ -33,51 +34,12 @@ type InstanceMigrate struct {
 	IAllocator   string `json:"iallocator,omitempty"`
 }
 
-// OpID returns OP_INSTANCE_MIGRATE.
+// OpID returns OpInstanceMigrate.
 func (*InstanceMigrate) OpID() string { return OpInstanceMigrate }
 
-// ReplaceMode says which disks InstanceReplaceDisks replaces (REPLACE_DISK_*
-// in lib/constants.py).
-type ReplaceMode string
-
-// The modes of InstanceReplaceDisks.
-const (
-	ReplaceAuto         ReplaceMode = "replace_auto"          // ReplaceAuto: the faulty ones, in place
-	ReplaceOnPrimary    ReplaceMode = "replace_on_primary"    // ReplaceOnPrimary: those on the primary, in place
-	ReplaceOnSecondary  ReplaceMode = "replace_on_secondary"  // ReplaceOnSecondary: those on the secondary, in place
-	ReplaceNewSecondary ReplaceMode = "replace_new_secondary" // ReplaceNewSecondary: the secondary, by another node
-)
-
-// InstanceReplaceDisks rebuilds mirrors of a DRBD instance
-// (LUInstanceReplaceDisks in lib/cmdlib/instance_storage.py). The mode
-// ReplaceNewSecondary needs one of RemoteNode and IAllocator, the other modes
-// need both to be empty.
-type InstanceReplaceDisks struct {
-	Common
-	InstanceName string      `json:"instance_name"`
-	InstanceUUID string      `json:"instance_uuid,omitempty"`
-	Mode         ReplaceMode `json:"mode"`
-	RemoteNode   string      `json:"remote_node,omitempty"`
-	IAllocator   string      `json:"iallocator,omitempty"`
+func (*InstanceMigrate) fix(params map[string]json.RawMessage) {
+	params["allow_runtime_changes"] = json.RawMessage("false")
 }
-
-// OpID returns OP_INSTANCE_REPLACE_DISKS.
-func (*InstanceReplaceDisks) OpID() string { return OpInstanceReplaceDisks }
-
-// InstanceRecreateDisks makes all disks of an instance anew and empty
-// (LUInstanceRecreateDisks in lib/cmdlib/instance_storage.py): on Nodes, which
-// must be as many as the instance has now, primary first; on nodes chosen by
-// IAllocator; or, with neither, where they were.
-type InstanceRecreateDisks struct {
-	Common
-	InstanceName string   `json:"instance_name"`
-	InstanceUUID string   `json:"instance_uuid,omitempty"`
-	Nodes        []string `json:"nodes,omitempty"`
-	IAllocator   string   `json:"iallocator,omitempty"`
-}
-
-// OpID returns OP_INSTANCE_RECREATE_DISKS.
-func (*InstanceRecreateDisks) OpID() string { return OpInstanceRecreateDisks }
 
 // InstanceReinstall runs the OS installation on the disks of a stopped
 // instance, destroying what is on them (LUInstanceReinstall in
@@ -90,7 +52,7 @@ type InstanceReinstall struct {
 	OSType string `json:"os_type,omitempty"`
 }
 
-// OpID returns OP_INSTANCE_REINSTALL.
+// OpID returns OpInstanceReinstall.
 func (*InstanceReinstall) OpID() string { return OpInstanceReinstall }
 
 // InstanceStartup starts an instance and marks it as to be up
@@ -102,7 +64,7 @@ type InstanceStartup struct {
 	InstanceUUID string `json:"instance_uuid,omitempty"`
 }
 
-// OpID returns OP_INSTANCE_STARTUP.
+// OpID returns OpInstanceStartup.
 func (*InstanceStartup) OpID() string { return OpInstanceStartup }
 
 // InstanceShutdown stops an instance and marks it as to be down
@@ -117,7 +79,7 @@ type InstanceShutdown struct {
 	Timeout int `json:"timeout,omitempty"`
 }
 
-// OpID returns OP_INSTANCE_SHUTDOWN.
+// OpID returns OpInstanceShutdown.
 func (*InstanceShutdown) OpID() string { return OpInstanceShutdown }
 
 // TagsSet adds tags to an object (LUTagsSet in lib/cmdlib/tags.py). A tag that
@@ -131,7 +93,7 @@ type TagsSet struct {
 	Tags []string `json:"tags"` // Tags are the tags concerned.
 }
 
-// OpID returns OP_TAGS_SET.
+// OpID returns OpTagsSet.
 func (*TagsSet) OpID() string { return OpTagsSet }
 
 func (op *TagsSet) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
@@ -146,7 +108,7 @@ type TagsDel struct {
 	Tags []string `json:"tags"` // Tags are the tags concerned.
 }
 
-// OpID returns OP_TAGS_DEL.
+// OpID returns OpTagsDel.
 func (*TagsDel) OpID() string { return OpTagsDel }
 
 func (op *TagsDel) fix(params map[string]json.RawMessage) { fixTags(op.Kind, op.Tags, params) }
@@ -174,5 +136,5 @@ type TestDelay struct {
 	Interruptible bool `json:"interruptible,omitempty"`
 }
 
-// OpID returns OP_TEST_DELAY.
+// OpID returns OpTestDelay.
 func (*TestDelay) OpID() string { return OpTestDelay }

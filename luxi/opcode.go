@@ -125,8 +125,8 @@ func (e *OpCodeError) Error() string {
 //
 // An *OpCodeError reports what must not be sent: text that is not ASCII
 // (luxid runs in the C locale when the watcher or gnt-cluster started it, and
-// then cannot write the job file), a priority other than the three allowed, or
-// a reason without a time.
+// then cannot write the job file), a priority other than the three allowed, a
+// reason without a time, or an empty list that Ganeti would take for all objects.
 func MarshalOp(op OpCode) ([]byte, error) {
 	b, oe := marshalOp(op, time.Time{})
 	if oe != nil {
@@ -135,10 +135,16 @@ func MarshalOp(op OpCode) ([]byte, error) {
 	return b, nil
 }
 
-// fixer is implemented by opcodes some of whose parameters have no direct
-// expression in struct fields.
+// fixer is implemented by opcodes with parameters that are not fields of the struct.
 type fixer interface {
 	fix(params map[string]json.RawMessage)
+}
+
+// checker is implemented by opcodes that must not be sent with some parameters.
+type checker interface {
+	// check returns a parameter and what is wrong with it; the latter is empty if
+	// nothing is.
+	check() (field, problem string)
 }
 
 // marshalOp is MarshalOp with the time to give to reasons that have none.
@@ -158,6 +164,11 @@ func marshalOp(op OpCode, now time.Time) ([]byte, *OpCodeError) {
 	for i, d := range head.Depends {
 		if d.Job == 0 {
 			return bad(fmt.Sprintf("depends[%d]", i), "there is no job 0")
+		}
+	}
+	if c, ok := op.(checker); ok {
+		if field, problem := c.check(); problem != "" {
+			return bad(field, problem)
 		}
 	}
 	trail := make([]ReasonEntry, len(head.Reason))

@@ -15,6 +15,7 @@ import (
 
 func TestMarshalOp(t *testing.T) {
 	at := time.Unix(1700000000, 123456789)
+	yes, no := true, false
 	for _, tt := range []struct {
 		op   luxi.OpCode
 		want string
@@ -27,7 +28,7 @@ func TestMarshalOp(t *testing.T) {
 			`{"OP_ID":"OP_INSTANCE_FAILOVER","iallocator":"hail","instance_name":"i1","instance_uuid":"u","reason":[],"shutdown_timeout":60,"target_node":"n2"}`,
 		}, {
 			&luxi.InstanceMigrate{InstanceName: "i1", InstanceUUID: "u", TargetNode: "n2", IAllocator: "."},
-			`{"OP_ID":"OP_INSTANCE_MIGRATE","iallocator":".","instance_name":"i1","instance_uuid":"u","reason":[],"target_node":"n2"}`,
+			`{"OP_ID":"OP_INSTANCE_MIGRATE","allow_runtime_changes":false,"iallocator":".","instance_name":"i1","instance_uuid":"u","reason":[],"target_node":"n2"}`,
 		}, {
 			&luxi.InstanceReplaceDisks{InstanceName: "i1", InstanceUUID: "u", Mode: luxi.ReplaceNewSecondary, RemoteNode: "n3", IAllocator: "hail"},
 			`{"OP_ID":"OP_INSTANCE_REPLACE_DISKS","iallocator":"hail","instance_name":"i1","instance_uuid":"u","mode":"replace_new_secondary","reason":[],"remote_node":"n3"}`,
@@ -47,8 +48,38 @@ func TestMarshalOp(t *testing.T) {
 			&luxi.NodeQueryStorage{OutputFields: []string{"node", "free"}, StorageType: luxi.StorageFile, Nodes: []string{"n1"}},
 			`{"OP_ID":"OP_NODE_QUERY_STORAGE","nodes":["n1"],"output_fields":["node","free"],"reason":[],"storage_type":"file"}`,
 		}, {
-			&luxi.NodeQueryStorage{OutputFields: []string{"node"}, Nodes: []string{}, Name: "xenvg"},
-			`{"OP_ID":"OP_NODE_QUERY_STORAGE","name":"xenvg","nodes":[],"output_fields":["node"],"reason":[]}`,
+			&luxi.NodeQueryStorage{Nodes: []string{"n1", "n2"}, Name: "xenvg"},
+			`{"OP_ID":"OP_NODE_QUERY_STORAGE","name":"xenvg","nodes":["n1","n2"],"output_fields":["node","name","size","free"],"reason":[]}`,
+		}, {
+			&luxi.OsDiagnose{},
+			`{"OP_ID":"OP_OS_DIAGNOSE","output_fields":["name","variants","node_status","hidden","blacklisted","valid"],"reason":[]}`,
+		}, {
+			&luxi.OsDiagnose{Names: []string{"noop"}},
+			`{"OP_ID":"OP_OS_DIAGNOSE","names":["noop"],"output_fields":["name","variants","node_status","hidden","blacklisted","valid"],"reason":[]}`,
+		}, {
+			&luxi.OobCommand{NodeNames: []string{"n1"}, Command: luxi.OobPowerOff, IgnoreStatus: true, Timeout: 30},
+			`{"OP_ID":"OP_OOB_COMMAND","command":"power-off","ignore_status":true,"node_names":["n1"],"reason":[],"timeout":30}`,
+		}, {
+			&luxi.NodeSetParams{NodeName: "n1", NodeUUID: "u", Offline: &yes, AutoPromote: true},
+			`{"OP_ID":"OP_NODE_SET_PARAMS","auto_promote":true,"node_name":"n1","node_uuid":"u","offline":true,"reason":[]}`,
+		}, {
+			&luxi.NodeSetParams{NodeName: "n1", Drained: &no},
+			`{"OP_ID":"OP_NODE_SET_PARAMS","drained":false,"node_name":"n1","reason":[]}`,
+		}, {
+			&luxi.InstanceActivateDisks{InstanceName: "i1", InstanceUUID: "u", WaitForSync: true, IgnoreSize: true},
+			`{"OP_ID":"OP_INSTANCE_ACTIVATE_DISKS","ignore_size":true,"instance_name":"i1","instance_uuid":"u","reason":[],"wait_for_sync":true}`,
+		}, {
+			&luxi.InstanceDeactivateDisks{InstanceName: "i1", InstanceUUID: "u"},
+			`{"OP_ID":"OP_INSTANCE_DEACTIVATE_DISKS","instance_name":"i1","instance_uuid":"u","reason":[]}`,
+		}, {
+			&luxi.InstanceReplaceDisks{InstanceName: "i1", Mode: luxi.ReplaceOnPrimary, Disks: []int{0, 2}},
+			`{"OP_ID":"OP_INSTANCE_REPLACE_DISKS","disks":[0,2],"instance_name":"i1","mode":"replace_on_primary","reason":[]}`,
+		}, {
+			&luxi.InstanceQueryData{Instances: []string{"i1", "i2"}},
+			`{"OP_ID":"OP_INSTANCE_QUERY_DATA","instances":["i1","i2"],"reason":[],"use_locking":true}`,
+		}, {
+			&luxi.InstanceQueryData{Instances: []string{"i1"}, Static: true},
+			`{"OP_ID":"OP_INSTANCE_QUERY_DATA","instances":["i1"],"reason":[],"static":true}`,
 		}, {
 			&luxi.TagsSet{Kind: luxi.TagInstance, Name: "i1", Tags: []string{"a", "b"}},
 			`{"OP_ID":"OP_TAGS_SET","kind":"instance","name":"i1","reason":[],"tags":["a","b"]}`,
@@ -97,12 +128,12 @@ type sharedOp struct{ *luxi.Common }
 
 func (sharedOp) OpID() string { return "OP_SHARED" }
 
-// TestForbiddenParameters: what may lose data cannot be said.
+// D10, P18: parameters that may lose data are not offered.
 func TestForbiddenParameters(t *testing.T) {
-	for _, op := range []luxi.OpCode{&luxi.InstanceMigrate{}, &luxi.InstanceFailover{}} {
+	for _, op := range []luxi.OpCode{&luxi.InstanceMigrate{}, &luxi.InstanceFailover{}, &luxi.InstanceReplaceDisks{}} {
 		typ := reflect.TypeOf(op).Elem()
 		for i := 0; i < typ.NumField(); i++ {
-			for _, word := range []string{"allow_failover", "ignore_consistency"} {
+			for _, word := range []string{"allow_failover", "ignore_consistency", "early_release", "allow_runtime_changes"} {
 				if strings.Contains(typ.Field(i).Tag.Get("json"), word) {
 					t.Errorf("%v offers %s", typ, word)
 				}
@@ -132,6 +163,16 @@ func TestRefusedOpCodes(t *testing.T) {
 		{&luxi.TestDelay{Common: luxi.Common{Depends: []luxi.Depend{{Job: 1}, {Job: 0}}}}, "depends[1]"},
 		{&luxi.TestDelay{Common: luxi.Common{Depends: []luxi.Depend{{Job: 1}, {Job: -2}}}}, "depends[1]"},
 		{&luxi.TestDelay{Common: luxi.Common{Reason: []luxi.ReasonEntry{{Time: time.Unix(1<<40, 0)}}}}, "reason[0].time"},
+		// K3, C5: an empty list means every object there is.
+		{&luxi.OobCommand{Command: luxi.OobPowerOff}, "node_names"},
+		{&luxi.OobCommand{Command: luxi.OobPowerOff, NodeNames: []string{}}, "node_names"},
+		{&luxi.OobCommand{Command: luxi.OobPowerOff, NodeNames: []string{"n1", ""}}, "node_names"},
+		{&luxi.OobCommand{NodeNames: []string{"n1"}}, "command"},
+		{&luxi.NodeQueryStorage{}, "nodes"},
+		{&luxi.NodeQueryStorage{Nodes: []string{""}}, "nodes"},
+		{&luxi.InstanceQueryData{}, "instances"},
+		{&luxi.InstanceQueryData{Static: true, Instances: []string{""}}, "instances"},
+		{&luxi.NodeSetParams{}, "node_name"},
 		{nil, ""},
 		{(*luxi.TestDelay)(nil), ""},
 		{sharedOp{new(luxi.Common)}, ""},
