@@ -9,7 +9,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// placeFields tell where an instance is.
+// PlaceFields tell where an instance is.
 var PlaceFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
 
 func (r *Reader) readInstances(ctx context.Context, s *repair.Snapshot, uuids []string) error {

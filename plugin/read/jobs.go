@@ -8,7 +8,7 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// unfinishedJobs lists what the queue has not done yet; not nil without an error.
+// UnfinishedJobs lists what the queue has not done yet; not nil without an error.
 func UnfinishedJobs(ctx context.Context, c *luxi.Client) ([]luxi.JobInfo, error) {
 	running, err := c.ListJobs(ctx, luxi.UnfinishedJobs(), false)
 	if err != nil {

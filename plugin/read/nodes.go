@@ -18,7 +18,7 @@ const (
 	askedAtOnce = 64
 )
 
-// askNodes has luxid ask nodes something by ask, all together. Where that takes
+// AskNodes has luxid ask nodes something by ask, all together. Where that takes
 // longer than nodePatience, or than a quarter of the time that is left, it has each
 // asked on its own: what a node that hangs would have said is missing then from
 // the tables, and nothing else is (C5).

@@ -144,7 +144,7 @@ func (r *Reader) readNodes(ctx context.Context, s *repair.Snapshot) error {
 	return nil
 }
 
-// query is Client.Query, except that a field luxid does not know ends the pass:
+// Query is Client.Query, except that a field luxid does not know ends the pass:
 // nothing may be concluded from its absence (C5).
 func Query(ctx context.Context, c *luxi.Client, what luxi.Resource, fields []string, filter luxi.Filter) (*luxi.Table, error) {
 	t, err := c.Query(ctx, what, fields, filter)

@@ -13,7 +13,7 @@ type Assumption struct {
 // Empty reports whether nothing is assumed.
 func (a Assumption) Empty() bool { return len(a.Offline) == 0 && len(a.Drained) == 0 }
 
-// apply sets the flags of the nodes. As in Ganeti one flag excludes the other,
+// Apply sets the flags of the nodes. As in Ganeti one flag excludes the other,
 // and the master node can have neither (lib/cmdlib/node.py).
 func (a Assumption) Apply(s *Snapshot) error {
 	set := func(names []string, flag string, change func(*Node)) error {

@@ -7,7 +7,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// began reports whether any opcode of the job that is about the object has run, or
+// Began reports whether any opcode of the job that is about the object has run, or
 // does. A job as a whole is waiting again where a later opcode of it waits for
 // locks, and a reinstallation that is canceled there is left half done. What a tag
 // job has done for other instances does not matter.
@@ -29,7 +29,7 @@ func changesTags(op luxi.JobOp, o tagstore.Object) bool {
 	return op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name
 }
 
-// concerns reports whether a job belongs to an open repair of the instance: its
+// Concerns reports whether a job belongs to an open repair of the instance: its
 // opcodes name the instance, and one of its pending tags names the job or our
 // mark is on it. A tag alone proves nothing: anyone may have written it, with
 // the number of any job.
@@ -74,7 +74,7 @@ func SameNode(hostname, node string) bool {
 	return !strings.Contains(hostname, ".") && strings.EqualFold(hostname, label)
 }
 
-// busyJob returns an unfinished job, other than the given ones, that names the
+// BusyJob returns an unfinished job, other than the given ones, that names the
 // instance, or one of its nodes to move what is there: whoever submitted it, what
 // is true now may not be when it ends.
 func (s *Snapshot) BusyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInfo, bool) {
@@ -91,7 +91,7 @@ func (s *Snapshot) BusyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInf
 	return luxi.JobInfo{}, false
 }
 
-// inJobs returns a function that tells whether an unfinished job names an instance,
+// InJobs returns a function that tells whether an unfinished job names an instance,
 // as names does, but for the jobs that only change its tags.
 func (s *Snapshot) InJobs() func(*Instance) bool {
 	uuids, typed := make(map[string]bool), make(map[string]bool)

@@ -54,7 +54,7 @@ type Start struct {
 	Policy bool
 }
 
-// byPolicy reports whether the repair takes the policy's permission yet: once its
+// ByPolicy reports whether the repair takes the policy's permission yet: once its
 // first job was released its pending tag is that.
 func (s *Start) ByPolicy() bool { return s.New || s.Policy }
 

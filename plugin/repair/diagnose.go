@@ -32,7 +32,7 @@ func (n Need) Healthy() bool { return n.Row == "" && n.Blocked == "" }
 // Possible reports whether a repair exists that could begin now.
 func (n Need) Possible() bool { return len(n.Steps) > 0 && n.Blocked == "" }
 
-// nextType is the type of the first step alone: a repair that was asked for is
+// NextType is the type of the first step alone: a repair that was asked for is
 // brought on as far as its type allows (S9).
 func (n Need) NextType() tagstore.Type {
 	if len(n.Steps) > 0 && n.Steps[0] == StepReplaceDisks {
@@ -197,7 +197,7 @@ func mover(i *Instance) (Step, string) {
 	return StepMigrate, "whether it runs is not known: its status is " + i.Live.Status
 }
 
-// needsLive reports whether diagnosing the instance takes its live status.
+// NeedsLive reports whether diagnosing the instance takes its live status.
 func NeedsLive(s *Snapshot, i *Instance) bool {
 	n := Diagnose(s, i)
 	for _, step := range n.Steps {

@@ -1,6 +1,6 @@
 package repair
 
-// fenceNodes lists the offline nodes of the instance if the step starts or
+// FenceNodes lists the offline nodes of the instance if the step starts or
 // overwrites it elsewhere. The secondary node counts: an instance that was failed
 // over before may still run there.
 func FenceNodes(s *Snapshot, i *Instance, step Step) []string {

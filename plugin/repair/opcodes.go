@@ -6,7 +6,7 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// place says where a step shall bring an instance: by an allocator, or to
+// Place says where a step shall bring an instance: by an allocator, or to
 // nodes chosen here; neither for a drbd instance that moves to its secondary.
 type Place struct {
 	IAllocator string
@@ -20,7 +20,7 @@ func (p Place) Node() string {
 	return p.Nodes[0]
 }
 
-// opcodes returns the opcodes of a step, all in one job. Every one carries the
+// Opcodes returns the opcodes of a step, all in one job. Every one carries the
 // instance's UUID beside its name, so that a name that now belongs to another
 // instance makes the job fail before it does anything (P11).
 func Opcodes(step Step, i *Instance, p Place, m Mark, limit int, now time.Time) []luxi.OpCode {

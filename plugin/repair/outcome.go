@@ -28,11 +28,11 @@ func NewJobFact(info luxi.JobInfo) *JobFact {
 	return f
 }
 
-// maxDetail bounds an error text of Ganeti's, which can run to many lines; the
+// MaxDetail bounds an error text of Ganeti's, which can run to many lines; the
 // whole is in gnt-job info.
 const MaxDetail = 160
 
-// shorten keeps the beginning and the end of a long text: the end is where
+// Shorten keeps the beginning and the end of a long text: the end is where
 // Ganeti puts the cause.
 func Shorten(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
@@ -131,18 +131,18 @@ func noRoom(e *luxi.Error) bool {
 	return false
 }
 
-// endedBadly reports whether the job may have ended halfway.
+// EndedBadly reports whether the job may have ended halfway.
 func (f *JobFact) EndedBadly() bool {
 	return f.Outcome == OutcomeFailed || f.Outcome == OutcomeCanceled
 }
 
-// beganChain reports whether a reinstall chain that did not succeed may have
+// BeganChain reports whether a reinstall chain that did not succeed may have
 // changed anything.
 func (f *JobFact) BeganChain() bool {
 	return f.Step == StepReinstall && f.EndedBadly() && !f.Refused()
 }
 
-// refused reports whether a job that did not succeed ended in the checks of its
+// Refused reports whether a job that did not succeed ended in the checks of its
 // first opcode, or before that, and so changed nothing.
 func (f *JobFact) Refused() bool {
 	for _, op := range f.Info.Ops {

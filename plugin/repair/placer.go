@@ -42,7 +42,7 @@ type promise struct {
 	moves    bool     // to disks that are there already
 }
 
-// promised lists what unfinished jobs are going to take of nodes that they name.
+// Promised lists what unfinished jobs are going to take of nodes that they name.
 // A node says what is free now, and a reinstallation has destroyed its data long
 // before it starts the instance and finds no memory (P10).
 func Promised(s *Snapshot) []promise {
@@ -85,7 +85,7 @@ func (p *Placer) promiseMove(i *Instance) {
 	}
 }
 
-// keep takes the room of a promise. What is there already counts twice then: the
+// Keep takes the room of a promise. What is there already counts twice then: the
 // next pass will know better.
 func (p *Placer) Keep(pr promise) {
 	demand, kind := p.Demands[pr.Instance.UUID], StorageKind(pr.Instance.Template)

@@ -24,7 +24,7 @@ type Planned struct {
 	NoRoom   string // why there is no place for it; empty if there is one
 }
 
-// planWith is NewPlan with what nodes have free known beforehand.
+// PlanWith is NewPlan with what nodes have free known beforehand.
 func PlanWith(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
 	p := DecideAll(s, set, newID)
 	p.Place(placer, set)
@@ -40,7 +40,7 @@ func DecideAll(s *Snapshot, set Settings, newID NewID) *Plan {
 	return p
 }
 
-// place says where each step that begins now shall bring its instance.
+// Place says where each step that begins now shall bring its instance.
 func (p *Plan) Place(placer *Placer, set Settings) {
 	s := p.Snapshot
 	for _, d := range p.Starts {
@@ -62,7 +62,7 @@ func (p *Plan) Place(placer *Placer, set Settings) {
 	}
 }
 
-// allocator is the one to name in opcodes: "." stands for the cluster's
+// Allocator is the one to name in opcodes: "." stands for the cluster's
 // default; "" if there is none.
 func Allocator(s *Snapshot, set Settings) string {
 	switch {
@@ -74,7 +74,7 @@ func Allocator(s *Snapshot, set Settings) string {
 	return ""
 }
 
-// nodesWanted is the number of nodes to choose here, 0 if the allocator or the
+// NodesWanted is the number of nodes to choose here, 0 if the allocator or the
 // secondary node settles that.
 func NodesWanted(s *Snapshot, d *Decision, set Settings) int {
 	switch {
@@ -88,13 +88,13 @@ func NodesWanted(s *Snapshot, d *Decision, set Settings) int {
 	return 1
 }
 
-// movesToSecondary reports whether the step brings the instance to its secondary
+// MovesToSecondary reports whether the step brings the instance to its secondary
 // node, which settles where.
 func MovesToSecondary(d *Decision) bool {
 	return d.Instance.Template == "drbd" && (d.Start.Step == StepMigrate || d.Start.Step == StepFailover)
 }
 
-// ownDisks reports whether the step needs disk space on the chosen nodes.
+// OwnDisks reports whether the step needs disk space on the chosen nodes.
 func OwnDisks(d *Decision) bool {
 	return d.Start.Step == StepReinstall || d.Start.Step == StepReplaceDisks
 }

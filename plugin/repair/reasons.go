@@ -1,21 +1,5 @@
 package repair
 
-// States and Reasons are all there are, in the order in which users see them.
-var (
-	States  = []State{StateHealthy, StateSuspended, StateNeedsRepair, StatePending, StateFailed}
-	Reasons = []Reason{
-		ReasonHealthy, ReasonUnsettled, ReasonSuspended, ReasonNoPermission, ReasonTooWeak, ReasonNoRepair, ReasonAdminOffline, ReasonNoTarget,
-		ReasonNoLiveStatus, ReasonUnknownPlace, ReasonUnreadableTag, ReasonReady, ReasonRetry, ReasonJobsRunning, ReasonBusy, ReasonNoRoom,
-		ReasonMaxUnhealthy, ReasonMaxNew, ReasonNotFenced, ReasonOneSlot, ReasonHalfCopy, ReasonFailed,
-	}
-)
-
-// valves are the settings that hold repairs, by the reason they give.
-var Valves = []struct {
-	Reason  Reason
-	Setting string
-}{{ReasonMaxUnhealthy, "max_unhealthy_nodes"}, {ReasonMaxNew, "max_new_per_pass"}, {ReasonNotFenced, "fence"}}
-
 // State is where an instance stands in the design's diagram of states.
 type State string
 
@@ -28,32 +12,97 @@ const (
 	StateFailed      State = "failed"
 )
 
+// States are all states, in the order in which users see them.
+var States = []State{StateHealthy, StateSuspended, StateNeedsRepair, StatePending, StateFailed}
+
 // Reason is a stable word for why an instance is in its state and what, if
-// anything, holds it. Scripts may rely on the words.
+// anything, blocks its repair. Scripts may rely on the words.
 type Reason string
 
-// The reasons.
+// The reasons. What else is known of each is in the table below.
 const (
 	ReasonHealthy       Reason = "healthy"
-	ReasonSuspended     Reason = "suspended"      // a suspend tag holds it (S2)
-	ReasonUnreadableTag Reason = "unreadable-tag" // a pending or result tag cannot be read (T10)
-	ReasonNoPermission  Reason = "no-permission"  // no tag permits any repair (S3)
-	ReasonTooWeak       Reason = "too-weak"       // the permission does not cover the repair (S3)
-	ReasonNoRepair      Reason = "no-repair"      // no repair exists (S12, P9)
-	ReasonAdminOffline  Reason = "admin-offline"  // an instance marked offline cannot be reinstalled (P10)
-	ReasonNoTarget      Reason = "no-target"      // the only possible target is not fit (P11)
-	ReasonNoLiveStatus  Reason = "no-live-status" // whether it runs could not be found out
-	ReasonUnknownPlace  Reason = "unknown-place"  // its nodes are not nodes of the cluster
-	ReasonFailed        Reason = "failed"         // a failure result waits for a person (S11)
-	ReasonJobsRunning   Reason = "jobs-running"   // jobs of its repair are not finished (S5)
-	ReasonBusy          Reason = "busy"           // a job of somebody else names it
-	ReasonNoRoom        Reason = "no-room"        // not enough resources (S8)
-	ReasonReady         Reason = "ready"          // the next step can be submitted (S4, S10)
-	ReasonRetry         Reason = "retry"          // the last step is to be tried again (S7)
-	ReasonUnsettled     Reason = "unsettled"      // healthy, but a repair record is yet to be settled
-	ReasonMaxUnhealthy  Reason = "max-unhealthy"  // valve V2
-	ReasonMaxNew        Reason = "max-new"        // valve V3
-	ReasonHalfCopy      Reason = "half-copy"      // the disks on its secondary node may not be complete (S7)
-	ReasonNotFenced     Reason = "not-fenced"     // the fence of its offline node does not hold (V5)
-	ReasonOneSlot       Reason = "one-slot"       // the job queue runs one job at a time; held jobs need two (C1)
+	ReasonUnsettled     Reason = "unsettled"
+	ReasonSuspended     Reason = "suspended"
+	ReasonNoPermission  Reason = "no-permission"
+	ReasonTooWeak       Reason = "too-weak"
+	ReasonNoRepair      Reason = "no-repair"
+	ReasonAdminOffline  Reason = "admin-offline"
+	ReasonNoTarget      Reason = "no-target"
+	ReasonNoLiveStatus  Reason = "no-live-status"
+	ReasonUnknownPlace  Reason = "unknown-place"
+	ReasonUnreadableTag Reason = "unreadable-tag"
+	ReasonReady         Reason = "ready"
+	ReasonRetry         Reason = "retry"
+	ReasonJobsRunning   Reason = "jobs-running"
+	ReasonBusy          Reason = "busy"
+	ReasonNoRoom        Reason = "no-room"
+	ReasonMaxUnhealthy  Reason = "max-unhealthy"
+	ReasonMaxNew        Reason = "max-new"
+	ReasonNotFenced     Reason = "not-fenced"
+	ReasonOneSlot       Reason = "one-slot"
+	ReasonHalfCopy      Reason = "half-copy"
+	ReasonFailed        Reason = "failed"
 )
+
+// ReasonInfo is what the program knows of a reason beside its word. Whatever tells
+// users of reasons takes it from here.
+type ReasonInfo struct {
+	Reason Reason
+	Demand string
+	// Blocks names what keeps the next step from being taken; empty if nothing does.
+	// In it, and in Command, words in braces stand for what the instance has there:
+	// see Fill in package report.
+	Blocks string
+	// Valve is the setting that blocks the repair; empty if the reason is no valve.
+	Valve string
+	// Person says that nothing goes on before a person has done something.
+	Person bool
+	// Found says that only a pass finds this out: no configuration tells it. It is
+	// remembered until the next pass.
+	Found bool
+	// Command is what a person could type about it; empty if there is nothing to type.
+	Command string
+}
+
+// reasonTable has every reason, in the order in which users see them.
+var reasonTable = []ReasonInfo{
+	{Reason: ReasonHealthy, Demand: "S1"},
+	{Reason: ReasonUnsettled, Demand: "S1", Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonSuspended, Demand: "S2", Blocks: "{origin}", Command: "ganeti-autorepair resume {object}"},
+	{Reason: ReasonNoPermission, Demand: "S3", Blocks: "policy", Person: true, Command: "ganeti-autorepair repair {instance} {type}"},
+	{Reason: ReasonTooWeak, Demand: "S3", Blocks: "policy", Person: true, Command: "ganeti-autorepair repair {instance} {type}"},
+	// What is left then depends on what people know.
+	{Reason: ReasonNoRepair, Demand: "S12", Blocks: "nodes", Person: true, Command: "ganeti-autorepair explain {instance}"},
+	{Reason: ReasonAdminOffline, Demand: "P10", Blocks: "admin state", Person: true, Command: "gnt-instance modify --online {instance}"},
+	{Reason: ReasonNoTarget, Demand: "P11", Blocks: "nodes", Person: true, Command: "gnt-node list -o name,group,offline,drained,vm_capable {secondaries}"},
+	{Reason: ReasonNoLiveStatus, Demand: "S6", Blocks: "live status", Command: "gnt-instance list -o name,status,oper_state {instance}"},
+	{Reason: ReasonUnknownPlace, Demand: "C5", Blocks: "nodes", Person: true, Command: "gnt-cluster verify"},
+	{Reason: ReasonUnreadableTag, Demand: "T10", Blocks: "tag {tag}", Person: true, Command: "gnt-instance remove-tags {instance} {tag}"},
+	{Reason: ReasonReady, Demand: "S4", Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonRetry, Demand: "S7", Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonJobsRunning, Demand: "S5", Blocks: "job {job}", Command: "gnt-job watch {job}"},
+	{Reason: ReasonBusy, Demand: "C2", Blocks: "job {job}", Command: "gnt-job watch {job}"},
+	{Reason: ReasonNoRoom, Demand: "S8", Blocks: "resources", Command: "gnt-node list -o name,offline,drained,mfree,dfree"},
+	{Reason: ReasonMaxUnhealthy, Demand: "V2", Blocks: "max_unhealthy_nodes", Valve: "max_unhealthy_nodes", Person: true, Command: "gnt-node list -o name,group,offline,drained"},
+	{Reason: ReasonMaxNew, Demand: "V3", Blocks: "max_new_per_pass", Valve: "max_new_per_pass", Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonNotFenced, Demand: "V5", Blocks: "fence", Valve: "fence", Person: true, Found: true, Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonOneSlot, Demand: "C1", Blocks: "max_running_jobs", Person: true, Command: "gnt-cluster modify --max-running-jobs=20"},
+	{Reason: ReasonHalfCopy, Demand: "S15", Blocks: "replace-disks that failed", Person: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonFailed, Demand: "S11", Blocks: "failure result", Person: true, Command: "ganeti-autorepair ack {instance}"},
+}
+
+// ReasonTable returns what is known of every reason, in the order in which users
+// see them.
+func ReasonTable() []ReasonInfo { return append([]ReasonInfo(nil), reasonTable...) }
+
+// Info returns what is known of the reason; only its word if it is none of the
+// table.
+func (r Reason) Info() ReasonInfo {
+	for _, info := range reasonTable {
+		if info.Reason == r {
+			return info
+		}
+	}
+	return ReasonInfo{Reason: r}
+}

@@ -104,7 +104,7 @@ func (x *decider) halfCopy() bool {
 	return true
 }
 
-// triesOf counts the failed jobs since the last success that took the step.
+// TriesOf counts the failed jobs since the last success that took the step.
 // Jobs that found no room or never began are no tries (S8, C2); failures of
 // another step in between do not start the count anew, or two steps that fail
 // in turn would do so for ever.
@@ -162,7 +162,7 @@ func begun(jobs []*JobFact) []luxi.JobID {
 	return ids
 }
 
-// needsLiveToSettle reports whether settling the instance's repairs takes its
+// NeedsLiveToSettle reports whether settling the instance's repairs takes its
 // live status: it lives on good nodes, and some job of a repair ended badly (S6).
 func NeedsLiveToSettle(s *Snapshot, i *Instance) bool {
 	if !Diagnose(s, i).Healthy() {

@@ -85,7 +85,7 @@ type JobFact struct {
 	Detail  string // the error that ended it, in Ganeti's words
 }
 
-// brokenNodes are the names of the nodes that are offline or drained.
+// BrokenNodes are the names of the nodes that are offline or drained.
 func (s *Snapshot) BrokenNodes() []string {
 	var names []string
 	for _, node := range s.Nodes {
@@ -97,7 +97,7 @@ func (s *Snapshot) BrokenNodes() []string {
 	return names
 }
 
-// group returns the node group of the instance's primary node, or nil.
+// Group returns the node group of the instance's primary node, or nil.
 func (s *Snapshot) Group(i *Instance) *Group {
 	if n := s.Nodes[i.Primary]; n != nil {
 		return s.Groups[n.Group]
@@ -115,7 +115,7 @@ func (s *Snapshot) policy(i *Instance) tagstore.Policy {
 	return tagstore.EffectivePolicy(s.Time.Unix(), objects...)
 }
 
-// instance returns the instance with the UUID, or nil.
+// Instance returns the instance with the UUID, or nil.
 func (s *Snapshot) Instance(uuid string) *Instance {
 	for _, i := range s.Instances {
 		if i.UUID == uuid {

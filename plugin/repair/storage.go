@@ -4,7 +4,7 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// storageKind is the kind of storage on its nodes that an instance's disks take,
+// StorageKind is the kind of storage on its nodes that an instance's disks take,
 // empty if they take none (MAP_DISK_TEMPLATE_STORAGE_TYPE in lib/_constants.py).
 func StorageKind(template string) string {
 	switch template {
@@ -16,7 +16,7 @@ func StorageKind(template string) string {
 	return ""
 }
 
-// reportedStorage is the kind of storage that the field dfree of nodes is about:
+// ReportedStorage is the kind of storage that the field dfree of nodes is about:
 // that of the first enabled template whose storage luxid asks nodes about
 // (src/Ganeti/Storage/Utils.hs). It is empty if there is none.
 func ReportedStorage(enabled []string) string {
@@ -28,7 +28,7 @@ func ReportedStorage(enabled []string) string {
 	return ""
 }
 
-// setFreeDisk takes the field dfree. Where it is not known what it is about, it
+// SetFreeDisk takes the field dfree. Where it is not known what it is about, it
 // stands for every kind.
 func (r *Room) SetFreeDisk(s *Snapshot, free int64) {
 	for _, kind := range []string{luxi.StorageLVM, luxi.StorageFile} {
@@ -38,7 +38,7 @@ func (r *Room) SetFreeDisk(s *Snapshot, free int64) {
 	}
 }
 
-// freeDisk is what setFreeDisk took.
+// FreeDisk is what setFreeDisk took.
 func (r *Room) FreeDisk(s *Snapshot) (int64, bool) {
 	kind := s.Cluster.FreeDisk
 	if kind == "" {
@@ -55,7 +55,7 @@ func (r *Room) takeDisk(kind string, mib int64) {
 	}
 }
 
-// tell takes the answers of nodes that were asked for their free storage, less what
+// Tell takes the answers of nodes that were asked for their free storage, less what
 // is promised there.
 func (p *Placer) Tell(kind string, free map[string]int64) {
 	if p.asked == nil {

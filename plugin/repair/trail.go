@@ -12,7 +12,7 @@ import (
 // SteerMark is the text of the reason trail of tag jobs that a person asked for.
 func SteerMark(command string) string { return "steer " + command }
 
-// heldBy reports whether the job waits behind one of the gates.
+// HeldBy reports whether the job waits behind one of the gates.
 func HeldBy(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 	for _, id := range Dependencies(job) {
 		if gates[id] {
@@ -48,7 +48,7 @@ const (
 	MarkGate   = "gate"
 )
 
-// mark is what the reason trail says of one of our jobs.
+// Mark is what the reason trail says of one of our jobs.
 type Mark struct {
 	Kind string
 	ID   string // of the repair
@@ -58,14 +58,14 @@ type Mark struct {
 	Policy bool
 }
 
-// policyMark is what the trail of such a job says of that.
+// PolicyMark is what the trail of such a job says of that.
 const PolicyMark = "permitted by policy"
 
 func (m Mark) Text() string {
 	return strings.TrimSpace(m.Kind + " " + m.ID + " " + string(m.Step))
 }
 
-// trail is the reason trail of an opcode. Repair jobs carry a further entry
+// Trail is the reason trail of an opcode. Repair jobs carry a further entry
 // that has the scheduler run at most limit of them at a time
 // (src/Ganeti/JQScheduler/ReasonRateLimiting.hs).
 func Trail(m Mark, limit int, now time.Time) []luxi.ReasonEntry {
@@ -79,7 +79,7 @@ func Trail(m Mark, limit int, now time.Time) []luxi.ReasonEntry {
 	return t
 }
 
-// markOf reads the mark of a job, if it is one of ours.
+// MarkOf reads the mark of a job, if it is one of ours.
 func MarkOf(job luxi.JobInfo) (Mark, bool) {
 	for _, op := range job.Ops {
 		for _, r := range op.Reason {
@@ -132,7 +132,7 @@ func BegunByPolicy(job luxi.JobInfo) bool {
 	return false
 }
 
-// dependencies lists the jobs that a job waits for.
+// Dependencies lists the jobs that a job waits for.
 func Dependencies(job luxi.JobInfo) []luxi.JobID {
 	var ids []luxi.JobID
 	for _, op := range job.Ops {

@@ -43,7 +43,7 @@ func Guard(s *Snapshot, decisions []*Decision, set Settings) []*Decision {
 	return pass
 }
 
-// hold takes a step back. A new repair has not begun then, so there is no tag of
+// Hold takes a step back. A new repair has not begun then, so there is no tag of
 // it either; one that is pending stays so, its tag untouched.
 func (d *Decision) Hold(reason Reason, why string) {
 	state := StatePending
@@ -65,7 +65,7 @@ func GroupOf(s *Snapshot, i *Instance) string {
 	return ""
 }
 
-// unhealthyGroups lists the groups, by UUID, in which more than the given
+// UnhealthyGroups lists the groups, by UUID, in which more than the given
 // percentage of the nodes is offline or drained: that is rarely true and often
 // a mistake, and so many repairs would not help (V2).
 func UnhealthyGroups(s *Snapshot, percent int) map[string]string {

@@ -31,7 +31,7 @@ func (l *journal) String() string {
 	return strings.Join(l.lines, "\n")
 }
 
-// said returns the lines that contain a text.
+// Said returns the lines that contain a text.
 func (l *journal) Said(part string) []string {
 	var found []string
 	for _, line := range strings.Split(l.String(), "\n") {

@@ -19,7 +19,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// answer is the payload of an answer to Query with the given rows.
+// Answer is the payload of an answer to Query with the given rows.
 func Answer(fields []string, rows ...[]any) string {
 	type definition struct {
 		Name  string `json:"name"`
@@ -50,7 +50,7 @@ func Answer(fields []string, rows ...[]any) string {
 	return string(b)
 }
 
-// asked reads what a call of Query asks for.
+// Asked reads what a call of Query asks for.
 func Asked(c luxitest.Call) (what string, fields []string) {
 	var args []json.RawMessage
 	if c.Method != "Query" || json.Unmarshal(c.Args, &args) != nil || len(args) != 3 {
@@ -75,7 +75,7 @@ node node3
 node node4 mem=8192 disk=20480
 `
 
-// broken marks nodes.
+// Broken marks nodes.
 func Broken(marks string) func(*luxitest.Cluster) {
 	return func(c *luxitest.Cluster) {
 		for _, word := range strings.Fields(marks) {
@@ -95,7 +95,7 @@ func ByName(s *repair.Snapshot, name string) *repair.Instance {
 	return nil
 }
 
-// rig is a simulated master on a real socket, and passes over it. Its clock is
+// Rig is a simulated master on a real socket, and passes over it. Its clock is
 // virtual: time passes while somebody waits for a job, and nothing sleeps.
 type Rig struct {
 	T      *testing.T
@@ -137,10 +137,10 @@ func New(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *Rig {
 	return r
 }
 
-// tags makes the tags of an object in the text form of a cluster.
+// Tags makes the tags of an object in the text form of a cluster.
 func Tags(bodies string) string { return "tags=" + strings.Join(repairtest.WithPrefix(bodies), ",") }
 
-// quiet lets time pass until no job is left, and five minutes more.
+// Quiet lets time pass until no job is left, and five minutes more.
 func (r *Rig) Quiet() {
 	r.T.Helper()
 	if !r.Master.RunUntilQuiet() {
@@ -158,7 +158,7 @@ func (r *Rig) Instance(name string) *luxitest.Instance {
 	return i
 }
 
-// tags returns the bodies of the instance's tags.
+// Tags returns the bodies of the instance's tags.
 func (r *Rig) Tags(name string) string { return repairtest.CutAll(r.Instance(name).Tags) }
 
 func (r *Rig) WantTags(name, want string) {
@@ -168,7 +168,7 @@ func (r *Rig) WantTags(name, want string) {
 	}
 }
 
-// repairJobs renders the repair jobs that began, in order of their ids:
+// RepairJobs renders the repair jobs that began, in order of their ids:
 // "FAILOVER(i) success", dry runs left out.
 func (r *Rig) RepairJobs() string {
 	var list []string
@@ -192,7 +192,7 @@ func (r *Rig) WantRepairs(want string) {
 	}
 }
 
-// count is the number of jobs of a kind, whatever became of them.
+// Count is the number of jobs of a kind, whatever became of them.
 func (r *Rig) Count(kind string) int {
 	n := 0
 	for _, j := range r.Master.Jobs() {
@@ -203,7 +203,7 @@ func (r *Rig) Count(kind string) int {
 	return n
 }
 
-// tagOpcodes is the number of opcodes that wrote tags of the instance.
+// TagOpcodes is the number of opcodes that wrote tags of the instance.
 func (r *Rig) TagOpcodes(name string) int {
 	n := 0
 	for _, j := range r.Master.Jobs() {
@@ -216,7 +216,7 @@ func (r *Rig) TagOpcodes(name string) int {
 	return n
 }
 
-// trailOf reads our mark from a job's reason trail: the kind and the rest.
+// TrailOf reads our mark from a job's reason trail: the kind and the rest.
 func TrailOf(j luxitest.Job) (kind, rest string) {
 	for _, op := range j.Ops {
 		for _, e := range op.Reason {
@@ -288,7 +288,7 @@ var Background = context.Background()
 
 func Itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// at calls a function when the n-th call of a method from now on arrives,
+// At calls a function when the n-th call of a method from now on arrives,
 // before it is handled.
 func (r *Rig) At(method string, n int, do func()) {
 	r.FaultAt(method, n, func() luxitest.Fault { do(); return luxitest.Pass() })
@@ -319,7 +319,7 @@ func (r *Rig) FaultAt(method string, n int, fault func() luxitest.Fault) {
 	})
 }
 
-// client makes a client of the simulated master, which is closed with the test.
+// Client makes a client of the simulated master, which is closed with the test.
 func (r *Rig) Client() *luxi.Client {
 	c := luxi.New(r.Master.Socket(), luxi.Options{Now: r.Master.Now})
 	r.T.Cleanup(func() { c.Close() })

@@ -15,10 +15,10 @@ import (
 // The present of all tests without a simulated master.
 var Present = time.Unix(1700000000, 0).UTC()
 
-// cut takes the prefix of tags away, which would only fill lines.
+// Cut takes the prefix of tags away, which would only fill lines.
 func Cut(tag string) string { return strings.TrimPrefix(tag, tagstore.Prefix) }
 
-// withPrefix makes tags of their bodies, separated by blanks.
+// WithPrefix makes tags of their bodies, separated by blanks.
 func WithPrefix(bodies string) []string {
 	var tags []string
 	for _, b := range strings.Fields(bodies) {
@@ -27,7 +27,7 @@ func WithPrefix(bodies string) []string {
 	return tags
 }
 
-// snapshot makes a snapshot of nodes, "a b:offline c:drained d:incapable@rack2";
+// Snapshot makes a snapshot of nodes, "a b:offline c:drained d:incapable@rack2";
 // the first is the master, and the group is rack1 unless it is given.
 func Snapshot(nodes string, instances ...*repair.Instance) *repair.Snapshot {
 	s := &repair.Snapshot{
@@ -69,7 +69,7 @@ func Snapshot(nodes string, instances ...*repair.Instance) *repair.Snapshot {
 	return s
 }
 
-// instance makes an instance on its nodes, "primary secondary", with tags by
+// Instance makes an instance on its nodes, "primary secondary", with tags by
 // their bodies; it is up and runs unless said otherwise.
 func Instance(name, template, nodes, bodies string) *repair.Instance {
 	places := strings.Fields(nodes)
@@ -79,19 +79,19 @@ func Instance(name, template, nodes, bodies string) *repair.Instance {
 	}
 }
 
-// allow sets the policy tags of the cluster.
+// Allow sets the policy tags of the cluster.
 func Allow(s *repair.Snapshot, bodies string) *repair.Snapshot {
 	s.Cluster.Tags = tagstore.Parse(luxi.TagCluster, WithPrefix(bodies))
 	return s
 }
 
-// allowGroup sets the policy tags of a node group.
+// AllowGroup sets the policy tags of a node group.
 func AllowGroup(s *repair.Snapshot, name, bodies string) *repair.Snapshot {
 	s.Groups[name+"-uuid"].Tags = tagstore.Parse(luxi.TagGroup, WithPrefix(bodies))
 	return s
 }
 
-// withJobs puts jobs into the snapshot: known to it as those that tags name, and
+// WithJobs puts jobs into the snapshot: known to it as those that tags name, and
 // the unfinished ones into the queue.
 func WithJobs(s *repair.Snapshot, jobs ...luxi.JobInfo) *repair.Snapshot {
 	for _, job := range jobs {
@@ -114,7 +114,7 @@ var stepOps = map[repair.Step][]string{
 	"tags":                  {"OP_TAGS_SET"},
 }
 
-// job makes a job of a step for an instance, all its opcodes in one status.
+// Job makes a job of a step for an instance, all its opcodes in one status.
 func Job(id luxi.JobID, step repair.Step, name string, status luxi.JobStatus) luxi.JobInfo {
 	info := luxi.JobInfo{ID: id, Known: true, Status: status, Received: Present.Add(-time.Hour)}
 	for _, op := range stepOps[step] {
@@ -134,10 +134,10 @@ func Job(id luxi.JobID, step repair.Step, name string, status luxi.JobStatus) lu
 
 func Text(s string) json.RawMessage { b, _ := json.Marshal(s); return b }
 
-// done is a job that succeeded.
+// Done is a job that succeeded.
 func Done(id luxi.JobID, step repair.Step) luxi.JobInfo { return Job(id, step, "i", luxi.JobSuccess) }
 
-// failedAt is a job whose opcode of the given number failed, as the queue shows
+// FailedAt is a job whose opcode of the given number failed, as the queue shows
 // it: those before succeeded, those behind failed with it. The error is class,
 // text and code.
 func FailedAt(id luxi.JobID, step repair.Step, index int, class, message, code string) luxi.JobInfo {
@@ -156,24 +156,24 @@ func FailedAt(id luxi.JobID, step repair.Step, index int, class, message, code s
 	return info
 }
 
-// failed is a job whose first opcode failed while it did its work.
+// Failed is a job whose first opcode failed while it did its work.
 func Failed(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	return FailedAt(id, step, 0, "OpExecError", "it broke", "")
 }
 
-// noRoomFor is a job that found no room.
+// NoRoomFor is a job that found no room.
 func NoRoomFor(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	return FailedAt(id, step, 0, "OpPrereqError", "Not enough memory on node b for migrating instance i: needed 128 MiB, available 0 MiB", luxi.ECodeNoRes)
 }
 
-// expired is a held job that was not released. Its process began, saw what
+// Expired is a held job that was not released. Its process began, saw what
 // became of the dependency, and ended (lib/jqueue/__init__.py _MarkWaitlock
 // sets the time of the start before it looks).
 func Expired(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	return FailedAt(id, step, 0, "OpExecError", fmt.Sprintf("Dependency job %d finished with status 'success', not one of 'canceled' as required", id-1), "")
 }
 
-// canceled is a job that was canceled.
+// Canceled is a job that was canceled.
 func Canceled(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	info := Job(id, step, "i", luxi.JobCanceled)
 	for k := range info.Ops {
@@ -182,10 +182,10 @@ func Canceled(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	return info
 }
 
-// purged is a job the queue no longer knows.
+// Purged is a job the queue no longer knows.
 func Purged(id luxi.JobID) luxi.JobInfo { return luxi.JobInfo{ID: id} }
 
-// params are the parameters of an opcode, of which one is given as JSON.
+// Params are the parameters of an opcode, of which one is given as JSON.
 func Params(name, raw string) map[string]json.RawMessage {
 	return map[string]json.RawMessage{name: json.RawMessage(raw)}
 }

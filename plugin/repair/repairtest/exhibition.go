@@ -5,7 +5,7 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// exhibition is a plan with one instance of every sort.
+// Exhibition is a plan with one instance of every sort.
 func Exhibition() *repair.Plan {
 	s := Snapshot("m off:offline dr:drained a b")
 	add := func(name, template, nodes, tags string, facts ...luxi.JobInfo) *repair.Instance {

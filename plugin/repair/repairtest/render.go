@@ -7,7 +7,7 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// render writes a decision as state and reason, then what shall be done: the
+// Render writes a decision as state and reason, then what shall be done: the
 // step to start with the pending tag as it will be but for its job, results to
 // be written, tags to be removed. The present is written NOW.
 func Render(d *repair.Decision) string {
