@@ -13,41 +13,40 @@ import (
 
 // confirmAndRelease looks afresh at instances whose tags now name a held job,
 // and releases the jobs for which need, permission and the absence of a
-// suspension still hold (P12). The others are let go unreleased; what their
-// tags then need is returned.
-func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, error) {
+// suspension still hold (P12). The others stay unreleased; the tasks that settle
+// their tags are returned.
+func (a *act) confirmAndRelease(ctx context.Context, ready []*task) ([]*task, error) {
 	uuids := make([]string, len(ready))
-	for k, w := range ready {
-		uuids[k] = w.d.Instance.UUID
+	for k, t := range ready {
+		uuids[k] = t.action.Decision.Instance.UUID
 	}
 	reader := &read.Reader{Client: a.Client, Now: a.Now}
 	fresh, err := reader.ReadOnly(ctx, uuids)
 	if err != nil {
 		return nil, fmt.Errorf("looking afresh: %w", err)
 	}
-	var after []*work
+	var after []*task
 	released := false
-	for _, w := range ready {
-		now, why := a.confirm(fresh, w)
+	for _, t := range ready {
+		now, why := a.confirm(fresh, t)
 		if why != "" {
-			a.Log.Warn("job let go unreleased", "instance", w.d.Instance.Name, "repair", w.d.Start.Repair.ID, "step", string(w.d.Start.Step), "job", int64(w.held.Job), "why", why)
-			more, err := a.unreleased(ctx, w, now)
+			d := t.action.Decision
+			a.Log.Warn("job not released", "instance", d.Instance.Name, "repair", d.Start.Repair.ID, "step", string(d.Start.Step), "job", int64(t.held.Job), "why", why)
+			more, err := a.unreleased(ctx, fresh, t, now)
 			if err != nil {
 				return after, err
 			}
 			after = append(after, more...)
 			continue
 		}
-		if err := a.release(ctx, w.held); err != nil {
+		if err := a.release(ctx, t.held); err != nil {
 			if ctx.Err() != nil || luxi.OutcomeUnknown(err) {
 				return after, err
 			}
-			a.problem(w.d.Instance.Name, err)
+			a.problem(t.change.Name, err)
 			continue
 		}
-		a.report.Released = append(a.report.Released, Released{Job: w.held.Job, Instance: w.d.Instance.Name, Repair: w.d.Start.Repair.ID, Step: w.d.Start.Step})
-		a.Log.Info("repair job released", "instance", w.d.Instance.Name, "repair", w.d.Start.Repair.ID, "type", w.d.Start.Repair.Type.String(), "step", string(w.d.Start.Step), "row", w.d.Need.Row, "job", int64(w.held.Job), "permitted_by", permittedBy(w.d))
-		w.d.State, w.d.Reason, w.d.Detail = repair.StatePending, repair.ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", w.held.Job, w.d.Start.Step)
+		a.tellReleased(t)
 		released = true
 	}
 	if released {
@@ -57,7 +56,19 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*work) ([]*work, er
 	return after, nil
 }
 
-func permittedBy(d *repair.Decision) string {
+// tellReleased logs and reports a job that was released.
+func (a *act) tellReleased(t *task) {
+	d := t.action.Decision
+	start := d.Start
+	a.report.Released = append(a.report.Released, Released{
+		Job: t.held.Job, Instance: d.Instance.Name, UUID: d.Instance.UUID, Repair: start.Repair.ID, Type: start.Repair.Type,
+		Step: start.Step, First: len(start.Repair.Jobs) == 0,
+	})
+	a.Log.Info("repair job released", "instance", d.Instance.Name, "repair", start.Repair.ID, "type", start.Repair.Type.String(), "step", string(start.Step), "row", d.Need.Row, "job", int64(t.held.Job), "permitted_by", permittedBy(d))
+	a.report.leave(d.Instance, repair.StatePending, repair.ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", t.held.Job, start.Step))
+}
+
+func permittedBy(d repair.Decision) string {
 	if d.Start.New {
 		return d.Policy.Origin
 	}
@@ -65,26 +76,27 @@ func permittedBy(d *repair.Decision) string {
 }
 
 // confirm decides about the instance once more, as if its held job were not
-// there, and compares. It returns that decision, nil if the instance is gone,
+// there, and compares. It returns that decision, without an instance if that is gone,
 // and why the job must not be released, "" if it may.
-func (a *act) confirm(fresh *repair.Snapshot, w *work) (*repair.Decision, string) {
-	start := w.d.Start
-	i := fresh.Instance(w.d.Instance.UUID)
+func (a *act) confirm(fresh *repair.Snapshot, t *task) (repair.Decision, string) {
+	was := t.action.Decision
+	start := was.Start
+	i := fresh.Instance(was.Instance.UUID)
 	switch {
 	case i == nil:
-		return nil, "the instance is gone"
-	case i.Name != w.d.Instance.Name:
-		return nil, "the instance was renamed"
+		return repair.Decision{}, "the instance is gone"
+	case i.Name != was.Instance.Name:
+		return repair.Decision{}, "the instance was renamed"
 	}
-	without, named := withoutJob(i, start.Repair.ID, w.held.Job)
+	without, named := withoutJob(i, start.Repair.ID, t.held.Job)
 	s := *fresh
 	s.Running = nil
 	gateWaits := false
 	for _, job := range fresh.Running {
 		switch job.ID {
-		case w.held.Job:
+		case t.held.Job:
 			continue
-		case w.held.Gate:
+		case t.held.Gate:
 			gateWaits = job.Status == luxi.JobQueued
 		}
 		s.Running = append(s.Running, job)
@@ -98,20 +110,20 @@ func (a *act) confirm(fresh *repair.Snapshot, w *work) (*repair.Decision, string
 	case now.Start == nil && now.State == repair.StateHealthy:
 		return now, "the instance is healthy"
 	case now.Start == nil:
-		return now, now.Explain()
+		return now, now.WhyNot()
 	case now.Start.Repair.ID != start.Repair.ID:
 		return now, "another repair comes first"
 	case now.Start.Step != start.Step:
 		return now, "the next step is now " + string(now.Start.Step)
 	case start.ByPolicy() && !now.Policy.Type.Permits(now.Need.Type):
 		return now, "the permission was withdrawn"
-	case w.withdrawn(i):
+	case t.withdrawn(i):
 		return now, "the request was withdrawn"
-	case start.Step == repair.StepReinstall && i.AdminState != w.d.Instance.AdminState:
+	case start.Step == repair.StepReinstall && i.AdminState != was.Instance.AdminState:
 		// The chain ends with a start only where that was wanted.
 		return now, "it is admin " + i.AdminState + " now"
 	}
-	if why := w.step.Unfit(fresh); why != "" {
+	if why := t.action.Job.Place.Unfit(fresh, i); why != "" {
 		return now, why
 	}
 	if why := a.unfenced(fresh, i, start.Step, nil); why != "" {
@@ -122,13 +134,14 @@ func (a *act) confirm(fresh *repair.Snapshot, w *work) (*repair.Decision, string
 
 // withdrawn reports whether the tag that stood for the repair was gone when it was
 // to be replaced: somebody had removed it, and with it the permission (T5).
-func (w *work) withdrawn(fresh *repair.Instance) bool {
-	if len(w.d.Start.Old) == 0 || !errors.Is(w.err, luxi.ErrUnknownEntity) {
+func (t *task) withdrawn(fresh *repair.Instance) bool {
+	old := t.action.Decision.Start.Old
+	if len(old) == 0 || !errors.Is(t.err, luxi.ErrUnknownEntity) {
 		return false
 	}
 	for _, p := range fresh.Tags.Pendings {
-		for _, old := range w.d.Start.Old {
-			if p.Tag == old {
+		for _, tag := range old {
+			if p.Tag == tag {
 				return false
 			}
 		}
@@ -160,44 +173,51 @@ func withoutJob(i *repair.Instance, repair string, job luxi.JobID) (*repair.Inst
 	return &c, named
 }
 
-// unreleased says what the tags of an instance need whose job was let go.
-func (a *act) unreleased(ctx context.Context, w *work, now *repair.Decision) ([]*work, error) {
-	if now == nil {
-		return a.strays(ctx, w)
+// unreleased returns the tasks that settle the tags of an instance whose job was not
+// released.
+func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, now repair.Decision) ([]*task, error) {
+	if now.Instance == nil {
+		return a.strays(ctx, t)
 	}
-	w.d.State, w.d.Reason, w.d.Detail = now.State, now.Reason, now.Detail
-	if now.Reason == repair.ReasonUnsettled {
-		w.d.Reason, w.d.Detail = repair.ReasonHealthy, "" // settled below
+	reason, detail := now.Reason, now.Detail
+	if reason == repair.ReasonUnsettled {
+		reason, detail = repair.ReasonHealthy, "" // settled by what is returned
 	}
-	unwanted := w.d.Start.ByPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
-	if unwanted || w.withdrawn(now.Instance) {
+	a.report.leave(now.Instance, now.State, reason, detail)
+	start := t.action.Decision.Start
+	unwanted := start.ByPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
+	if unwanted || t.withdrawn(now.Instance) {
 		// The step never began and is no longer wanted.
 		var tags []string
 		for _, p := range now.Instance.Tags.Pendings {
-			if p.ID == w.d.Start.Repair.ID {
+			if p.ID == start.Repair.ID {
 				tags = append(tags, p.Tag)
 			}
 		}
-		if len(tags) == 0 {
-			return nil, nil
-		}
-		return []*work{{
-			d:      now,
-			change: tagstore.Change{Kind: luxi.TagInstance, Name: now.Instance.Name, Remove: tags, Why: repair.Mark{Kind: repair.MarkTags, ID: w.d.Start.Repair.ID}.Text()},
-			wrote:  []said{{"repair taken back", []any{"repair", w.d.Start.Repair.ID}}},
-		}}, nil
+		return a.takeBack(now.Instance, start.Repair.ID, tags), nil
 	}
-	if more := a.settling(now); !more.change.Empty() {
-		return []*work{more}, nil
+	if more := repair.WithoutStep(fresh, now); !more.Empty() {
+		return []*task{a.newTask(more, heldJob{})}, nil
 	}
 	return nil, nil
+}
+
+// takeBack returns the task that removes the pending tags of a repair that is not
+// wanted and none of whose jobs has begun; none where there are no tags.
+func (a *act) takeBack(i *repair.Instance, id string, tags []string) []*task {
+	if len(tags) == 0 {
+		return nil
+	}
+	return []*task{a.newTask(repair.Action{
+		Object: tagstore.Object{Kind: luxi.TagInstance, Name: i.Name}, Decision: repair.Decision{Instance: i}, Remove: tags, TakenBack: id,
+	}, heldJob{})}
 }
 
 // strays removes our pending tag from an instance that took over the name
 // between reading and writing: tags are written by name, and there it would
 // ask for a repair that nobody wanted.
-func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
-	tags, err := a.Client.QueryTags(ctx, luxi.TagInstance, w.d.Instance.Name)
+func (a *act) strays(ctx context.Context, t *task) ([]*task, error) {
+	tags, err := a.Client.QueryTags(ctx, luxi.TagInstance, t.action.Decision.Instance.Name)
 	if err != nil {
 		var e *luxi.Error
 		if asLuxi(err, &e) {
@@ -206,10 +226,10 @@ func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
 		return nil, fmt.Errorf("looking for stray tags: %w", err)
 	}
 	ours := make(map[string]bool)
-	for _, tag := range w.change.Add {
+	for _, tag := range t.change.Add {
 		ours[tag] = true
 	}
-	if there, err := a.exists(ctx, w.d.Instance); err != nil || there {
+	if there, err := a.exists(ctx, t.action.Decision.Instance); err != nil || there {
 		return nil, err
 	}
 	var stray []string
@@ -218,10 +238,7 @@ func (a *act) strays(ctx context.Context, w *work) ([]*work, error) {
 			stray = append(stray, tag)
 		}
 	}
-	if len(stray) == 0 {
-		return nil, nil
-	}
-	return []*work{{change: tagstore.Change{Kind: luxi.TagInstance, Name: w.d.Instance.Name, Remove: stray, Why: repair.Mark{Kind: repair.MarkTags, ID: w.d.Start.Repair.ID}.Text()}}}, nil
+	return a.takeBack(t.action.Decision.Instance, t.action.Repair(), stray), nil
 }
 
 // exists reports whether the instance is still there under its name, whatever an

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"ganeti-autorepair/luxi/luxitest"
@@ -51,7 +48,7 @@ func TestFenceHolds(t *testing.T) {
 	r, f := fencedRig(t, "instance f nodes=node2 template=rbd\ninstance chain nodes=node2 template=plain\ninstance other nodes=node1,node2 template=drbd", "node2")
 	r.Master.Edit(simtest.Broken("node2:offline"))
 	report := r.pass()
-	for _, d := range report.Plan.Decisions[:2] {
+	for _, d := range report.Decisions()[:2] {
 		if d.State != repair.StateNeedsRepair && d.Instance.Name != "other" || d.Instance.Name != "other" && d.Reason != repair.ReasonNotFenced {
 			t.Errorf("%s is %s %s: %s", d.Instance.Name, d.State, d.Reason, d.Detail)
 		}
@@ -63,7 +60,7 @@ func TestFenceHolds(t *testing.T) {
 	if got := strings.Join(f.asked, "; "); got != "node2: chain f" {
 		t.Errorf("asked %q", got)
 	}
-	if said := r.Log.Said("the fence does not hold"); len(said) != 1 || !strings.Contains(said[0], "still powered") {
+	if said := r.Log.Said("fence failed"); len(said) != 1 || !strings.Contains(said[0], "still powered") {
 		t.Errorf("said %q", said)
 	}
 	f.refuses = nil
@@ -86,7 +83,7 @@ func TestFenceHoldsRetry(t *testing.T) {
 	before := r.Tags("f")
 	f.refuses["node2"] = true
 	report := r.pass()
-	if d := report.Plan.Decisions[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNotFenced {
+	if d := report.Decisions()[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNotFenced {
 		t.Errorf("it is %s %s", d.State, d.Reason)
 	}
 	r.WantTags("f", before)
@@ -123,7 +120,7 @@ func TestFenceFreshLook(t *testing.T) {
 	r.Master.OnCall(nil)
 	r.Quiet()
 	r.WantRepairs("")
-	if said := r.Log.Said("job let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
 		t.Errorf("said %q", said)
 	}
 	r.repaired()
@@ -137,66 +134,15 @@ func TestFenceFreshLook(t *testing.T) {
 func TestFenceDryRun(t *testing.T) {
 	r, f := fencedRig(t, "instance i nodes=node2 template=rbd\ninstance j nodes=node1,node2 template=drbd")
 	r.Master.Edit(simtest.Broken("node2:offline"))
-	p := r.newPass()
-	plan, err := p.Read(simtest.Background, false)
+	plan, err := r.newPass().Read(simtest.Background)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := Intentions(plan, p)
-	if err != nil || len(list) != 2 || fmt.Sprint(list[0].Fence) != "[node2]" || len(list[1].Fence) != 0 || len(f.asked) != 0 {
-		t.Errorf("%+v, %v, asked %q", list, err, f.asked)
+	jobs := make(map[string]*repair.Job)
+	for _, a := range plan.Actions {
+		jobs[a.Object.Name] = a.Job
 	}
-}
-
-// script writes a program for a fence.
-func script(t *testing.T, body string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "fence")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// V5: the command is given node and instances; its status decides, and what it
-// said is told.
-func TestCommandFence(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "out")
-	for _, row := range []struct{ body, want string }{
-		{`echo "$@" >` + out, ""},
-		{`echo power is on; echo for sure >&2; exit 3`, "exit status 3: power is on for sure"},
-		{`exit 1`, "exit status 1"},
-		{`kill -9 $$`, "signal: killed"},
-	} {
-		err := CommandFence(script(t, row.body))(simtest.Background, "node2", []string{"a", "b"})
-		if got := fmt.Sprint(err); (err == nil) != (row.want == "") || err != nil && got != row.want {
-			t.Errorf("%s: %v, want %q", row.body, err, row.want)
-		}
-	}
-	if got, _ := os.ReadFile(out); string(got) != "node2 a b\n" {
-		t.Errorf("it was given %q", got)
-	}
-	if err := CommandFence("/nonexistent/fence")(simtest.Background, "n", nil); err == nil {
-		t.Error("a command that does not exist holds")
-	}
-}
-
-// V5, C3: a command that does not end is ended, with what it started.
-func TestCommandFenceBound(t *testing.T) {
-	dir := t.TempDir()
-	ready, never := filepath.Join(dir, "ready"), filepath.Join(dir, "never")
-	for _, path := range []string{ready, never} {
-		if err := syscall.Mkfifo(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := script(t, "(cat "+never+") & echo >"+ready+"; cat "+never)
-	ctx, cancel := context.WithCancel(simtest.Background)
-	go func() {
-		_, _ = os.ReadFile(ready) // waits for the command to open it
-		cancel()
-	}()
-	if err := CommandFence(path)(ctx, "n", nil); err == nil || err.Error() != "it did not end in time" {
-		t.Errorf("%v", err)
+	if len(jobs) != 2 || fmt.Sprint(jobs["i"].Fence) != "[node2]" || len(jobs["j"].Fence) != 0 || len(f.asked) != 0 {
+		t.Errorf("%+v, asked %q", jobs, f.asked)
 	}
 }

@@ -25,7 +25,7 @@ func TestEndRepairsHeld(t *testing.T) {
 	var marks []repair.Mark
 	for _, x := range []*repair.Instance{i, other} {
 		m := repair.Mark{Kind: repair.MarkRepair, ID: "x" + x.Name, Step: repair.StepFailover}
-		jobs = append(jobs, repair.Opcodes(repair.StepFailover, x, repair.Place{IAllocator: "."}, m, 0, p.Now()))
+		jobs = append(jobs, repair.OpCodes(repair.StepFailover, x, repair.Place{IAllocator: "."}, m, 0, p.Now()))
 		marks = append(marks, m)
 	}
 	_, held, errs, err := p.submitHeld(simtest.Background, 0, hold, jobs, marks)

@@ -2,9 +2,7 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -43,7 +41,7 @@ var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
 func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []repair.Mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
 	delay := func(seconds float64, m repair.Mark, depends []luxi.Depend) []luxi.OpCode {
 		return []luxi.OpCode{&luxi.TestDelay{
-			Common:   luxi.Common{Reason: repair.Trail(m, 0, p.Now()), Depends: depends, Priority: -10},
+			Common:   luxi.Common{Reason: repair.Trail(m, 0, p.Now()), Depends: depends, Priority: luxi.PriorityHigh},
 			Duration: seconds,
 			// With on_master the job would hold the master's node lock
 			// (lib/cmdlib/test.py).
@@ -108,13 +106,13 @@ func (p *Pass) release(ctx context.Context, h heldJob) error {
 // instead of later: gracefully, so that no failed job is left for people to
 // wonder about, and where that cannot be, by killing it.
 func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
-	status, socket, err := p.lookAtHold(ctx, hold)
+	status, socket, err := p.Client.DelaySocket(ctx, hold)
 	switch {
 	case err != nil:
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	case status.Final():
 		return nil
-	case socket != "" && interrupt(ctx, socket) == nil:
+	case socket != "" && luxi.EndDelay(ctx, socket) == nil:
 		return nil
 	}
 	// One that has not started yet is simply taken out of the queue. Canceling one
@@ -124,43 +122,4 @@ func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	}
 	return nil
-}
-
-// lookAtHold reads how a hold job stands and, from its log, where it listens for
-// a word to end (lib/cmdlib/test.py); that is empty if it has not said yet.
-func (p *Pass) lookAtHold(ctx context.Context, hold luxi.JobID) (luxi.JobStatus, string, error) {
-	var rows [][2]json.RawMessage
-	if err := p.Client.Call(ctx, "QueryJobs", []any{[]luxi.JobID{hold}, []string{"status", "oplog"}}, &rows); err != nil {
-		return "", "", err
-	}
-	var status luxi.JobStatus
-	if len(rows) != 1 || json.Unmarshal(rows[0][0], &status) != nil {
-		return "", "", fmt.Errorf("luxid does not say how it stands")
-	}
-	// By opcode and log entry; an entry is serial, time, type, text.
-	var log [][][]json.RawMessage
-	if json.Unmarshal(rows[0][1], &log) != nil {
-		return status, "", nil
-	}
-	for _, entries := range log {
-		for _, entry := range entries {
-			var kind string
-			var path []string
-			if len(entry) == 4 && json.Unmarshal(entry[2], &kind) == nil && kind == "delay-test" &&
-				json.Unmarshal(entry[3], &path) == nil && len(path) == 1 {
-				return status, path[0], nil
-			}
-		}
-	}
-	return status, "", nil
-}
-
-// interrupt connects to the socket and closes it again, which is the word.
-func interrupt(ctx context.Context, socket string) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", socket)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
 }

@@ -7,15 +7,28 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
+// Read reads what a pass reads and plans as it would. It changes nothing.
+func (p *Pass) Read(ctx context.Context) (*repair.Plan, error) {
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now})
+}
+
 // Look reads the whole cluster and plans as a pass would, under an assumption
 // if there is one. It changes nothing.
 func (p *Pass) Look(ctx context.Context, assume repair.Assumption) (*repair.Plan, error) {
-	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume}
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume})
+}
+
+func (p *Pass) look(ctx context.Context, r *read.Reader) (*repair.Plan, error) {
 	s, err := r.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return NewPlan(ctx, p.Client, s, p.Settings, p.NewID)
+	draft := repair.NewDraft(s, p.Settings, p.NewID)
+	placer, err := read.ReadPlacer(ctx, p.Client, s, draft.RoomWanted())
+	if err != nil {
+		return nil, err
+	}
+	return draft.Plan(placer), nil
 }
 
 // LookAndSave is Look that reads all there is to know, so that it can be looked
@@ -27,10 +40,10 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	placer, err := read.ReadPlacer(ctx, p.Client, s, s.Instances)
+	placer, err := read.ReadPlacer(ctx, p.Client, s, repair.RoomWanted{Choose: s.Instances})
 	if err != nil {
 		return nil, nil, err
 	}
 	saved := read.NewSaved(s, placer, p.Settings)
-	return repair.PlanWith(s, placer, p.Settings, p.NewID), saved, nil
+	return repair.NewPlan(s, placer, p.Settings, p.NewID), saved, nil
 }

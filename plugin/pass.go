@@ -25,41 +25,7 @@ type Pass struct {
 	Now      func() time.Time
 	NewID    repair.NewID
 	Log      Logger
-	// Fence stands in for the command of Settings.Fence, in tests.
-	Fence Fence
-}
-
-// Report is what a pass found and did.
-type Report struct {
-	Plan     *repair.Plan
-	Released []Released // repair jobs let go, in order
-	Written  int        // tag changes made
-	// Problems are things that went wrong and that a person should look at;
-	// each concerns one object alone.
-	Problems []string
-	// Pending is the number of instances with open repairs after the pass.
-	Pending int
-	// OutOfTime says that the pass ended before all tags were written; what is
-	// left is done by the next one.
-	OutOfTime bool
-}
-
-// Released is a repair job that a pass let go.
-type Released struct {
-	Job      luxi.JobID
-	Instance string
-	Repair   string
-	Step     repair.Step
-}
-
-// Read reads a snapshot and plans, changing nothing.
-func (p *Pass) Read(ctx context.Context, full bool) (*repair.Plan, error) {
-	r := &read.Reader{Client: p.Client, Now: p.Now, Full: full}
-	s, err := r.Read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return NewPlan(ctx, p.Client, s, p.Settings, p.NewID)
+	Fence    Fence // nil where Settings.Fence is none
 }
 
 // Run does a whole pass within Settings.PassTimeout. When the context ends
@@ -79,22 +45,34 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &act{Pass: p, reserve: reserve, end: end, holds: make(map[string]bool)}
-	plan, err := newPlan(ctx, p.Client, s, p.Settings, p.NewID, func(ctx context.Context, placer *repair.Placer, list []*repair.Instance) error {
-		return a.askStorage(ctx, s, placer, list)
-	})
+	a := &act{Pass: p, reserve: reserve, end: end, fenced: make(map[string]bool)}
+	plan, err := a.makePlan(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Plan: plan}
-	a.plan, a.report = plan, report
+	a.plan, a.report = plan, &Report{Plan: plan, Outcomes: make(map[string]Outcome)}
 	err = a.run(ctx)
-	for _, d := range plan.Decisions {
+	for _, d := range a.report.Decisions() {
 		if d.State == repair.StatePending {
-			report.Pending++
+			a.report.Pending++
 		}
 	}
-	return report, err
+	return a.report, err
+}
+
+// makePlan plans, and asks nodes for what they have free, by a job where queries do
+// not tell it.
+func (a *act) makePlan(ctx context.Context, s *repair.Snapshot) (*repair.Plan, error) {
+	draft := repair.NewDraft(s, a.Settings, a.NewID)
+	wanted := draft.RoomWanted()
+	placer, err := read.ReadPlacer(ctx, a.Client, s, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.askStorage(ctx, s, placer, wanted.WithDisk); err != nil {
+		return nil, err
+	}
+	return draft.Plan(placer), nil
 }
 
 // act carries out one plan.
@@ -104,18 +82,14 @@ type act struct {
 	report  *Report
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
-	holdJob luxi.JobID    // what all held jobs of this pass wait for, 0 before the first
-	// holds tells for which node and instance the fence has held in this pass.
-	holds map[string]bool
+	holdJob luxi.JobID    // what all held jobs of this pass wait for; 0 before the first
+	// fenced has the nodes, each with the name of an instance, for which the fence
+	// succeeded in this pass.
+	fenced map[string]bool
 }
 
-// waveSize is how many steps are submitted, tagged and released together at most. A
-// storm begins with the most urgent ones, and what the time of a pass does not
-// suffice for is never submitted (C4).
-const waveSize = 10
-
 func (a *act) run(ctx context.Context) error {
-	err := a.inWaves(ctx)
+	err := a.carryOutAll(ctx)
 	if a.holdJob != 0 {
 		clean, cancel := a.cleaning()
 		defer cancel()
@@ -126,73 +100,122 @@ func (a *act) run(ctx context.Context) error {
 	return err
 }
 
-func (a *act) inWaves(ctx context.Context) error {
-	now, probes := a.split()
-	now = a.fenced(ctx, now)
-	alone := a.tagsAlone(now)
-	size := waveSize
-	if len(now) > size {
-		// The most urgent step is not to wait for the tags of nine others.
-		size = 1
+// carryOutAll carries out the actions of the plan in their order, wave by wave. What
+// there is no time for is never submitted (C4).
+func (a *act) carryOutAll(ctx context.Context) error {
+	actions, tests := a.withoutTests(a.plan.Actions)
+	actions, err := a.fence(ctx, actions)
+	if err != nil {
+		return err
 	}
-	for len(now) > size {
-		began := time.Now()
-		// A tag job that waits for a lock is not to keep the other waves waiting.
-		if err := a.carryOut(ctx, a.Settings.PassTimeout/6, nil, now[:size]); err != nil || ctx.Err() != nil {
+	for size := firstWave(actions); len(actions) > 0; {
+		var now []repair.Action
+		now, actions = wave(actions, size)
+		began, patience := time.Now(), a.Settings.PassTimeout
+		if len(actions) > 0 {
+			// A tag job that waits for a lock is not to keep the other waves waiting.
+			patience /= 6
+		}
+		if err := a.carryOut(ctx, patience, now); err != nil || ctx.Err() != nil {
 			return err
 		}
-		now = now[size:]
-		if size = a.fits(ctx, time.Since(began)/time.Duration(size)); size == 0 {
+		if len(actions) == 0 {
+			break
+		}
+		if size = a.waveFits(ctx, time.Since(began)/time.Duration(len(now))); size == 0 {
 			a.report.OutOfTime = true
 			return nil
 		}
 	}
-	if err := a.carryOut(ctx, a.Settings.PassTimeout, alone, now); err != nil || ctx.Err() != nil {
-		return err
-	}
 	// Instances that found no room last time are tested after everything else
 	// is on its way.
-	ready, err := a.probe(ctx, probes)
+	ready, err := a.probe(ctx, tests)
 	if err != nil {
 		return err
 	}
-	return a.carryOut(ctx, a.Settings.PassTimeout, nil, a.fenced(ctx, ready))
+	if ready, err = a.fence(ctx, ready); err != nil {
+		return err
+	}
+	return a.carryOut(ctx, a.Settings.PassTimeout, ready)
 }
 
-// fits is how many steps the next wave may have where each takes so long: what is
-// held in vain costs the queue a gate that runs.
-func (a *act) fits(ctx context.Context, each time.Duration) int {
+// wave returns the actions that are carried out together next, and the others: at
+// most size steps, and the changes of tags alone that follow them.
+func wave(actions []repair.Action, size int) (now, later []repair.Action) {
+	steps, n := 0, 0
+	for n < len(actions) && n-steps < repair.WaveSize {
+		if actions[n].Job != nil {
+			if steps == size || n > steps {
+				break
+			}
+			steps++
+		}
+		n++
+	}
+	if steps == 0 && n == len(actions) || countJobs(actions[n:]) == 0 {
+		// No step waits for the rest.
+		return actions, nil
+	}
+	return actions[:n], actions[n:]
+}
+
+func countJobs(actions []repair.Action) int {
+	n := 0
+	for _, a := range actions {
+		if a.Job != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// firstWave returns how many steps the first wave has: where there are more than one
+// wave of them the most urgent one does not wait for the tags of nine others (C4).
+func firstWave(actions []repair.Action) int {
+	if countJobs(actions) > repair.WaveSize {
+		return 1
+	}
+	return repair.WaveSize
+}
+
+// waveFits returns how many steps fit into the time left at `each` per step. An
+// unreleased step costs the queue one gate job.
+func (a *act) waveFits(ctx context.Context, each time.Duration) int {
 	deadline, bounded := ctx.Deadline()
 	left := time.Until(deadline)
 	switch {
 	case ctx.Err() != nil || bounded && left <= a.reserve:
 		return 0
-	case !bounded || left > waveSize*each:
-		return waveSize
+	case !bounded || left > repair.WaveSize*each:
+		return repair.WaveSize
 	}
 	return int(left / each)
 }
 
-// split separates steps that begin at once from those that first test for room.
-func (a *act) split() (now, probes []*repair.Planned) {
-	for _, st := range a.plan.Steps {
-		switch {
-		case st.NoRoom != "":
-		case st.Decision.Start.Probe:
-			probes = append(probes, st)
-		default:
-			now = append(now, st)
+// withoutTests separates the actions that a test for room comes before.
+func (a *act) withoutTests(actions []repair.Action) (others, tests []repair.Action) {
+	for _, action := range actions {
+		if action.Job != nil && action.Job.Test {
+			tests = append(tests, action)
+		} else {
+			others = append(others, action)
 		}
 	}
-	return now, probes
+	return others, tests
 }
 
-// carryOut submits the steps held, writes all tags, and releases each job as
-// soon as its tags are written and a fresh look confirms the need. Once nothing
+// carryOut submits the jobs of the actions held, writes all tags, and releases each
+// job as soon as its tags are written and a fresh look confirms the need. Once nothing
 // has been written for as long as the patience lasts, the rest is given up.
-func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work, steps []*repair.Planned) error {
-	if len(list) == 0 && len(steps) == 0 {
-		return nil
+func (a *act) carryOut(ctx context.Context, patience time.Duration, actions []repair.Action) error {
+	var list []*task
+	var steps []repair.Action
+	for _, action := range actions {
+		if action.Job != nil {
+			steps = append(steps, action)
+		} else {
+			list = append(list, a.newTask(action, heldJob{}))
+		}
 	}
 	if len(steps) > 0 {
 		submitted, err := a.submit(ctx, steps)
@@ -204,7 +227,7 @@ func (a *act) carryOut(ctx context.Context, patience time.Duration, list []*work
 	return a.writeAndRelease(ctx, patience, list)
 }
 
-// cleaning is a context for what has to be done whatever happened before: it has
+// cleaning returns a context for what has to be done whatever happened before: it has
 // the reserve each time, but never goes beyond the end of the pass.
 func (a *act) cleaning() (context.Context, context.CancelFunc) {
 	by := time.Now().Add(a.reserve)
@@ -214,10 +237,11 @@ func (a *act) cleaning() (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.Background(), by)
 }
 
-// submit submits the steps held, by the pass's hold job if that is still there.
-func (a *act) submit(ctx context.Context, steps []*repair.Planned) ([]*work, error) {
+// submit submits the jobs of the actions held, by the pass's hold job if that is still
+// there.
+func (a *act) submit(ctx context.Context, actions []repair.Action) ([]*task, error) {
 	if a.holdJob != 0 {
-		status, _, err := a.lookAtHold(ctx, a.holdJob)
+		status, _, err := a.Client.DelaySocket(ctx, a.holdJob)
 		if err != nil {
 			return nil, fmt.Errorf("looking at hold job %d: %w", a.holdJob, err)
 		}
@@ -227,39 +251,26 @@ func (a *act) submit(ctx context.Context, steps []*repair.Planned) ([]*work, err
 	}
 	var jobs [][]luxi.OpCode
 	var marks []repair.Mark
-	for _, st := range steps {
-		jobs = append(jobs, st.OpCodes(a.Settings, a.Now()))
-		marks = append(marks, repair.Mark{Kind: repair.MarkRepair, ID: st.Decision.Start.Repair.ID, Step: st.Decision.Start.Step})
+	for _, action := range actions {
+		jobs = append(jobs, action.Job.OpCodes)
+		marks = append(marks, repair.Mark{Kind: repair.MarkRepair, ID: action.Pending.ID, Step: action.Job.Step})
 	}
 	holdJob, held, errs, err := a.submitHeld(ctx, a.holdJob, a.Settings.PassTimeout+30*time.Second, jobs, marks)
 	if err != nil {
 		return nil, err
 	}
 	a.holdJob = holdJob
-	var list []*work
-	for k, st := range steps {
-		d := st.Decision
-		w := a.settling(d)
-		if errs[k] != nil {
-			a.problem(d.Instance.Name, fmt.Errorf("submitting %s: %w", d.Start.Step, errs[k]))
-			if !w.change.Empty() {
-				list = append(list, w)
-			}
+	var list []*task
+	for k, action := range actions {
+		if errs[k] == nil {
+			list = append(list, a.newTask(action, held[k]))
 			continue
 		}
-		pending := d.Start.Repair
-		pending.Jobs = append(append([]luxi.JobID(nil), pending.Jobs...), held[k].Job)
-		tag, dropped := pending.Format()
-		a.logDropped(d, pending.ID, dropped)
-		w.change.Add = append(w.change.Add, tag)
-		for _, old := range d.Start.Old {
-			if old != tag {
-				w.change.Remove = append(w.change.Remove, old)
-			}
+		a.problem(action.Object.Name, fmt.Errorf("submitting %s: %w", action.Job.Step, errs[k]))
+		// Nothing of the repair is written, but what has ended is.
+		if rest := repair.WithoutStep(a.plan.Snapshot, action.Decision); !rest.Empty() {
+			list = append(list, a.newTask(rest, heldJob{}))
 		}
-		w.change.Why = repair.Mark{Kind: repair.MarkTags, ID: pending.ID}.Text()
-		w.step, w.held = st, held[k]
-		list = append(list, w)
 	}
 	return list, nil
 }

@@ -29,7 +29,7 @@ func TestIDWithoutRoom(t *testing.T) {
 	if len(report.Problems) != 0 {
 		t.Errorf("problems %q", report.Problems)
 	}
-	d := report.Plan.Decisions[0]
+	d := report.Decisions()[0]
 	if d.Reason != repair.ReasonUnreadableTag || !strings.Contains(d.Detail, "so long that no tag has room") {
 		t.Errorf("it is told as %s %s: %s", d.State, d.Reason, d.Detail)
 	}

@@ -117,14 +117,14 @@ func TestWaveFits(t *testing.T) {
 		each time.Duration
 		want int
 	}{
-		{"no bound", simtest.Background, time.Hour, waveSize},
-		{"plenty of time", within(10 * time.Hour), time.Minute, waveSize},
+		{"no bound", simtest.Background, time.Hour, repair.WaveSize},
+		{"plenty of time", within(10 * time.Hour), time.Minute, repair.WaveSize},
 		{"time for some", within(10*time.Hour + time.Minute), 2 * time.Hour, 5},
 		{"time for none", within(10 * time.Hour), 11 * time.Hour, 0},
 		{"only to clean up", within(30 * time.Second), time.Millisecond, 0},
 		{"over", over, 0, 0},
 	} {
-		if got := a.fits(row.ctx, row.each); got != row.want {
+		if got := a.waveFits(row.ctx, row.each); got != row.want {
 			t.Errorf("%s: %d steps, want %d", row.name, got, row.want)
 		}
 	}

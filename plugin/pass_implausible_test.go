@@ -176,7 +176,7 @@ func TestNoLiveStatus(t *testing.T) {
 	r.until(func(*Report) bool { return strings.HasPrefix(r.Tags("j"), "result:") })
 	r.WantRepairs("FAILOVER(j) success")
 	r.WantTags("i", "")
-	if d := r.pass().Plan.Decisions[0]; d.Reason != repair.ReasonNoLiveStatus {
+	if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoLiveStatus {
 		t.Errorf("%s: %s", d.Instance.Name, d.Reason)
 	}
 }

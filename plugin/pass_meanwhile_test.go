@@ -133,8 +133,8 @@ func TestShortNameQueued(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Master.OnOpcode(nil)
-	if report := r.pass(); len(report.Released) != 0 || report.Plan.Decisions[1].Reason != repair.ReasonBusy {
-		t.Errorf("released %+v, %+v", report.Released, report.Plan.Decisions[1])
+	if report := r.pass(); len(report.Released) != 0 || report.Decisions()[1].Reason != repair.ReasonBusy {
+		t.Errorf("released %+v, %+v", report.Released, report.Decisions()[1])
 	}
 	r.Master.Continue(hanging)
 	r.Quiet()

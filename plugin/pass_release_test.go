@@ -91,10 +91,10 @@ func TestNotReleased(t *testing.T) {
 			if len(report.Released) != 0 {
 				t.Errorf("released %+v", report.Released)
 			}
-			if said := r.Log.Said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], row.why) {
+			if said := r.Log.Said("not released"); len(said) != 1 || !strings.Contains(said[0], row.why) {
 				t.Errorf("said %q, want %q in it", said, row.why)
 			}
-			if d := report.Plan.Decisions[0]; strings.Contains(row.why, "healthy") && (d.State != repair.StateHealthy || d.Reason != repair.ReasonHealthy) {
+			if d := report.Decisions()[0]; strings.Contains(row.why, "healthy") && (d.State != repair.StateHealthy || d.Reason != repair.ReasonHealthy) {
 				t.Errorf("it is told as %s %s", d.State, d.Reason)
 			}
 			r.WantRepairs("")
@@ -272,7 +272,7 @@ func TestBusyMeanwhile(t *testing.T) {
 	r.pass()
 	r.Master.OnCall(nil)
 	r.WantRepairs("")
-	if said := r.Log.Said("let go unreleased"); len(said) != 1 || !strings.Contains(said[0], "busy") {
+	if said := r.Log.Said("not released"); len(said) != 1 || !strings.Contains(said[0], "busy") {
 		t.Errorf("said %q", said)
 	}
 	r.Quiet()

@@ -181,7 +181,7 @@ func TestAskedForByHand(t *testing.T) {
 		"\ninstance weak nodes=node2 template=rbd "+simtest.Tags("pending:migrate:weak:1600000000:")+
 		"\ninstance fine nodes=node1 template=rbd "+simtest.Tags("pending:reinstall:fine:1600000000:"))
 	r.Master.Edit(simtest.Broken("node2:offline"))
-	for _, d := range r.pass().Plan.Decisions {
+	for _, d := range r.pass().Decisions() {
 		if d.Instance.Name == "fine" && (d.State != repair.StateHealthy || d.Reason != repair.ReasonHealthy || d.Detail != "") {
 			t.Errorf("after its result is written it is %s %s, %q", d.State, d.Reason, d.Detail)
 		}

@@ -54,7 +54,7 @@ func TestNoRoom(t *testing.T) {
 				if report.Pending != 1 || len(report.Released) != 0 {
 					t.Errorf("pass %d: %+v", n, report)
 				}
-				if d := report.Plan.Decisions[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNoRoom || !strings.Contains(d.Detail, "emory") && !strings.Contains(d.Detail, "FailMem") {
+				if d := report.Decisions()[0]; d.State != repair.StatePending || d.Reason != repair.ReasonNoRoom || !strings.Contains(d.Detail, "emory") && !strings.Contains(d.Detail, "FailMem") {
 					t.Errorf("pass %d: %s %s %q", n, d.State, d.Reason, d.Detail)
 				}
 				r.WantTags("i", waiting)
@@ -112,7 +112,7 @@ func TestNoRoomForChain(t *testing.T) {
 			r.Master.Edit(simtest.Broken(row.nodes))
 			r.Master.Edit(crowd(true))
 			for n := 0; n < 3; n++ {
-				if report := r.pass(); report.Pending != 1 || report.Plan.Decisions[0].Reason != repair.ReasonNoRoom {
+				if report := r.pass(); report.Pending != 1 || report.Decisions()[0].Reason != repair.ReasonNoRoom {
 					t.Errorf("pass %d: %+v", n, report)
 				}
 				r.WantTags("i", "pending:reinstall:r1:1700000000:")
@@ -169,7 +169,7 @@ func TestNoRoomOnDrainedTarget(t *testing.T) {
 	r.Quiet()
 	r.WantRepairs("FAILOVER(i) error")
 	r.pass()
-	if d := r.pass().Plan.Decisions[0]; d.Reason != repair.ReasonNoRepair || d.State != repair.StatePending {
+	if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoRepair || d.State != repair.StatePending {
 		t.Errorf("%s %s", d.State, d.Reason)
 	}
 	r.Master.Edit(simtest.Broken("node3:"))

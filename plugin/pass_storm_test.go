@@ -60,7 +60,7 @@ func TestStormBeginsEarly(t *testing.T) {
 		t.Errorf("the first repair waited for the tags of %d", alone)
 	}
 	tagged, submitted, all := r.order()
-	if len(report.Released) != 45 || all != 45 || tagged > waveSize || submitted > 1+waveSize {
+	if len(report.Released) != 45 || all != 45 || tagged > repair.WaveSize || submitted > 1+repair.WaveSize {
 		t.Errorf("%d released; before the first repair began %d of %d tags were written and %d jobs submitted", len(report.Released), tagged, all, submitted)
 	}
 	r.Quiet()
@@ -216,7 +216,7 @@ func TestFewSlots(t *testing.T) {
 
 	r = storm(t, 3, "max-running-jobs=1 ")
 	report := r.pass()
-	for _, d := range report.Plan.Decisions {
+	for _, d := range report.Decisions() {
 		if d.State != repair.StateNeedsRepair || d.Reason != repair.ReasonOneSlot || !strings.Contains(d.Detail, "one job at a time") {
 			t.Errorf("%s is %s %s: %s", d.Instance.Name, d.State, d.Reason, d.Detail)
 		}

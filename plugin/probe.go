@@ -13,20 +13,28 @@ import (
 )
 
 // probe tests for room with a dry run of the real first opcode, which enters no
-// tag, and returns the steps for which there is some (S8). Dry runs that do not
-// end in time are canceled.
-func (a *act) probe(ctx context.Context, steps []*repair.Planned) ([]*repair.Planned, error) {
-	steps = a.turn(steps)
-	if len(steps) == 0 {
-		return nil, nil
+// tag, and returns the actions that can go on: those for which there is room, and of
+// the others what changes tags alone (S8). Dry runs that do not end in time are
+// canceled.
+func (a *act) probe(ctx context.Context, actions []repair.Action) ([]repair.Action, error) {
+	chosen, rest := a.pickProbes(actions)
+	var ready []repair.Action
+	noRoom := func(action repair.Action, why string) {
+		d := action.Decision
+		a.report.leave(d.Instance, d.State, repair.ReasonNoRoom, why)
+		if tags := repair.WithoutStep(a.plan.Snapshot, d); !tags.Empty() {
+			ready = append(ready, tags)
+		}
 	}
-	var jobs [][]luxi.OpCode
-	for _, st := range steps {
-		start := st.Decision.Start
-		m := repair.Mark{Kind: repair.MarkProbe, ID: start.Repair.ID, Step: start.Step}
-		ops := repair.Opcodes(start.Step, st.Decision.Instance, st.Place, m, 0, a.Now())
-		ops[0].Header().DryRun = true
-		jobs = append(jobs, ops[:1])
+	for _, action := range rest {
+		noRoom(action, action.Decision.Detail)
+	}
+	if len(chosen) == 0 {
+		return ready, nil
+	}
+	jobs := make([][]luxi.OpCode, len(chosen))
+	for k, action := range chosen {
+		jobs[k] = repair.DryRun(action, a.Now())
 	}
 	submitted, err := a.Client.SubmitManyJobs(ctx, jobs)
 	if err != nil {
@@ -34,10 +42,9 @@ func (a *act) probe(ctx context.Context, steps []*repair.Planned) ([]*repair.Pla
 	}
 	wait, cancel := halfOf(ctx)
 	defer cancel()
-	var ready []*repair.Planned
 	var late []luxi.JobID
-	for k, st := range steps {
-		d := st.Decision
+	for k, action := range chosen {
+		d := action.Decision
 		if submitted[k].Err != nil {
 			a.problem(d.Instance.Name, fmt.Errorf("submitting a dry run: %w", submitted[k].Err))
 			continue
@@ -49,37 +56,37 @@ func (a *act) probe(ctx context.Context, steps []*repair.Planned) ([]*repair.Pla
 		}
 		if info == nil {
 			late = append(late, id)
-			d.Reason, d.Detail = repair.ReasonNoRoom, fmt.Sprintf("the dry run, job %d, did not end in time", id)
+			noRoom(action, fmt.Sprintf("the dry run, job %d, did not end in time", id))
 			continue
 		}
 		if fact := repair.NewJobFact(*info); fact.Outcome != repair.OutcomeSuccess {
-			d.Reason, d.Detail = repair.ReasonNoRoom, fact.Detail
+			noRoom(action, fact.Detail)
 			continue
 		}
-		a.Log.Info("room found", "instance", d.Instance.Name, "repair", d.Start.Repair.ID, "step", string(d.Start.Step))
-		d.Start.Probe = false
-		ready = append(ready, st)
+		a.Log.Info("room found", "instance", d.Instance.Name, "repair", action.Pending.ID, "step", string(action.Job.Step))
+		ready = append(ready, action)
 	}
 	a.cancelLate(late)
 	return ready, ctx.Err()
 }
 
-// turn chooses the steps to test for room where there are more than may run side
-// by side: half of them the most urgent ones, and the others drawn by the time of the
-// snapshot, so that none that never fits keeps another one waiting for ever.
-func (a *act) turn(steps []*repair.Planned) []*repair.Planned {
+// pickProbes chooses the actions to test for room where there are more than may run
+// side by side: half of them the most urgent ones, and the others drawn by the time of
+// the snapshot, so that none that never fits keeps another one waiting for ever.
+func (a *act) pickProbes(actions []repair.Action) (chosen, rest []repair.Action) {
 	max := a.Settings.MaxRunning
-	if max <= 0 || len(steps) <= max {
-		return steps
+	if max <= 0 || len(actions) <= max {
+		return actions, nil
 	}
-	urgent, rest := steps[:max/2], append([]*repair.Planned(nil), steps[max/2:]...)
-	lot := func(st *repair.Planned) uint64 {
+	urgent, others := actions[:max/2], append([]repair.Action(nil), actions[max/2:]...)
+	lot := func(action repair.Action) uint64 {
 		h := fnv.New64a()
-		fmt.Fprintf(h, "%s %d", st.Decision.Start.Repair.ID, a.plan.Snapshot.Time.Unix())
+		fmt.Fprintf(h, "%s %d", action.Pending.ID, a.plan.Snapshot.Time.Unix())
 		return h.Sum64()
 	}
-	sort.Slice(rest, func(x, y int) bool { return lot(rest[x]) < lot(rest[y]) })
-	return append(append([]*repair.Planned(nil), urgent...), rest[:max-len(urgent)]...)
+	sort.Slice(others, func(x, y int) bool { return lot(others[x]) < lot(others[y]) })
+	n := max - len(urgent)
+	return append(append([]repair.Action(nil), urgent...), others[:n]...), others[n:]
 }
 
 // await waits for a job that only asks for something. It returns nil if the job did

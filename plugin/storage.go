@@ -22,7 +22,7 @@ func (a *act) askStorage(ctx context.Context, s *repair.Snapshot, p *repair.Plac
 		if !ok || kind == "" {
 			continue
 		}
-		for _, r := range p.Rooms[repair.GroupOf(s, i)] {
+		for _, r := range p.Rooms[s.GroupID(i)] {
 			if _, known := r.Disk[kind]; known || r.Memory < demand.Memory {
 				continue
 			}
@@ -48,7 +48,7 @@ func (a *act) askStorage(ctx context.Context, s *repair.Snapshot, p *repair.Plac
 		if why != "" {
 			a.Log.Warn("free storage not found out", "storage", kind, "why", why)
 		}
-		p.Tell(kind, free)
+		p.AddStorage(kind, free)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestStorageNotAskedInVain(t *testing.T) {
 		i.Name, i.UUID, i.Tags, i.Memory = "large", "", nil, 5000
 		c.Instances = append(c.Instances, &i)
 	})
-	if d := r.pass().Plan.Decisions[2]; d.Instance.Name != "large" || d.Reason != repair.ReasonNoRoom || r.storageJobs() != "" {
+	if d := r.pass().Decisions()[2]; d.Instance.Name != "large" || d.Reason != repair.ReasonNoRoom || r.storageJobs() != "" {
 		t.Errorf("asked %q for %s, %s, for which there is no memory", r.storageJobs(), d.Instance.Name, d.Reason)
 	}
 	r.Master.Edit(func(c *luxitest.Cluster) {
@@ -103,8 +103,8 @@ func TestStorageNotAskedInVain(t *testing.T) {
 	}
 	for _, pl := range []*repair.Plan{plan, saved} {
 		// Memory alone decides: a it is.
-		if len(pl.Steps) != 1 || pl.Steps[0].Place.Node() != "a" || pl.Steps[0].NoRoom != "" {
-			t.Errorf("%+v", pl.Steps)
+		if len(pl.Actions) != 1 || pl.Actions[0].Job == nil || pl.Actions[0].Job.Place.Node() != "a" {
+			t.Errorf("%+v", pl.Actions)
 		}
 	}
 	if n := len(r.Master.Jobs()) - jobs; n != 0 {
@@ -119,7 +119,7 @@ func TestStorageWithoutRoom(t *testing.T) {
 	r.Master.Edit(simtest.Broken("off:offline"))
 	for n := 0; n < 3; n++ {
 		report := r.pass()
-		d := report.Plan.Decisions[0]
+		d := report.Decisions()[0]
 		if report.Pending != 1 || d.Reason != repair.ReasonNoRoom || d.Detail != "group default has 0 of 1 nodes with 64 MiB of memory and 9500 MiB of disk free (file storage)" {
 			t.Errorf("pass %d: %d pending, %s, %q", n, report.Pending, d.Reason, d.Detail)
 		}
@@ -151,7 +151,7 @@ instance p2 mem=64 disk=2000 nodes=off template=plain
 	want := func(when, noRoom string) {
 		t.Helper()
 		var got []string
-		for _, d := range r.pass().Plan.Decisions {
+		for _, d := range r.pass().Decisions() {
 			if d.Reason == repair.ReasonNoRoom {
 				got = append(got, d.Instance.Name)
 			}
@@ -205,7 +205,7 @@ func TestStorageNotTold(t *testing.T) {
 			report := r.pass()
 			r.Master.OnCall(nil)
 			r.Master.OnOpcode(nil)
-			if d := report.Plan.Decisions[0]; row.detail != "" && (d.Reason != repair.ReasonNoRoom || d.Detail != row.detail || len(r.Log.Said("free storage not found out")) != 1) {
+			if d := report.Decisions()[0]; row.detail != "" && (d.Reason != repair.ReasonNoRoom || d.Detail != row.detail || len(r.Log.Said("free storage not found out")) != 1) {
 				t.Errorf("%s %q\n%s", d.Reason, d.Detail, r.Log)
 			}
 			r.Quiet()
@@ -246,7 +246,7 @@ func TestStorageNotToldInTime(t *testing.T) {
 	report := r.pass()
 	r.Master.OnCall(nil)
 	r.Master.OnOpcode(nil)
-	if d := report.Plan.Decisions[1]; d.Instance.Name != "i" || d.Reason != repair.ReasonNoRoom || len(r.Log.Said("did not end in time")) != 1 {
+	if d := report.Decisions()[1]; d.Instance.Name != "i" || d.Reason != repair.ReasonNoRoom || len(r.Log.Said("did not end in time")) != 1 {
 		t.Errorf("%s: %s %q\n%s", d.Instance.Name, d.Reason, d.Detail, r.Log)
 	}
 	if len(report.Released) != 1 || report.Released[0].Instance != "other" {

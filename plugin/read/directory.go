@@ -57,7 +57,7 @@ func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Di
 		return nil, err
 	}
 	d.Cluster = tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags}
-	for _, g := range repair.SortedGroups(s) {
+	for _, g := range s.SortedGroups() {
 		d.Groups = append(d.Groups, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
 	}
 	for _, n := range s.Nodes {

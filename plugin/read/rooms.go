@@ -12,11 +12,11 @@ import (
 // ReadPlacer asks the usable nodes of the groups concerned for their free
 // memory and disk, and the configuration for what the instances take, and those
 // that are going to move as well.
-func ReadPlacer(ctx context.Context, c *luxi.Client, s *repair.Snapshot, instances []*repair.Instance, moving ...*repair.Instance) (*repair.Placer, error) {
-	p := &repair.Placer{Rooms: map[string][]repair.Room{}, Demands: map[string]repair.Demand{}}
+func ReadPlacer(ctx context.Context, c *luxi.Client, s *repair.Snapshot, wanted repair.RoomWanted) (*repair.Placer, error) {
+	p := repair.NewPlacer()
 	groups := make(map[string]bool)
 	var uuids []string
-	for _, i := range instances {
+	for _, i := range wanted.Choose {
 		uuids = append(uuids, i.UUID)
 		if g := s.Group(i); g != nil {
 			groups[g.UUID] = true
@@ -25,12 +25,12 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *repair.Snapshot, instanc
 	if len(uuids) == 0 {
 		return p, nil
 	}
-	for _, i := range moving {
+	for _, i := range wanted.Moving {
 		uuids = append(uuids, i.UUID)
 	}
-	p.Promises = repair.Promised(s)
-	for _, pr := range p.Promises {
-		uuids = append(uuids, pr.Instance.UUID)
+	reserved := repair.Reservations(s)
+	for _, r := range reserved {
+		uuids = append(uuids, r.Instance.UUID)
 	}
 	t, err := Query(ctx, c, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage"}, luxi.AnyOf("uuid", uuids...))
 	if err != nil {
@@ -69,8 +69,8 @@ func ReadPlacer(ctx context.Context, c *luxi.Client, s *repair.Snapshot, instanc
 			return nil, fmt.Errorf("reading what nodes have free: %w", err)
 		}
 	}
-	for _, pr := range p.Promises {
-		p.Keep(pr)
+	for _, r := range reserved {
+		p.Reserve(r)
 	}
 	return p, nil
 }

@@ -21,7 +21,7 @@ func placing(r *simtest.Rig, names ...string) (*repair.Snapshot, *repair.Placer)
 	for _, name := range names {
 		list = append(list, simtest.ByName(s, name))
 	}
-	placer, err := read.ReadPlacer(simtest.Background, r.Client(), s, list)
+	placer, err := read.ReadPlacer(simtest.Background, r.Client(), s, repair.RoomWanted{Choose: list})
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestReadPlacerAsksNobody(t *testing.T) {
 		for _, name := range row.instances {
 			list = append(list, simtest.ByName(s, name))
 		}
-		p, err := read.ReadPlacer(simtest.Background, r.Client(), s, list)
+		p, err := read.ReadPlacer(simtest.Background, r.Client(), s, repair.RoomWanted{Choose: list})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -120,7 +120,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk},
 		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
 	}
-	for _, g := range repair.SortedGroups(s) {
+	for _, g := range s.SortedGroups() {
 		f.Groups = append(f.Groups, SavedGroup{g.Name, g.UUID, rawTags(g.Tags)})
 	}
 	rooms := make(map[string]repair.Room)
@@ -319,11 +319,11 @@ func (f *Saved) Plan(assume repair.Assumption, set repair.Settings, newID repair
 	if err := assume.Apply(s); err != nil {
 		return nil, err
 	}
-	return repair.PlanWith(s, f.placer(s), set, newID), nil
+	return repair.NewPlan(s, f.placer(s), set, newID), nil
 }
 
 func (f *Saved) placer(s *repair.Snapshot) *repair.Placer {
-	p := &repair.Placer{Rooms: map[string][]repair.Room{}, Demands: map[string]repair.Demand{}}
+	p := repair.NewPlacer()
 	for _, n := range f.Nodes {
 		if n.Memory == nil || !s.Nodes[n.Name].Usable() {
 			continue

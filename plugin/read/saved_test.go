@@ -31,7 +31,7 @@ func TestSavedPlansTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := viewsText(t, repair.PlanWith(p.Snapshot, placer, repair.DefaultSettings(), id)), viewsText(t, again)
+	want, got := viewsText(t, repair.NewPlan(p.Snapshot, placer, repair.DefaultSettings(), id)), viewsText(t, again)
 	if got != want {
 		t.Errorf("from the file\n%s\nbut it was\n%s", got, want)
 	}

@@ -126,7 +126,7 @@ func movesFrom(op luxi.JobOp, i *Instance) bool {
 	if op.ID != "OP_NODE_EVACUATE" && op.ID != "OP_NODE_MIGRATE" {
 		return false
 	}
-	for _, node := range append([]string{i.Primary}, i.Secondaries...) {
+	for _, node := range i.Nodes() {
 		if means(op.Param("node_name"), node) {
 			return true
 		}

@@ -8,72 +8,17 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-func (d *Decision) Explain() string {
-	if d.Detail == "" {
-		return string(d.Reason)
-	}
-	return string(d.Reason) + ": " + d.Detail
-}
-
-// Decision is what is thought of one instance and what shall be done for it.
-type Decision struct {
-	Instance *Instance
-	Was      State // as the tags and the nodes have it, before anything is done
-	State    State // as it is thought of, and after a pass as that left it
-	Reason   Reason
-	Detail   string // the reason in words
-	Policy   tagstore.Policy
-	Need     Need
-	Repair   *tagstore.Repair // the open repair being handled, if any
-	Waiting  int              // further open repairs behind it
-
-	// Settled are records that are to be written whatever else happens:
-	// results of repairs that have ended, and what a crash left behind.
-	Settled []Settlement
-	Remove  []string // tags to remove: those settled, and leftovers
-	left    []string // of these the leftovers
-	Start   *Start   // the step to submit, if any
-}
-
-// Settlement is a repair that ends.
-type Settlement struct {
-	Result tagstore.Result
-	Why    string
-}
-
-// Start is a step that is to be submitted.
-type Start struct {
-	Step   Step
-	Repair tagstore.Pending // as it will be written, without the job to come
-	Old    []string         // the tags that stand for the repair now
-	New    bool             // the repair begins with this step, on the policy's permission
-	Probe  bool             // the last job found no room: test with a dry run first (S8)
-	Tries  int              // failed jobs of this step so far
-	// Policy says that a pass began the repair on the policy's permission and died
-	// before anything of it was released: the policy has to permit it still.
-	Policy bool
-}
-
-// ByPolicy reports whether the repair takes the policy's permission yet: once its
-// first job was released its pending tag is that.
-func (s *Start) ByPolicy() bool { return s.New || s.Policy }
-
-// Change says whether the decision writes or submits anything.
-func (d *Decision) Change() bool {
-	return len(d.Settled) > 0 || len(d.Remove) > 0 || d.Start != nil
-}
-
 // NewID makes the id of a new repair.
 type NewID func() string
 
 // Decide decides about one instance. It is a pure function of the snapshot,
 // the settings and newID.
-func Decide(s *Snapshot, i *Instance, set Settings, newID NewID) *Decision {
-	d := &Decision{Instance: i, Need: Diagnose(s, i), Policy: s.policy(i)}
-	x := &decider{s: s, i: i, set: set, newID: newID, d: d, records: i.Tags.Records()}
+func Decide(s *Snapshot, i *Instance, set Settings, newID NewID) Decision {
+	x := &decider{s: s, i: i, set: set, newID: newID, records: i.Tags.Records()}
+	x.d = Decision{Instance: i, Need: Diagnose(s, i), Policy: s.policy(i)}
 	x.decide()
-	x.tidy()
-	return d
+	x.dropOldResults()
+	return x.d
 }
 
 type decider struct {
@@ -81,7 +26,7 @@ type decider struct {
 	i       *Instance
 	set     Settings
 	newID   NewID
-	d       *Decision
+	d       Decision // as far as it is made
 	records tagstore.Records
 }
 
@@ -90,7 +35,7 @@ func (x *decider) conclude(state State, reason Reason, detail string) {
 }
 
 func (x *decider) decide() {
-	d, repairs := x.d, x.records.Repairs
+	d, repairs := &x.d, x.records.Repairs
 	if len(repairs) > 0 {
 		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
 	}
@@ -104,7 +49,7 @@ func (x *decider) decide() {
 		x.conclude(x.plainState(), ReasonUnreadableTag, "tag "+m.Tag+": "+m.Why)
 		return
 	case len(x.records.Failures) > 0:
-		x.finished()
+		x.dropFinished()
 		x.conclude(StateFailed, ReasonFailed, "repair "+x.records.Failures[0].ID+" failed")
 		return
 	}
@@ -121,9 +66,9 @@ func (x *decider) decide() {
 			return
 		}
 	}
-	x.finished()
+	x.dropFinished()
 	for k := range repairs {
-		if !x.handle(&repairs[k]) {
+		if !x.continueRepair(&repairs[k]) {
 			return
 		}
 		d.Repair, d.Waiting = nil, 0
@@ -131,7 +76,7 @@ func (x *decider) decide() {
 			d.Repair, d.Waiting = &repairs[k+1], len(repairs)-k-2
 		}
 	}
-	x.fresh()
+	x.decideNew()
 }
 
 // plainState is the state of an instance that nothing is done for.
@@ -171,22 +116,22 @@ func (s *Snapshot) JobsOf(ids []luxi.JobID) []*JobFact {
 	return list
 }
 
-// finished removes the pending tags of repairs that already have their result
+// dropFinished removes the pending tags of repairs that already have their result
 // (T6), unless the instance is suspended (S2).
-func (x *decider) finished() {
+func (x *decider) dropFinished() {
 	if !x.d.Policy.Suspended {
 		x.d.left = x.records.Finished
 		x.d.Remove = append(x.d.Remove, x.records.Finished...)
 	}
 }
 
-// handle deals with one open repair whose jobs have all ended. It returns true
+// continueRepair deals with one open repair whose jobs have all ended. It returns true
 // if the repair is settled and the instance is to be considered afresh.
-func (x *decider) handle(r *tagstore.Repair) bool {
+func (x *decider) continueRepair(r *tagstore.Repair) bool {
 	jobs := x.s.JobsOf(r.Jobs)
 	last := lastBegun(jobs)
 	if x.d.Need.Healthy() {
-		return x.handleHealthy(r, jobs, last)
+		return x.settleHealthy(r, jobs, last)
 	}
 	if x.d.Need.Row == "" {
 		// Where it lives cannot be told; nothing is concluded from that.
@@ -271,9 +216,9 @@ func (x *decider) settle(r *tagstore.Repair, o tagstore.Outcome, why string) {
 	x.d.Remove = append(x.d.Remove, r.Tags...)
 }
 
-// fresh decides about an instance without an open repair.
-func (x *decider) fresh() {
-	d := x.d
+// decideNew decides about an instance without an open repair.
+func (x *decider) decideNew() {
+	d := &x.d
 	need := d.Need
 	switch {
 	case need.Healthy() && len(d.Settled) > 0:
@@ -312,10 +257,10 @@ func (x *decider) fresh() {
 	}
 }
 
-// tidy adds the old results that go when something newer is written (T9), or was
+// dropOldResults adds the old results that go when something newer is written (T9), or was
 // written by a pass that died before it came to that (T6).
-func (x *decider) tidy() {
-	d := x.d
+func (x *decider) dropOldResults() {
+	d := &x.d
 	added := 0
 	for _, st := range d.Settled {
 		if st.Result.Outcome != tagstore.Failure {
@@ -332,9 +277,4 @@ func (x *decider) tidy() {
 	case len(d.left) > 0:
 		d.Remove = append(d.Remove, superseded...)
 	}
-}
-
-// Plain reports whether there is nothing to tell about the instance.
-func (d *Decision) Plain() bool {
-	return d.State == StateHealthy && d.Reason == ReasonHealthy && len(d.Instance.Tags.Malformed) == 0
 }

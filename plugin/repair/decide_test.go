@@ -25,7 +25,7 @@ type decideRow struct {
 
 func jobs(list ...luxi.JobInfo) []luxi.JobInfo { return list }
 
-func (row decideRow) decide() *repair.Decision {
+func (row decideRow) decide() repair.Decision {
 	words := strings.SplitN(row.i, " ", 2)
 	i := repairtest.Instance("i", words[0], words[1], row.tags)
 	s := repairtest.WithJobs(repairtest.Allow(repairtest.Snapshot(row.nodes, i), row.cluster), row.jobs...)

@@ -45,7 +45,7 @@ func (n Need) NextType() tagstore.Type {
 type condition int
 
 const (
-	nodeOK condition = iota
+	NodeOK condition = iota
 	NodeDrained
 	NodeOffline
 )
@@ -57,7 +57,7 @@ func (n *Node) Condition() condition {
 	case n.Drained:
 		return NodeDrained
 	}
-	return nodeOK
+	return NodeOK
 }
 
 // mirror classes of disk templates (lib/_constants.py DTS_*).
@@ -85,7 +85,7 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 		return Need{Blocked: ReasonUnknownPlace, Detail: "its primary node " + quoted(i.Primary) + " is not a node of the cluster"}
 	}
 	pri := primary.Condition()
-	sec := nodeOK
+	sec := NodeOK
 	var secondary *Node
 	for _, name := range i.Secondaries {
 		n := s.Nodes[name]
@@ -97,13 +97,13 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 		}
 	}
 	switch {
-	case pri == nodeOK && i.Template == "drbd" && secondary == nil:
+	case pri == NodeOK && i.Template == "drbd" && secondary == nil:
 		return Need{Blocked: ReasonUnknownPlace, Detail: "its secondary node was not told"}
-	case pri == nodeOK && sec == nodeOK:
+	case pri == NodeOK && sec == NodeOK:
 		return Need{}
 	}
 	need := needFor(i, pri, sec, len(i.Secondaries))
-	need.PrimaryBroken = pri != nodeOK
+	need.PrimaryBroken = pri != NodeOK
 	if len(need.Steps) == 0 {
 		return need
 	}
@@ -125,13 +125,13 @@ func needFor(i *Instance, pri, sec condition, secondaries int) Need {
 	switch {
 	case i.Template == "drbd" && secondaries == 1:
 		switch {
-		case pri == nodeOK:
+		case pri == NodeOK:
 			return Need{Row: "P1", Type: tagstore.FixStorage, Steps: []Step{StepReplaceDisks}}
-		case pri == NodeDrained && sec == nodeOK:
+		case pri == NodeDrained && sec == NodeOK:
 			return moving(i, Need{Row: "P2", Type: tagstore.Migrate}, nil, []Step{StepReplaceDisks})
 		case pri == NodeDrained:
 			return moving(i, Need{Row: "P3", Type: tagstore.Migrate}, []Step{StepReplaceDisks}, []Step{StepReplaceDisks})
-		case sec == nodeOK:
+		case sec == NodeOK:
 			return Need{Row: "P4", Type: tagstore.Failover, Steps: []Step{StepFailover, StepReplaceDisks}}
 		case sec == NodeOffline:
 			return chain(i, "P5")

@@ -8,7 +8,7 @@ func FenceNodes(s *Snapshot, i *Instance, step Step) []string {
 		return nil
 	}
 	var names []string
-	for _, name := range append([]string{i.Primary}, i.Secondaries...) {
+	for _, name := range i.Nodes() {
 		if n := s.Nodes[name]; n != nil && n.Offline {
 			names = append(names, name)
 		}

@@ -20,10 +20,10 @@ func (p Place) Node() string {
 	return p.Nodes[0]
 }
 
-// Opcodes returns the opcodes of a step, all in one job. Every one carries the
+// OpCodes returns the opcodes of a step, all in one job. Every one carries the
 // instance's UUID beside its name, so that a name that now belongs to another
 // instance makes the job fail before it does anything (P11).
-func Opcodes(step Step, i *Instance, p Place, m Mark, limit int, now time.Time) []luxi.OpCode {
+func OpCodes(step Step, i *Instance, p Place, m Mark, limit int, now time.Time) []luxi.OpCode {
 	common := luxi.Common{Reason: Trail(m, limit, now)}
 	switch step {
 	case StepFailover:
@@ -47,4 +47,14 @@ func Opcodes(step Step, i *Instance, p Place, m Mark, limit int, now time.Time) 
 		return ops
 	}
 	return nil
+}
+
+// DryRun returns the job that tests for room for an action: its first opcode, as a dry
+// run, which takes all locks and makes all checks but changes nothing. What follows in
+// the job would be checked against the unchanged state and fail.
+func DryRun(a Action, now time.Time) []luxi.OpCode {
+	mark := Mark{Kind: MarkProbe, ID: a.Pending.ID, Step: a.Job.Step}
+	ops := OpCodes(a.Job.Step, a.Decision.Instance, a.Job.Place, mark, 0, now)
+	ops[0].Header().DryRun = true
+	return ops[:1]
 }

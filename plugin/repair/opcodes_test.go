@@ -67,7 +67,7 @@ func TestOpCodes(t *testing.T) {
 
 // planned is the step of an instance in need, with nodes chosen as a placer
 // would where that is wanted.
-func planned(nodes, words, allocatorIs, admin string) (*repair.Decision, []luxi.OpCode) {
+func planned(nodes, words, allocatorIs, admin string) (repair.Decision, []luxi.OpCode) {
 	parts := strings.SplitN(words, " ", 2)
 	i := repairtest.Instance("i", parts[0], parts[1], "")
 	i.AdminState = admin
@@ -76,6 +76,7 @@ func planned(nodes, words, allocatorIs, admin string) (*repair.Decision, []luxi.
 	}
 	s := repairtest.Allow(repairtest.Snapshot(nodes, i), "reinstall")
 	set := repair.DefaultSettings()
+	set.MaxUnhealthy = 100
 	switch allocatorIs {
 	case "":
 	case "none":
@@ -83,14 +84,15 @@ func planned(nodes, words, allocatorIs, admin string) (*repair.Decision, []luxi.
 	default:
 		set.IAllocator = allocatorIs
 	}
-	d := repair.Decide(s, i, set, func() string { return "k3v9x2ab" })
-	st := &repair.Planned{Decision: d}
-	if count := repair.NodesWanted(s, d, set); count > 0 {
-		st.Place.Nodes = []string{"m", "c"}[:count]
-	} else if i.Template != "drbd" || d.Start.Step == repair.StepReplaceDisks {
-		st.Place.IAllocator = repair.Allocator(s, set)
+	placer := repair.NewPlacer()
+	for name, memory := range map[string]int64{"m": 2000, "c": 1000, "b": 500} {
+		if n := s.Nodes[name]; n != nil && n.Usable() {
+			placer.Rooms[n.Group] = append(placer.Rooms[n.Group], repair.Room{Node: name, Group: n.Group, Memory: memory})
+		}
 	}
-	return d, st.OpCodes(set, repairtest.Fixed())
+	placer.Demands[i.UUID] = repair.Demand{Memory: 100}
+	p := repair.NewPlan(s, placer, set, func() string { return "k3v9x2ab" })
+	return p.Decisions[0], p.Actions[0].Job.OpCodes
 }
 
 // checkOpCode checks what holds for every opcode (P11).
@@ -116,7 +118,7 @@ func checkOpCode(t *testing.T, raw []byte, i *repair.Instance) {
 // P11: drbd moves to its secondary, for which neither node nor allocator may be
 // named; and a step that nobody knows has no opcodes.
 func TestOpCodesOfNothing(t *testing.T) {
-	if ops := repair.Opcodes("dance", repairtest.Instance("i", "rbd", "a", ""), repair.Place{}, repair.Mark{}, 0, repairtest.Present); len(ops) != 0 {
+	if ops := repair.OpCodes("dance", repairtest.Instance("i", "rbd", "a", ""), repair.Place{}, repair.Mark{}, 0, repairtest.Present); len(ops) != 0 {
 		t.Errorf("%d opcodes", len(ops))
 	}
 	for _, nodes := range []string{"m a:offline b", "m a:drained b"} {

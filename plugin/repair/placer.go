@@ -27,26 +27,27 @@ type Demand struct {
 // refuses for ever where the group is not N+1 redundant (P10); and on clusters
 // without a default allocator.
 type Placer struct {
-	Rooms    map[string][]Room // by group
-	Demands  map[string]Demand // by instance UUID
-	Promises []promise
+	Rooms   map[string][]Room // by group
+	Demands map[string]Demand // by instance UUID
+	// reservations are what is given away: the rooms are less that already.
+	reservations []Reservation
 	// asked are the kinds of storage of which nodes were asked how much is free:
 	// one that did not say takes no disks of that kind.
 	asked map[string]bool
 }
 
-// promise is room that an unfinished job is going to take, or has begun to.
-type promise struct {
+// Reservation is room that an unfinished job is going to take, or has begun to.
+type Reservation struct {
 	Instance *Instance
 	nodes    []string // the first takes the memory, all of them take the disks
 	moves    bool     // to disks that are there already
 }
 
-// Promised lists what unfinished jobs are going to take of nodes that they name.
+// Reservations lists what unfinished jobs are going to take of nodes that they name.
 // A node says what is free now, and a reinstallation has destroyed its data long
 // before it starts the instance and finds no memory (P10).
-func Promised(s *Snapshot) []promise {
-	var list []promise
+func Reservations(s *Snapshot) []Reservation {
+	var list []Reservation
 	for _, job := range s.Running {
 		for _, op := range job.Ops {
 			var nodes []string
@@ -69,7 +70,7 @@ func Promised(s *Snapshot) []promise {
 				if moves && len(nodes) == 0 {
 					nodes = i.Secondaries // where drbd goes
 				}
-				list = append(list, promise{i, nodes, moves})
+				list = append(list, Reservation{i, nodes, moves})
 				break
 			}
 		}
@@ -77,17 +78,23 @@ func Promised(s *Snapshot) []promise {
 	return list
 }
 
-// promiseMove counts what a drbd instance that is about to move takes of its
+// NewPlacer returns a placer that knows of no room yet.
+func NewPlacer() *Placer {
+	return &Placer{Rooms: map[string][]Room{}, Demands: map[string]Demand{}}
+}
+
+// reserveMove counts what a drbd instance that is about to move takes of its
 // secondary node, where nothing of it runs yet.
-func (p *Placer) promiseMove(i *Instance) {
+func (p *Placer) reserveMove(i *Instance) {
 	if i.AdminState == "up" {
-		p.Keep(promise{i, i.Secondaries, true})
+		p.Reserve(Reservation{i, i.Secondaries, true})
 	}
 }
 
-// Keep takes the room of a promise. What is there already counts twice then: the
+// Reserve takes the room of a reservation away. What is there already counts twice then: the
 // next pass will know better.
-func (p *Placer) Keep(pr promise) {
+func (p *Placer) Reserve(pr Reservation) {
+	p.reservations = append(p.reservations, pr)
 	demand, kind := p.Demands[pr.Instance.UUID], StorageKind(pr.Instance.Template)
 	for n, name := range pr.nodes {
 		for _, rooms := range p.Rooms {

@@ -2,69 +2,152 @@ package repair
 
 import (
 	"fmt"
-	"time"
-
-	"ganeti-autorepair/luxi"
 )
 
-// Plan is what a pass would do: for every instance a decision, and for the
-// steps that begin now the place they go to.
+// Plan is what a pass does about a snapshot: a decision for every instance, and the
+// actions that follow, in the order in which they are carried out.
 type Plan struct {
 	Snapshot  *Snapshot
-	Decisions []*Decision // in the order of the instances
-	Steps     []*Planned  // in the order in which they begin
-
-	Starts []*Decision // those that the valves let pass, in order
+	Decisions []Decision // in the order of the instances
+	Actions   []Action
 }
 
-// Planned is a step with everything its job needs.
-type Planned struct {
-	Decision *Decision
-	Place    Place
-	NoRoom   string // why there is no place for it; empty if there is one
+// Draft is a plan that lacks the places of the steps that begin: what nodes have free
+// is asked only of those that a step may go to.
+type Draft struct {
+	snapshot  *Snapshot
+	set       Settings
+	decisions []Decision
+	starts    []int // of the decisions, those whose step begins, in order
 }
 
-// PlanWith is NewPlan with what nodes have free known beforehand.
-func PlanWith(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
-	p := DecideAll(s, set, newID)
-	p.Place(placer, set)
-	return p
-}
-
-func DecideAll(s *Snapshot, set Settings, newID NewID) *Plan {
-	p := &Plan{Snapshot: s, Decisions: make([]*Decision, len(s.Instances))}
+// NewDraft decides about every instance of the snapshot.
+func NewDraft(s *Snapshot, set Settings, newID NewID) *Draft {
+	decisions := make([]Decision, len(s.Instances))
 	for k, i := range s.Instances {
-		p.Decisions[k] = Decide(s, i, set, newID)
+		decisions[k] = Decide(s, i, set, newID)
 	}
-	p.Starts = Guard(s, p.Decisions, set)
+	f := &Draft{snapshot: s, set: set}
+	f.decisions, f.starts = Valves(s, decisions, set)
+	return f
+}
+
+// NewPlan plans with what nodes have free known beforehand.
+func NewPlan(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
+	return NewDraft(s, set, newID).Plan(placer)
+}
+
+// RoomWanted are the instances that room has to be known for.
+type RoomWanted struct {
+	Choose   []*Instance // nodes are chosen for them here
+	WithDisk []*Instance // of these those whose disks are made there
+	Moving   []*Instance // they take room on their secondary nodes
+}
+
+// RoomWanted returns the instances that room has to be known for before the draft
+// becomes a plan.
+func (f *Draft) RoomWanted() RoomWanted {
+	var w RoomWanted
+	for _, k := range f.starts {
+		d := f.decisions[k]
+		if movesToSecondary(d) {
+			w.Moving = append(w.Moving, d.Instance)
+		}
+		if nodesWanted(f.snapshot, d, f.set) > 0 {
+			w.Choose = append(w.Choose, d.Instance)
+			if needsDisk(d) {
+				w.WithDisk = append(w.WithDisk, d.Instance)
+			}
+		}
+	}
+	return w
+}
+
+// Plan completes the draft: it gives each step its place, and puts the actions in
+// order.
+func (f *Draft) Plan(placer *Placer) *Plan {
+	s := f.snapshot
+	p := &Plan{Snapshot: s, Decisions: append([]Decision(nil), f.decisions...)}
+	for _, k := range f.starts {
+		if d := f.decisions[k]; movesToSecondary(d) {
+			placer.reserveMove(d.Instance)
+		}
+	}
+	var steps, tests []Action
+	done := make(map[int]bool)
+	for _, k := range f.starts {
+		d := f.decisions[k]
+		place, noRoom := f.place(placer, d)
+		if noRoom != "" {
+			p.Decisions[k] = d.because(ReasonNoRoom, noRoom)
+			continue
+		}
+		done[k] = true
+		if a := stepAction(s, d, place, f.set); a.Job.Test {
+			tests = append(tests, a)
+		} else {
+			steps = append(steps, a)
+		}
+	}
+	tags := endedSuspensions(s)
+	for k, d := range p.Decisions {
+		if done[k] {
+			continue
+		}
+		if a := TagAction(s, d); !a.Empty() {
+			tags = append(tags, a)
+		}
+	}
+	p.Actions = inOrder(steps, tags, tests)
 	return p
 }
 
-// Place says where each step that begins now shall bring its instance.
-func (p *Plan) Place(placer *Placer, set Settings) {
-	s := p.Snapshot
-	for _, d := range p.Starts {
-		if MovesToSecondary(d) {
-			placer.promiseMove(d.Instance)
-		}
+// place returns where the step of the decision brings its instance, or why there is
+// no place for it.
+func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
+	if count := nodesWanted(f.snapshot, d, f.set); count > 0 {
+		nodes, noRoom := placer.Place(f.snapshot, d.Instance, count, needsDisk(d))
+		return Place{Nodes: nodes}, noRoom
 	}
-	for _, d := range p.Starts {
-		step := &Planned{Decision: d}
-		if count := NodesWanted(s, d, set); count > 0 {
-			step.Place.Nodes, step.NoRoom = placer.Place(s, d.Instance, count, OwnDisks(d))
-		} else if !MovesToSecondary(d) {
-			step.Place.IAllocator = Allocator(s, set)
-		}
-		if step.NoRoom != "" {
-			d.Reason, d.Detail = ReasonNoRoom, step.NoRoom
-		}
-		p.Steps = append(p.Steps, step)
+	if movesToSecondary(d) {
+		return Place{}, ""
 	}
+	return Place{IAllocator: allocator(f.snapshot, f.set)}, ""
 }
 
-// Allocator is the one to name in opcodes: "." stands for the cluster's
-// default; "" if there is none.
-func Allocator(s *Snapshot, set Settings) string {
+// WaveSize is how many steps, and as many changes of tags alone, a pass submits
+// together.
+const WaveSize = 10
+
+// inOrder puts actions in the order in which they are carried out: steps in theirs,
+// the first one by itself where there are more than a wave of them, so that it does
+// not wait for the tags of nine others (C4); beside each wave of steps as many changes
+// of tags alone, so that results do not wait for the last step (C6); and then the steps
+// that a test for room comes before.
+func inOrder(steps, tags, tests []Action) []Action {
+	var list []Action
+	size := WaveSize
+	if len(steps) > WaveSize {
+		size = 1
+	}
+	take := func(from []Action, n int) []Action {
+		if n > len(from) {
+			n = len(from)
+		}
+		list = append(list, from[:n]...)
+		return from[n:]
+	}
+	for len(steps) > 0 {
+		steps, tags = take(steps, size), take(tags, WaveSize)
+		size = WaveSize
+	}
+	list = append(list, tags...)
+	return append(list, tests...)
+}
+
+// allocator returns the allocator to name in opcodes: "." stands for the cluster's
+// default; it is empty if there is none.
+func allocator(s *Snapshot, set Settings) string {
 	switch {
 	case set.IAllocator != "":
 		return set.IAllocator
@@ -74,42 +157,36 @@ func Allocator(s *Snapshot, set Settings) string {
 	return ""
 }
 
-// NodesWanted is the number of nodes to choose here, 0 if the allocator or the
-// secondary node settles that.
-func NodesWanted(s *Snapshot, d *Decision, set Settings) int {
+// nodesWanted returns how many nodes are to be chosen here for the step: 0 where the
+// allocator or the secondary node settles that.
+func nodesWanted(s *Snapshot, d Decision, set Settings) int {
 	switch {
 	case d.Start.Step == StepReinstall:
 		return 1 + len(d.Instance.Secondaries)
-	case Allocator(s, set) != "":
+	case allocator(s, set) != "":
 		return 0
-	case MovesToSecondary(d):
+	case movesToSecondary(d):
 		return 0
 	}
 	return 1
 }
 
-// MovesToSecondary reports whether the step brings the instance to its secondary
-// node, which settles where.
-func MovesToSecondary(d *Decision) bool {
+// movesToSecondary reports whether the step brings the instance to its secondary
+// node.
+func movesToSecondary(d Decision) bool {
 	return d.Instance.Template == "drbd" && (d.Start.Step == StepMigrate || d.Start.Step == StepFailover)
 }
 
-// OwnDisks reports whether the step needs disk space on the chosen nodes.
-func OwnDisks(d *Decision) bool {
+// needsDisk reports whether the step makes disks on the chosen nodes.
+func needsDisk(d Decision) bool {
 	return d.Start.Step == StepReinstall || d.Start.Step == StepReplaceDisks
 }
 
-// OpCodes returns the opcodes of the step's job.
-func (st *Planned) OpCodes(set Settings, now time.Time) []luxi.OpCode {
-	d := st.Decision
-	m := Mark{Kind: MarkRepair, ID: d.Start.Repair.ID, Step: d.Start.Step, Policy: d.Start.ByPolicy()}
-	return Opcodes(d.Start.Step, d.Instance, st.Place, m, set.MaxRunning, now)
-}
-
-// usable says why a place chosen here is no longer fit, or "" (P11).
-func (st *Planned) Unfit(s *Snapshot) string {
-	g := GroupOf(s, st.Decision.Instance)
-	for _, name := range st.Place.Nodes {
+// Unfit returns why nodes that were chosen for an instance are no longer fit to take
+// it, or "" (P11).
+func (p Place) Unfit(s *Snapshot, i *Instance) string {
+	g := s.GroupID(i)
+	for _, name := range p.Nodes {
 		n := s.Nodes[name]
 		if n == nil || !n.Usable() || n.Group != g {
 			return fmt.Sprintf("node %s is no longer fit to take it", name)

@@ -11,10 +11,10 @@ import (
 // The rules for repairs whose jobs have all ended: what success takes, what may
 // be tried again, and how often (S6, S7).
 
-// handleHealthy settles a repair of an instance that lives on good nodes. That
+// settleHealthy settles a repair of an instance that lives on good nodes. That
 // alone proves nothing after a failed job: failover and recreate-disks move the
 // primary before they can fail (S6).
-func (x *decider) handleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
+func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
 	for _, f := range jobs {
 		if f.BeganChain() && (last == f || !laterSuccess(jobs, f)) {
 			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))

@@ -8,15 +8,6 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-func SortedGroups(s *Snapshot) []*Group {
-	var list []*Group
-	for _, g := range s.Groups {
-		list = append(list, g)
-	}
-	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
-	return list
-}
-
 // Snapshot is what a pass knows of the cluster: read once, never changed.
 type Snapshot struct {
 	Time      time.Time // when reading began
@@ -72,6 +63,9 @@ type Instance struct {
 	Live        *Live    // nil unless it was asked for
 }
 
+// Nodes returns the primary node and the secondary nodes.
+func (i *Instance) Nodes() []string { return append([]string{i.Primary}, i.Secondaries...) }
+
 // Live is what the instance's primary node says.
 type Live struct {
 	Status string // lib/_constants.py INSTST_*: "running", "ADMIN_down", "ERROR_down", ...
@@ -89,7 +83,7 @@ type JobFact struct {
 func (s *Snapshot) BrokenNodes() []string {
 	var names []string
 	for _, node := range s.Nodes {
-		if node.Condition() != nodeOK {
+		if node.Condition() != NodeOK {
 			names = append(names, node.Name)
 		}
 	}
@@ -103,6 +97,15 @@ func (s *Snapshot) Group(i *Instance) *Group {
 		return s.Groups[n.Group]
 	}
 	return nil
+}
+
+// GroupID returns the UUID of the node group of the instance's primary node; it is
+// empty if that is not known.
+func (s *Snapshot) GroupID(i *Instance) string {
+	if g := s.Group(i); g != nil {
+		return g.UUID
+	}
+	return ""
 }
 
 // policy resolves the instance's policy at the time of the snapshot.
@@ -123,4 +126,14 @@ func (s *Snapshot) Instance(uuid string) *Instance {
 		}
 	}
 	return nil
+}
+
+// SortedGroups returns the node groups by name.
+func (s *Snapshot) SortedGroups() []*Group {
+	var list []*Group
+	for _, g := range s.Groups {
+		list = append(list, g)
+	}
+	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+	return list
 }

@@ -55,9 +55,9 @@ func (r *Room) takeDisk(kind string, mib int64) {
 	}
 }
 
-// Tell takes the answers of nodes that were asked for their free storage, less what
-// is promised there.
-func (p *Placer) Tell(kind string, free map[string]int64) {
+// AddStorage takes the answers of nodes that were asked for their free storage, less what
+// is reserved there.
+func (p *Placer) AddStorage(kind string, free map[string]int64) {
 	if p.asked == nil {
 		p.asked = make(map[string]bool)
 	}
@@ -70,7 +70,7 @@ func (p *Placer) Tell(kind string, free map[string]int64) {
 				continue
 			}
 			r.Disk[kind] = mib
-			for _, pr := range p.Promises {
+			for _, pr := range p.reservations {
 				if pr.moves || StorageKind(pr.Instance.Template) != kind {
 					continue
 				}

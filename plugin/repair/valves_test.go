@@ -9,27 +9,31 @@ import (
 	"ganeti-autorepair/plugin/repair/repairtest"
 )
 
-// guarded decides about all instances of the snapshot and lets the guard have
-// its say: what starts, in order, and what is held by which reason.
-func guarded(s *repair.Snapshot, adjust func(*repair.Settings)) string {
+// throughValves decides about all instances of the snapshot and lets the valves have
+// their say: what starts, in order, and what is blocked by which reason.
+func throughValves(s *repair.Snapshot, adjust func(*repair.Settings)) string {
 	set := repair.DefaultSettings()
 	if adjust != nil {
 		adjust(&set)
 	}
 	n := 0
-	var decisions []*repair.Decision
+	var decisions []repair.Decision
 	for _, i := range s.Instances {
 		decisions = append(decisions, repair.Decide(s, i, set, func() string { n++; return fmt.Sprintf("new%d", n) }))
 	}
+	after, starts := repair.Valves(s, decisions, set)
 	var words []string
-	for _, d := range repair.Guard(s, decisions, set) {
-		words = append(words, d.Instance.Name)
+	for _, k := range starts {
+		words = append(words, after[k].Instance.Name)
 	}
-	for _, d := range decisions {
+	for k, d := range after {
 		switch d.Reason {
 		case repair.ReasonMaxNew, repair.ReasonMaxUnhealthy:
+			if decisions[k].Reason == d.Reason {
+				words = append(words, d.Instance.Name+" was changed in place")
+			}
 			if d.Start != nil || d.State != repair.StateNeedsRepair || d.Detail == "" {
-				words = append(words, fmt.Sprintf("%s is held but %s, %q", d.Instance.Name, d.State, d.Detail))
+				words = append(words, fmt.Sprintf("%s is blocked but %s, %q", d.Instance.Name, d.State, d.Detail))
 			}
 			words = append(words, d.Instance.Name+"="+string(d.Reason))
 		}
@@ -39,7 +43,7 @@ func guarded(s *repair.Snapshot, adjust func(*repair.Settings)) string {
 
 // V4: least redundancy left first, then what is down, then the rest; among
 // equals the safer step, then the name. The same whatever the order before.
-func TestGuardOrder(t *testing.T) {
+func TestValvesOrder(t *testing.T) {
 	build := func() *repair.Snapshot {
 		stopped := repairtest.Instance("d-stopped", "drbd", "off a", "")
 		stopped.AdminState = "down"
@@ -58,18 +62,19 @@ func TestGuardOrder(t *testing.T) {
 		), "reinstall")
 	}
 	want := "w-degraded-down v-lost x-degraded d-stopped y-shared z-local s-drained-second t-drained u-drained e-stopped"
-	if got := guarded(build(), func(set *repair.Settings) { set.MaxUnhealthy = 100 }); got != want {
+	if got := throughValves(build(), func(set *repair.Settings) { set.MaxUnhealthy = 100 }); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}
 	// Deciding in another order does not matter.
 	s := build()
-	var decisions []*repair.Decision
+	var decisions []repair.Decision
 	for k := range s.Instances {
 		decisions = append(decisions, repair.Decide(s, s.Instances[len(s.Instances)-1-k], repair.DefaultSettings(), func() string { return "x" }))
 	}
 	var words []string
-	for _, d := range repair.Guard(s, decisions, repair.Settings{MaxUnhealthy: 100}) {
-		words = append(words, d.Instance.Name)
+	after, starts := repair.Valves(s, decisions, repair.Settings{MaxUnhealthy: 100})
+	for _, k := range starts {
+		words = append(words, after[k].Instance.Name)
 	}
 	if got := strings.Join(words, " "); got != want {
 		t.Errorf("in another order\n%s, want\n%s", got, want)
@@ -78,7 +83,7 @@ func TestGuardOrder(t *testing.T) {
 
 // V3: at most so many repairs begin in one pass, the most urgent ones; repairs
 // that go on do not count and are not held.
-func TestGuardMaxNew(t *testing.T) {
+func TestValvesMaxNew(t *testing.T) {
 	build := func() *repair.Snapshot {
 		return repairtest.Allow(repairtest.Snapshot("m off:offline a b c",
 			repairtest.Instance("a-shared", "rbd", "off", ""), repairtest.Instance("b-shared", "rbd", "off", ""), repairtest.Instance("c-shared", "rbd", "off", ""),
@@ -91,7 +96,7 @@ func TestGuardMaxNew(t *testing.T) {
 		2: "d-drbd a-shared e-goes-on b-shared=max-new c-shared=max-new",
 		4: "d-drbd a-shared b-shared c-shared e-goes-on",
 	} {
-		if got := guarded(build(), func(set *repair.Settings) { set.MaxNew = max }); got != want {
+		if got := throughValves(build(), func(set *repair.Settings) { set.MaxNew = max }); got != want {
 			t.Errorf("max_new_per_pass %d: %s, want %s", max, got, want)
 		}
 	}
@@ -100,7 +105,7 @@ func TestGuardMaxNew(t *testing.T) {
 // V2: where more than the given share of a group's nodes is offline or drained
 // no repair begins; the share itself is allowed, other groups are not affected,
 // and repairs that go on are not held.
-func TestGuardMaxUnhealthy(t *testing.T) {
+func TestValvesMaxUnhealthy(t *testing.T) {
 	const half, more = "m a:offline b:drained c", "m:offline a:offline b:drained c"
 	for _, row := range []struct {
 		nodes   string
@@ -122,27 +127,28 @@ func TestGuardMaxUnhealthy(t *testing.T) {
 			s.Instances[1] = repairtest.Instance("new", "rbd", "a", "")
 		}
 		repairtest.SortInstances(s.Instances)
-		if got := guarded(s, func(set *repair.Settings) { set.MaxUnhealthy = row.percent }); got != row.want {
+		if got := throughValves(s, func(set *repair.Settings) { set.MaxUnhealthy = row.percent }); got != row.want {
 			t.Errorf("%s, at most %d%%: %s, want %s", row.nodes, row.percent, got, row.want)
 		}
 	}
 }
 
 // V2 tells which group, and how bad it is.
-func TestGuardMaxUnhealthyDetail(t *testing.T) {
+func TestValvesMaxUnhealthyDetail(t *testing.T) {
 	s := repairtest.Allow(repairtest.Snapshot("m a:offline b:offline c", repairtest.Instance("i", "rbd", "a", "")), "failover")
 	set := repair.DefaultSettings()
 	set.MaxUnhealthy = 40
 	d := repair.Decide(s, s.Instances[0], set, func() string { return "x" })
-	repair.Guard(s, []*repair.Decision{d}, set)
-	if want := "2 of 4 nodes of group rack1 are offline or drained, more than max_unhealthy_nodes (40%)"; d.Detail != want {
+	after, _ := repair.Valves(s, []repair.Decision{d}, set)
+	d = after[0]
+	if want := "2 of 4 nodes of group rack1 are offline or drained (max_unhealthy_nodes 40%)"; d.Detail != want {
 		t.Errorf("%q, want %q", d.Detail, want)
 	}
 }
 
 // T9: a repair that is held writes nothing, so no old result goes for it; what
 // is settled and left over does.
-func TestGuardHoldsTidying(t *testing.T) {
+func TestBlockedKeepsOldResults(t *testing.T) {
 	const results = " result:failover:o:5:success:1 result:failover:p:6:success:2"
 	for tags, want := range map[string]string{
 		results:                             "needs-repair max-unhealthy",
@@ -153,7 +159,8 @@ func TestGuardHoldsTidying(t *testing.T) {
 		set := repair.DefaultSettings()
 		set.MaxUnhealthy = 0
 		d := repair.Decide(s, s.Instances[0], set, func() string { return "new" })
-		repair.Guard(s, []*repair.Decision{d}, set)
+		after, _ := repair.Valves(s, []repair.Decision{d}, set)
+		d = after[0]
 		if got := repairtest.Render(d); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -12,7 +12,7 @@ import (
 // O3, O4: whatever an instance is in, there is something that holds it, or a step
 // that comes next, and a command to type about it.
 func TestAdvice(t *testing.T) {
-	want := map[repair.Reason]struct{ held, command string }{
+	want := map[repair.Reason]struct{ blocks, command string }{
 		repair.ReasonHealthy:       {"", ""},
 		repair.ReasonUnsettled:     {"", "ganeti-autorepair run --wait"},
 		repair.ReasonSuspended:     {"group rack1", "ganeti-autorepair resume group:rack1"},
@@ -36,18 +36,19 @@ func TestAdvice(t *testing.T) {
 		repair.ReasonHalfCopy:      {"replace-disks that failed", "gnt-instance info i"},
 		repair.ReasonFailed:        {"failure result", "ganeti-autorepair ack i"},
 	}
-	for _, reason := range repair.Reasons {
+	for _, info := range repair.ReasonTable() {
+		reason := info.Reason
 		tags := ""
 		if reason == repair.ReasonUnreadableTag {
 			tags = "pending:x"
 		}
 		i := repairtest.Instance("i", "drbd", "a b", tags)
 		s := repairtest.WithJobs(repairtest.Snapshot("m a:offline b", i), repairtest.Job(9, repair.StepFailover, "i", luxi.JobRunning))
-		d := &repair.Decision{Instance: i, Reason: reason, Need: repair.Diagnose(s, i)}
+		d := repair.Decision{Instance: i, Reason: reason, Need: repair.Diagnose(s, i)}
 		d.Policy.Origin = "group rack1"
 		v := report.ViewOf(&repair.Plan{Snapshot: s}, d)
-		if w, ok := want[reason]; !ok || v.HeldBy != w.held || v.Command != w.command {
-			t.Errorf("%s: held by %q: %q", reason, v.HeldBy, v.Command)
+		if w, ok := want[reason]; !ok || v.Blocks != w.blocks || v.Command != w.command {
+			t.Errorf("%s: blocked by %q: %q", reason, v.Blocks, v.Command)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func BenchmarkQuietPlan(b *testing.B) {
 	s := quietSnapshot(10000)
 	b.ReportAllocs()
 	for n := 0; n < b.N; n++ {
-		p := repair.PlanWith(s, &repair.Placer{}, repair.DefaultSettings(), func() string { return "x" })
+		p := repair.NewPlan(s, repair.NewPlacer(), repair.DefaultSettings(), func() string { return "x" })
 		if len(report.Notable(p)) != 0 {
 			b.Fatal("all is well")
 		}

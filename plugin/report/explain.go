@@ -19,7 +19,7 @@ type Explanation struct {
 	Permission []string      `json:"permission"`      // the policy and where it comes from
 	Diagnosis  []string      `json:"diagnosis"`       // what is wrong, and what would mend it
 	Steps      []StepReading `json:"steps"`           // from here to the end
-	Holds      []string      `json:"holds"`           // valves and whatever else holds it
+	Blocks     []string      `json:"blocks"`          // valves and whatever else blocks it
 	Results    []string      `json:"results"`         // how earlier repairs ended, newest first
 	Verdict    string        `json:"verdict"`         // what the next pass does about it
 	Remedies   []Remedy      `json:"would_change_it"` // what a person could do
@@ -46,18 +46,18 @@ type Remedy struct {
 	Command string `json:"command"`
 }
 
-// Explain explains what is thought of an instance of the plan.
-func Explain(p *repair.Plan, d *repair.Decision, set repair.Settings) Explanation {
+// Explain explains a decision of the plan.
+func Explain(p *repair.Plan, d repair.Decision, set repair.Settings) Explanation {
 	x := explainer{p: p, d: d, s: p.Snapshot, i: d.Instance, set: set, v: ViewOf(p, d)}
 	return Explanation{
 		View: x.v, Facts: x.facts(), Tags: x.tags(), Permission: x.permission(), Diagnosis: x.diagnosis(), Steps: x.steps(),
-		Holds: x.holds(), Results: x.results(), Verdict: x.verdict(), Remedies: x.remedies(),
+		Blocks: x.blocks(), Results: x.results(), Verdict: x.verdict(), Remedies: x.remedies(),
 	}
 }
 
 type explainer struct {
 	p   *repair.Plan
-	d   *repair.Decision
+	d   repair.Decision
 	s   *repair.Snapshot
 	i   *repair.Instance
 	set repair.Settings
@@ -308,27 +308,36 @@ func (x explainer) steps() []StepReading {
 	return list
 }
 
+// action returns the action of the plan that takes the instance's step; nil if there
+// is none.
+func (x explainer) action() *repair.Action {
+	for k := range x.p.Actions {
+		if a := &x.p.Actions[k]; a.Job != nil && a.Decision.Instance == x.i {
+			return a
+		}
+	}
+	return nil
+}
+
 // target says where the first step brings the instance.
 func (x explainer) target() string {
-	for _, st := range x.p.Steps {
-		if st.Decision != x.d {
-			continue
-		}
-		switch {
-		case len(st.Place.Nodes) > 0:
-			return ", to " + strings.Join(st.Place.Nodes, " and ")
-		case st.Place.IAllocator == ".":
-			return ", to a node that " + x.s.Cluster.IAllocator + " chooses"
-		case st.Place.IAllocator != "":
-			return ", to a node that " + st.Place.IAllocator + " chooses"
-		case len(x.i.Secondaries) > 0 && st.NoRoom == "":
-			return ", to " + x.i.Secondaries[0]
-		}
+	a := x.action()
+	switch {
+	case a == nil:
+		return ""
+	case len(a.Job.Place.Nodes) > 0:
+		return ", to " + strings.Join(a.Job.Place.Nodes, " and ")
+	case a.Job.Place.IAllocator == ".":
+		return ", to a node that " + x.s.Cluster.IAllocator + " chooses"
+	case a.Job.Place.IAllocator != "":
+		return ", to a node that " + a.Job.Place.IAllocator + " chooses"
+	case len(x.i.Secondaries) > 0:
+		return ", to " + x.i.Secondaries[0]
 	}
 	return ""
 }
 
-func (x explainer) holds() []string {
+func (x explainer) blocks() []string {
 	list := []string{}
 	d := x.d
 	switch d.Reason {
@@ -354,7 +363,7 @@ func (x explainer) holds() []string {
 	if d.Waiting > 0 {
 		list = append(list, fmt.Sprintf("Pending repairs behind this one: %d.", d.Waiting))
 	}
-	if why, crowded := repair.UnhealthyGroups(x.s, x.set.MaxUnhealthy)[repair.GroupOf(x.s, x.i)]; crowded && d.Reason != repair.ReasonMaxUnhealthy {
+	if why := repair.UnhealthyGroup(x.s, x.i, x.set); why != "" && d.Reason != repair.ReasonMaxUnhealthy {
 		list = append(list, "No repair begins by itself in its group: "+why+".")
 	}
 	return list
@@ -379,7 +388,7 @@ func (x explainer) results() []string {
 func (x explainer) verdict() string {
 	d := x.d
 	switch {
-	case d.Start != nil && x.noRoom() != "":
+	case d.Start != nil && x.action() == nil:
 		return "The next pass tests again for room; now there is none."
 	case d.Start != nil && d.Start.Probe:
 		return fmt.Sprintf("The next pass tests for room, and submits %s if there is some.", d.Start.Step)
@@ -388,19 +397,10 @@ func (x explainer) verdict() string {
 	case len(d.Settled) > 0:
 		r := d.Settled[0]
 		return fmt.Sprintf("The next pass writes the result %s of repair %s: %s.", r.Result.Outcome, r.Result.ID, r.Why)
-	case d.Change():
+	case d.Changes():
 		return "The next pass removes tags that are left over."
 	}
 	return "The next pass leaves it alone."
-}
-
-func (x explainer) noRoom() string {
-	for _, st := range x.p.Steps {
-		if st.Decision == x.d {
-			return st.NoRoom
-		}
-	}
-	return ""
 }
 
 func (x explainer) remedies() []Remedy {

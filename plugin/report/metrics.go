@@ -98,12 +98,14 @@ func (m metrics) plan(plan *repair.Plan) {
 		m.value("instances", "state", string(s), float64(states[s]))
 	}
 	m.head("instances_by_reason", "Instances by the reason for their state.")
-	for _, r := range repair.Reasons {
-		m.value("instances_by_reason", "reason", string(r), float64(reasons[r]))
+	for _, info := range repair.ReasonTable() {
+		m.value("instances_by_reason", "reason", string(info.Reason), float64(reasons[info.Reason]))
 	}
-	m.head("held_instances", "Instances in need of repair that a valve holds, by its setting.")
-	for _, v := range repair.Valves {
-		m.value("held_instances", "valve", v.Setting, float64(reasons[v.Reason]))
+	m.head("blocked_instances", "Instances in need of repair that a valve blocks, by its setting.")
+	for _, info := range repair.ReasonTable() {
+		if info.Valve != "" {
+			m.value("blocked_instances", "valve", info.Valve, float64(reasons[info.Reason]))
+		}
 	}
 	m.head("pending_repairs", "Pending repairs when the pass began, by type.")
 	for t := tagstore.FixStorage; t <= tagstore.Reinstall; t++ {

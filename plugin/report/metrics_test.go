@@ -19,7 +19,7 @@ func TestWriteMetrics(t *testing.T) {
 		repairtest.Instance("d", "rbd", "off", "result:failover:u:1:failure:"),
 		repairtest.Instance("e", "rbd", "a", ""),
 	)
-	p := repair.PlanWith(s, &repair.Placer{}, repair.DefaultSettings(), func() string { return "k" })
+	p := repair.NewPlan(s, repair.NewPlacer(), repair.DefaultSettings(), func() string { return "k" })
 	var b strings.Builder
 	if err := report.WriteMetrics(&b, p, report.PassFacts{Began: repairtest.Present, Took: 1500 * time.Millisecond, Success: true, Released: 3, Version: "a\"b"}); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// View is what is thought of one instance, in the form users and scripts see.
+// View is the state of one instance and what is to be done for it, in the form users
+// and scripts see.
 type View struct {
 	Instance string        `json:"instance"`
 	UUID     string        `json:"uuid"`
@@ -26,9 +27,9 @@ type View struct {
 	Repair   *RepairView   `json:"repair,omitempty"`
 	Next     string        `json:"next_step,omitempty"` // the step that a pass would submit now
 	Bad      []BadTag      `json:"unreadable_tags,omitempty"`
-	Failures []string      `json:"failures,omitempty"` // failure results a person has to look at
-	HeldBy   string        `json:"held_by,omitempty"`  // what keeps the next step from being taken
-	Command  string        `json:"command,omitempty"`  // what a person could type about it
+	Failures []string      `json:"failures,omitempty"`   // failure results a person has to look at
+	Blocks   string        `json:"blocked_by,omitempty"` // what keeps the next step from being taken
+	Command  string        `json:"command,omitempty"`    // what a person could type about it
 }
 
 // PolicyView is the policy in force and where it comes from.
@@ -72,18 +73,18 @@ type BadTag struct {
 	Why    string `json:"why"`
 }
 
-// Views tells what the plan thinks of every instance.
+// Views returns the view of every instance.
 func Views(p *repair.Plan) []View {
-	return viewsOf(p, func(*repair.Decision) bool { return true })
+	return viewsOf(p, func(repair.Decision) bool { return true })
 }
 
-// Notable are the views of those instances that there is something to tell about:
+// Notable returns the views of those instances that there is something to tell about:
 // on most days none of thousands.
 func Notable(p *repair.Plan) []View {
-	return viewsOf(p, func(d *repair.Decision) bool { return !d.Plain() })
+	return viewsOf(p, func(d repair.Decision) bool { return !d.Plain() })
 }
 
-func viewsOf(p *repair.Plan, chosen func(*repair.Decision) bool) []View {
+func viewsOf(p *repair.Plan, chosen func(repair.Decision) bool) []View {
 	var list []View
 	for _, d := range p.Decisions {
 		if chosen(d) {
@@ -93,8 +94,8 @@ func viewsOf(p *repair.Plan, chosen func(*repair.Decision) bool) []View {
 	return list
 }
 
-// ViewOf tells what the plan thinks of one instance.
-func ViewOf(p *repair.Plan, d *repair.Decision) View {
+// ViewOf returns the view of one instance.
+func ViewOf(p *repair.Plan, d repair.Decision) View {
 	i := d.Instance
 	v := View{
 		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,
@@ -137,7 +138,7 @@ func ViewOf(p *repair.Plan, d *repair.Decision) View {
 // of instances are in their views (T10).
 func BadTags(p *repair.Plan) []BadTag {
 	list := badTags(tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags})
-	for _, g := range repair.SortedGroups(p.Snapshot) {
+	for _, g := range p.Snapshot.SortedGroups() {
 		list = append(list, badTags(tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})...)
 	}
 	return list

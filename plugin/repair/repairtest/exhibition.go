@@ -30,12 +30,5 @@ func Exhibition() *repair.Plan {
 	add("too-weak", "drbd", "off a", "fix-storage")
 	s.Cluster.Tags = ParsedTags(WithPrefix("suspend:1 pending:failover:x:1:"))
 	AllowGroup(s, "rack1", "suspend:5 repair")
-	p := &repair.Plan{Snapshot: s}
-	for _, i := range s.Instances {
-		p.Decisions = append(p.Decisions, repair.Decide(s, i, repair.DefaultSettings(), func() string { return "k3v9x2ab" }))
-	}
-	for _, d := range repair.Guard(s, p.Decisions, repair.DefaultSettings()) {
-		p.Steps = append(p.Steps, &repair.Planned{Decision: d})
-	}
-	return p
+	return repair.NewPlan(s, repair.NewPlacer(), repair.DefaultSettings(), func() string { return "k3v9x2ab" })
 }

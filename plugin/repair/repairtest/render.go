@@ -10,7 +10,7 @@ import (
 // Render writes a decision as state and reason, then what shall be done: the
 // step to start with the pending tag as it will be but for its job, results to
 // be written, tags to be removed. The present is written NOW.
-func Render(d *repair.Decision) string {
+func Render(d repair.Decision) string {
 	parts := []string{string(d.State) + " " + string(d.Reason)}
 	if d.Repair != nil {
 		parts[0] += fmt.Sprintf(" (%s+%d)", d.Repair.ID, d.Waiting)
@@ -39,8 +39,8 @@ func Render(d *repair.Decision) string {
 	if len(d.Remove) > 0 {
 		parts = append(parts, "remove "+CutAll(d.Remove))
 	}
-	if d.Change() != (len(parts) > 1) {
-		parts = append(parts, fmt.Sprintf("change=%v", d.Change()))
+	if d.Changes() != (len(parts) > 1) {
+		parts = append(parts, fmt.Sprintf("change=%v", d.Changes()))
 	}
 	return strings.ReplaceAll(strings.Join(parts, " | "), fmt.Sprint(Present.Unix()), "NOW")
 }

@@ -1,0 +1,161 @@
+package repair
+
+import (
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/tagstore"
+)
+
+// Action is one thing that a pass does: it changes the tags of one object and, where
+// a step of a repair begins, submits a job. A pass carries out the actions of its
+// plan, and nothing else; a dry run prints them.
+type Action struct {
+	Object   tagstore.Object // the object whose tags change; without tags of its own
+	Decision Decision        // about the instance; zero for the cluster and node groups
+
+	Results []tagstore.Result // results to write
+	// Pending is the pending tag to write; nil if none is. The number of the job, if
+	// there is one, is added to it.
+	Pending *tagstore.Pending
+	Remove  []string // tags to remove
+	Ended   []string // of these the suspensions whose time has passed (T4)
+	// TakenBack is the id of a repair that ends without a result, because it never
+	// began and is no longer wanted; empty if there is none.
+	TakenBack string
+	Job       *Job // nil if only tags change
+	Why       string
+}
+
+// Job is a repair job that an action submits.
+type Job struct {
+	Step    Step
+	Place   Place
+	OpCodes []luxi.OpCode
+	Fence   []string // offline nodes for which the fence must succeed first (V5)
+	Test    bool     // a dry run of the first opcode must succeed first (S8)
+}
+
+// Empty reports whether the action does nothing.
+func (a Action) Empty() bool {
+	return len(a.Results) == 0 && a.Pending == nil && len(a.Remove) == 0 && a.Job == nil
+}
+
+// Repair returns the id of the repair that the action is about; "suspend" where it
+// only removes suspensions.
+func (a Action) Repair() string {
+	switch {
+	case a.TakenBack != "":
+		return a.TakenBack
+	case a.Pending != nil:
+		return a.Pending.ID
+	case len(a.Results) > 0:
+		return a.Results[len(a.Results)-1].ID
+	case a.Decision.Instance != nil && len(a.Decision.Instance.Tags.Pendings) > 0:
+		return a.Decision.Instance.Tags.Pendings[0].ID
+	}
+	return "suspend"
+}
+
+// Change returns the change of tags, in which the pending tag names the given job; 0
+// stands for none. It also returns how many jobs the tags have no room for: the
+// oldest are left out (T8).
+//
+// A reader always sees the old pending tag, the new one, or both (T6). Tags that no
+// pending tag is among are removed first, so that the pending tag tells the next pass
+// of a change that was left half done (T7).
+func (a Action) Change(job luxi.JobID) (change tagstore.Change, dropped int) {
+	change = tagstore.Change{Kind: a.Object.Kind, Name: a.Object.Name, Remove: a.Remove, Why: Mark{Kind: MarkTags, ID: a.Repair()}.Text()}
+	for _, r := range a.Results {
+		tag, n := r.Format()
+		change.Add, dropped = append(change.Add, tag), dropped+n
+	}
+	if a.Pending != nil {
+		pending := *a.Pending
+		if job != 0 {
+			pending.Jobs = append(append([]luxi.JobID(nil), pending.Jobs...), job)
+		}
+		tag, n := pending.Format()
+		change.Add, dropped = append(change.Add, tag), dropped+n
+		if job != 0 || a.Job == nil {
+			change.Remove = without(change.Remove, tag)
+		}
+	}
+	if len(change.Add) > 0 && len(tagstore.Parse(change.Kind, change.Remove).Pendings) == 0 {
+		change.Before, change.Remove = change.Remove, nil
+	}
+	return change, dropped
+}
+
+func without(tags []string, tag string) []string {
+	var list []string
+	for _, t := range tags {
+		if t != tag {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// tagAction returns the action that changes the tags of an instance and submits
+// nothing: it writes the results of the decision, and removes what is left over and
+// suspensions whose time has passed. It may be empty.
+func tagAction(s *Snapshot, d Decision) Action {
+	i := d.Instance
+	a := Action{Object: tagstore.Object{Kind: luxi.TagInstance, Name: i.Name}, Decision: d, Ended: i.Tags.ExpiredSuspends(s.Time.Unix()), Why: d.WhyNot()}
+	a.Remove = append(append([]string(nil), d.Remove...), a.Ended...)
+	for _, st := range d.Settled {
+		a.Results = append(a.Results, st.Result)
+	}
+	return a
+}
+
+// TagAction returns the action for a decision whose step, if it has one, is not taken
+// now. A repair that begins becomes pending all the same, without a job.
+func TagAction(s *Snapshot, d Decision) Action {
+	a := tagAction(s, d)
+	if d.Start != nil && d.Start.New {
+		pending := d.Start.Repair
+		a.Pending = &pending
+	}
+	return a
+}
+
+// WithoutStep returns the action that is left of a decision whose step could not be
+// taken: what has ended is written, the repair is not. It may be empty.
+func WithoutStep(s *Snapshot, d Decision) Action {
+	d.Start = nil
+	return tagAction(s, d)
+}
+
+// stepAction returns the action that takes the step of the decision.
+func stepAction(s *Snapshot, d Decision, place Place, set Settings) Action {
+	a := tagAction(s, d)
+	start := d.Start
+	pending := start.Repair
+	a.Pending = &pending
+	a.Remove = append(a.Remove, start.Old...)
+	mark := Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy()}
+	a.Job = &Job{
+		Step: start.Step, Place: place, Test: start.Probe,
+		OpCodes: OpCodes(start.Step, d.Instance, place, mark, set.MaxRunning, s.Time),
+	}
+	if set.Fenced() {
+		a.Job.Fence = FenceNodes(s, d.Instance, start.Step)
+	}
+	return a
+}
+
+// endedSuspensions returns the actions that remove the suspensions of the cluster and
+// the node groups whose time has passed (T4).
+func endedSuspensions(s *Snapshot) []Action {
+	var list []Action
+	add := func(kind luxi.TagKind, name string, tags tagstore.Tags) {
+		if ended := tags.ExpiredSuspends(s.Time.Unix()); len(ended) > 0 {
+			list = append(list, Action{Object: tagstore.Object{Kind: kind, Name: name}, Remove: ended, Ended: ended, Why: "suspension has ended"})
+		}
+	}
+	add(luxi.TagCluster, "", s.Cluster.Tags)
+	for _, g := range s.SortedGroups() {
+		add(luxi.TagGroup, g.Name, g.Tags)
+	}
+	return list
+}

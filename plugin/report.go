@@ -1,0 +1,95 @@
+package plugin
+
+import (
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// Report is what a pass found and did. It holds what was done also where the pass
+// ended with an error.
+type Report struct {
+	Plan *repair.Plan
+	// Outcomes are, by instance UUID, how the pass left those instances that it did
+	// something about, or found something out about. See Decisions.
+	Outcomes map[string]Outcome
+	Released []Released // repair jobs that were released, in order
+	Ended    []Ended    // repairs whose results were written, in order
+	Waiting  []Waiting  // repairs that became pending without a job
+	Written  int        // changes of tags made
+	// Problems are things that went wrong and that a person should look at;
+	// each concerns one object alone.
+	Problems []string
+	// Pending is the number of instances with open repairs after the pass.
+	Pending int
+	// OutOfTime says that the pass ended before all tags were written; what is
+	// left is done by the next one.
+	OutOfTime bool
+}
+
+// Outcome is how a pass left an instance.
+type Outcome struct {
+	State  repair.State
+	Reason repair.Reason
+	Detail string
+}
+
+// Released is a repair job that a pass released.
+type Released struct {
+	Job      luxi.JobID
+	Instance string
+	UUID     string // of the instance
+	Repair   string
+	Type     tagstore.Type // of the repair
+	Step     repair.Step
+	First    bool // it is the first job of its repair
+}
+
+// Ended is a repair that ended, with its result.
+type Ended struct {
+	Instance string
+	UUID     string // of the instance
+	Result   tagstore.Result
+	Why      string
+}
+
+// Waiting is a repair that became pending without a job.
+type Waiting struct {
+	Instance string
+	UUID     string // of the instance
+	Repair   string
+	Type     tagstore.Type
+	Reason   repair.Reason
+	Why      string
+}
+
+// Decisions returns the decisions of the plan with the state and the reason in which
+// the pass left each instance.
+func (r *Report) Decisions() []repair.Decision {
+	list := append([]repair.Decision(nil), r.Plan.Decisions...)
+	for k := range list {
+		list[k] = r.After(list[k])
+	}
+	return list
+}
+
+// After returns a decision of the plan with the state and the reason in which the pass
+// left the instance.
+func (r *Report) After(d repair.Decision) repair.Decision {
+	if o, known := r.Outcomes[d.Instance.UUID]; known {
+		d.State, d.Reason, d.Detail = o.State, o.Reason, o.Detail
+	}
+	return d
+}
+
+// leave notes how the pass leaves an instance.
+func (r *Report) leave(i *repair.Instance, state repair.State, reason repair.Reason, detail string) {
+	r.Outcomes[i.UUID] = Outcome{state, reason, detail}
+}
+
+// PlanAfter returns the plan with the decisions as the pass left the instances.
+func (r *Report) PlanAfter() *repair.Plan {
+	plan := *r.Plan
+	plan.Decisions = r.Decisions()
+	return &plan
+}
