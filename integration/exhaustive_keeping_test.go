@@ -9,13 +9,13 @@ import (
 // keeping are the predicates about the beginning of repairs and about the
 // records of those that end.
 var keeping = []predicate{
-	{"permittedNeedBegins", func(m *demand, d *repair.Decision) string {
+	{"permittedNeedBegins", func(m *demand, d repair.Decision) string {
 		// S4, and S9's "then afresh in the same pass".
 		want := m.afresh(d) && !m.need.healthy() && m.need.possible() && covers(m.permitted, m.need.typ)
 		begins := d.Start != nil && d.Start.New
 		return failIf(begins != want, "begins a repair when it should not, or the reverse")
 	}},
-	{"newRepairIsNew", func(m *demand, d *repair.Decision) string {
+	{"newRepairIsNew", func(m *demand, d repair.Decision) string {
 		// T5, T8, S4: an id of its own, the type of the row, the present, no jobs.
 		if d.Start == nil || !d.Start.New {
 			return ""
@@ -24,7 +24,7 @@ var keeping = []predicate{
 		ok := p.ID == freshID+"1" && typeNames[p.Type] == m.need.typ && p.Time == nowSeconds && len(p.Jobs) == 0 && len(d.Start.Old) == 0
 		return failIf(!ok, "the new repair is not what it should be")
 	}},
-	{"enopermOnce", func(m *demand, d *repair.Decision) string {
+	{"enopermOnce", func(m *demand, d repair.Decision) string {
 		// S3: one result where the permission is too weak for the whole repair,
 		// not again where it stands already, and none without any permission, or
 		// where there is no repair.
@@ -54,7 +54,7 @@ var keeping = []predicate{
 		}
 		return failIf(want && n != 1 || !want && n != 0, "tells that the permission is too weak when it should not, or the reverse")
 	}},
-	{"settledCompletely", func(m *demand, d *repair.Decision) string {
+	{"settledCompletely", func(m *demand, d repair.Decision) string {
 		// T6, T7: each result once, at the present, with the jobs of its repair and
 		// its type, and all pending copies go with it; those of open repairs stay.
 		removed := make(map[string]bool, len(d.Remove))
@@ -82,7 +82,7 @@ var keeping = []predicate{
 		}
 		return ""
 	}},
-	{"leftoversTidied", func(m *demand, d *repair.Decision) string {
+	{"leftoversTidied", func(m *demand, d repair.Decision) string {
 		// T6: a pending tag beside its own result goes as soon as the instance may
 		// be touched; and no such result goes before it, which would bring the
 		// repair back to life.
@@ -105,7 +105,7 @@ var keeping = []predicate{
 		}
 		return ""
 	}},
-	{"resultsKept", func(m *demand, d *repair.Decision) string {
+	{"resultsKept", func(m *demand, d repair.Decision) string {
 		// T9: when something newer is written, or was by a pass that died halfway
 		// (T6), all but the newest N success and enoperm results go, the oldest
 		// first; otherwise none does.
@@ -140,7 +140,7 @@ var keeping = []predicate{
 		}
 		return ""
 	}},
-	{"stateOfTheDesign", func(m *demand, d *repair.Decision) string {
+	{"stateOfTheDesign", func(m *demand, d repair.Decision) string {
 		// S1 to S12: the state an instance is in once its results are written. A
 		// repair that begins is pending only when its tag is (S4).
 		want := repair.StateNeedsRepair
@@ -174,7 +174,7 @@ func (m *demand) isOpen(id string) bool {
 }
 
 // leftover: the decision removes a pending tag that stands beside its own result.
-func (m *demand) leftover(d *repair.Decision) bool {
+func (m *demand) leftover(d repair.Decision) bool {
 	for _, c := range m.records.list {
 		if c.kind != "pending" || m.isOpen(c.id) {
 			continue

@@ -9,7 +9,7 @@ import (
 // after is what is recorded once a decision is carried out: results and the
 // pending tag added, what is to go gone. The step's job, if one is given, is
 // named by the pending tag; without one the repair waits for room (S4).
-func (r *situation) after(d *repair.Decision, job ...pastJob) *recordSet {
+func (r *situation) after(d repair.Decision, job ...pastJob) *recordSet {
 	gone := make(map[string]bool)
 	for _, tag := range d.Remove {
 		gone[tag] = true
@@ -55,7 +55,7 @@ func (r *situation) after(d *repair.Decision, job ...pastJob) *recordSet {
 // (S5, C1), or, where no job could be submitted, is the first to be tried (S4).
 func TestDecisionsComeToRest(t *testing.T) {
 	n, rows, failures := 0, 0, 0
-	fail := func(r *situation, first, then *repair.Decision, why string) {
+	fail := func(r *situation, first, then repair.Decision, why string) {
 		failures++
 		t.Errorf("%s\n   decision: %s\n   then:     %s\n   %s", r, show(first), show(then), why)
 	}

@@ -9,7 +9,7 @@ import (
 
 // considered are the open repairs a decision gets to: the first, and each
 // behind one that ended without a failure (S9; S1 for healthy instances).
-func (m *demand) considered(d *repair.Decision) []*openRepair {
+func (m *demand) considered(d repair.Decision) []*openRepair {
 	if !m.free() {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (m *demand) considered(d *repair.Decision) []*openRepair {
 }
 
 // afresh: no open repair is left, so policy is asked (S9).
-func (m *demand) afresh(d *repair.Decision) bool {
+func (m *demand) afresh(d repair.Decision) bool {
 	c := m.considered(d)
 	if !m.free() || len(c) < len(m.records.open) {
 		return false
@@ -98,7 +98,7 @@ func (m *demand) safeAfter(last pastJob) bool {
 // to, where a condition holds. The outcome is "success", "failure", "enoperm",
 // "open" (nothing is done) or "step" (its next step is started).
 func eachOf(name, want string, when func(m *demand, p *openRepair) bool) predicate {
-	return predicate{name, func(m *demand, d *repair.Decision) string {
+	return predicate{name, func(m *demand, d repair.Decision) string {
 		for _, p := range m.considered(d) {
 			if !when(m, p) {
 				continue
@@ -183,7 +183,7 @@ var progress = []predicate{
 	eachOf("nextStepFollows", "step", func(m *demand, p *openRepair) bool {
 		return m.advances(p) && (p.last().fate == "" || p.last().fate == "success") && p.attempts(m.need.first()) < m.maxAttempts
 	}),
-	{"onlyNoRoomIsProbed", func(m *demand, d *repair.Decision) string {
+	{"onlyNoRoomIsProbed", func(m *demand, d repair.Decision) string {
 		// S8: a dry run of the opcode that found no room, and of no other.
 		for _, p := range m.considered(d) {
 			if d.Start != nil && d.Start.Repair.ID == p.id {
@@ -193,7 +193,7 @@ var progress = []predicate{
 		}
 		return failIf(d.Start != nil && d.Start.Probe, "tests for room before the first step")
 	}},
-	{"attemptsCounted", func(m *demand, d *repair.Decision) string {
+	{"attemptsCounted", func(m *demand, d repair.Decision) string {
 		// S7, S8, C2: neither no room nor what expired is an attempt.
 		for _, p := range m.considered(d) {
 			if d.Start != nil && d.Start.Repair.ID == p.id {
@@ -202,7 +202,7 @@ var progress = []predicate{
 		}
 		return failIf(d.Start != nil && d.Start.Tries != 0, "counts attempts of a new repair")
 	}},
-	{"oneIdFromFirstToLast", func(m *demand, d *repair.Decision) string {
+	{"oneIdFromFirstToLast", func(m *demand, d repair.Decision) string {
 		// T5, T6, S10: id, type and timestamp stay, and all jobs that began.
 		if d.Start == nil || d.Start.New {
 			return ""

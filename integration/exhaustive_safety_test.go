@@ -11,7 +11,7 @@ import (
 // decision, or "".
 type predicate struct {
 	name  string
-	check func(m *demand, d *repair.Decision) string
+	check func(m *demand, d repair.Decision) string
 }
 
 // The names of what the code under test hands out.
@@ -70,34 +70,34 @@ func (m *demand) free() bool {
 	return !m.suspended && !m.hasUnreadable() && !m.hasFailure() && !m.hasUnfinished() && !m.isBusy()
 }
 
-func changes(d *repair.Decision) bool {
+func changes(d repair.Decision) bool {
 	return d.Start != nil || len(d.Settled) > 0 || len(d.Remove) > 0
 }
 
 // safety are the predicates that say what must never happen.
 var safety = []predicate{
-	{"neverWhileSuspended", func(m *demand, d *repair.Decision) string {
+	{"neverWhileSuspended", func(m *demand, d repair.Decision) string {
 		// S2: nothing is submitted or retagged.
 		return failIf(m.suspended && changes(d), "acts while suspended")
 	}},
-	{"unreadableHolds", func(m *demand, d *repair.Decision) string {
+	{"unreadableHolds", func(m *demand, d repair.Decision) string {
 		// T10: the reader cannot know what was meant.
 		return failIf(m.hasUnreadable() && changes(d), "acts beside a record that nobody can read")
 	}},
-	{"failedUntouched", func(m *demand, d *repair.Decision) string {
+	{"failedUntouched", func(m *demand, d repair.Decision) string {
 		// S11: untouched, further pending tags wait. (What a crash left behind is
 		// still tidied: leftoversTidied.)
 		return failIf(m.hasFailure() && (d.Start != nil || len(d.Settled) > 0), "acts before a person has looked")
 	}},
-	{"runningLeftAlone", func(m *demand, d *repair.Decision) string {
+	{"runningLeftAlone", func(m *demand, d repair.Decision) string {
 		// S5.
 		return failIf(m.hasUnfinished() && changes(d), "acts while jobs of the repair are under way")
 	}},
-	{"busyHolds", func(m *demand, d *repair.Decision) string {
+	{"busyHolds", func(m *demand, d repair.Decision) string {
 		// C2: what is true now may not be when somebody else's job ends.
 		return failIf(m.isBusy() && (d.Start != nil || len(d.Settled) > 0), "acts while somebody else's job names the instance")
 	}},
-	{"neverAbovePermission", func(m *demand, d *repair.Decision) string {
+	{"neverAbovePermission", func(m *demand, d repair.Decision) string {
 		// T1, S4, S9: a new repair needs permission for all of it, one that was
 		// begun or asked for has its own type.
 		if d.Start == nil {
@@ -113,7 +113,7 @@ var safety = []predicate{
 		}
 		return "continues a repair that does not exist"
 	}},
-	{"dataDestroyedOnlyWhereNoneIsLeft", func(m *demand, d *repair.Decision) string {
+	{"dataDestroyedOnlyWhereNoneIsLeft", func(m *demand, d repair.Decision) string {
 		// P5, P8, P9: never where some node could still give the data back.
 		if d.Start == nil || d.Start.Step != repair.StepReinstall {
 			return ""
@@ -128,7 +128,7 @@ var safety = []predicate{
 		}
 		return failIf(!gone || m.admin == "offline", "destroys data that is not lost")
 	}},
-	{"movesOnlyFromBadNodes", func(m *demand, d *repair.Decision) string {
+	{"movesOnlyFromBadNodes", func(m *demand, d repair.Decision) string {
 		// P2, P3, P4, P6, P7: migrate what runs on a drained node; fail over what
 		// has no running state left to lose.
 		if d.Start == nil {
@@ -145,14 +145,14 @@ var safety = []predicate{
 		}
 		return ""
 	}},
-	{"targetIsFit", func(m *demand, d *repair.Decision) string {
+	{"targetIsFit", func(m *demand, d repair.Decision) string {
 		// P11: drbd moves to its secondary, whatever Ganeti does not check there.
 		if d.Start == nil || m.at.template != "drbd" || d.Start.Step == repair.StepReplaceDisks || d.Start.Step == repair.StepReinstall {
 			return ""
 		}
 		return failIf(!fitForMove(m.at.secondary) || badCondition(m.at.secondary), "moves to an unfit node")
 	}},
-	{"neverSecondOpenAction", func(m *demand, d *repair.Decision) string {
+	{"neverSecondOpenAction", func(m *demand, d repair.Decision) string {
 		// T5: one at a time, and in order of timestamp.
 		if d.Start == nil {
 			return ""
@@ -167,7 +167,7 @@ var safety = []predicate{
 		}
 		return failIf(!d.Start.New, "continues a repair that does not exist")
 	}},
-	{"stepsOfRow", func(m *demand, d *repair.Decision) string {
+	{"stepsOfRow", func(m *demand, d repair.Decision) string {
 		// P1 to P9.
 		same := len(d.Need.Steps) == len(m.need.steps) && d.Need.Row == m.need.row
 		for k := 0; same && k < len(m.need.steps); k++ {
@@ -175,21 +175,21 @@ var safety = []predicate{
 		}
 		return failIf(!same, fmt.Sprintf("row and steps are %q %v", m.need.row, m.need.steps))
 	}},
-	{"typeOfRow", func(m *demand, d *repair.Decision) string {
+	{"typeOfRow", func(m *demand, d repair.Decision) string {
 		// P1 to P8, S4: the highest type of any step.
 		return failIf(typeNames[d.Need.Type] != m.need.typ, "the type of the repair is "+m.need.typ)
 	}},
-	{"onlyTheNextStep", func(m *demand, d *repair.Decision) string {
+	{"onlyTheNextStep", func(m *demand, d repair.Decision) string {
 		// S10, P10, P11, S12: the first step of the row, and only if it can be taken.
 		return failIf(d.Start != nil && (!m.need.possible() || stepNames[d.Start.Step] != m.need.first()), "the next step is not "+m.need.first())
 	}},
-	{"nearestPolicyWins", func(m *demand, d *repair.Decision) string {
+	{"nearestPolicyWins", func(m *demand, d repair.Decision) string {
 		// T2, T3, T4, T10.
 		p := d.Policy
 		ok := p.Suspended == m.suspended && p.Origin == m.origin && (m.suspended || typeNames[p.Type] == m.permitted)
 		return failIf(!ok, fmt.Sprintf("the policy is %q suspended=%v from %q", m.permitted, m.suspended, m.origin))
 	}},
-	{"tagsOfOtherKindsNeverRemoved", func(m *demand, d *repair.Decision) string {
+	{"tagsOfOtherKindsNeverRemoved", func(m *demand, d repair.Decision) string {
 		// T9, T10: only what was read, only pending tags and success and enoperm
 		// results of the instance itself, each once.
 		may := make(map[string]bool, len(m.records.list))
@@ -233,7 +233,7 @@ func failIf(wrong bool, why string) string {
 }
 
 // settledAs is the result a decision gives a repair, "" if none.
-func settledAs(d *repair.Decision, id string) string {
+func settledAs(d repair.Decision, id string) string {
 	for _, st := range d.Settled {
 		if st.Result.ID == id {
 			return string(st.Result.Outcome)

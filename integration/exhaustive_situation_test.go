@@ -153,12 +153,12 @@ func (r *situation) settings() repair.Settings {
 }
 
 // decide asks the code under test.
-func (r *situation) decide() *repair.Decision {
+func (r *situation) decide() repair.Decision {
 	s, i := r.snapshot()
 	return r.decideOn(s, i)
 }
 
-func (r *situation) decideOn(s *repair.Snapshot, i *repair.Instance) *repair.Decision {
+func (r *situation) decideOn(s *repair.Snapshot, i *repair.Instance) repair.Decision {
 	n := 0
 	return repair.Decide(s, i, r.settings(), func() string {
 		n++
@@ -211,7 +211,7 @@ func (r *situation) String() string {
 }
 
 // show writes a decision on one line.
-func show(d *repair.Decision) string {
+func show(d repair.Decision) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%s (%s)", d.State, d.Reason, d.Detail)
 	fmt.Fprintf(&b, " need %q %d %v blocked=%q", d.Need.Row, d.Need.Type, d.Need.Steps, d.Need.Blocked)

@@ -42,7 +42,7 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 			continue
 		}
 		x := report.Explain(l.plan, d, l.pass.Settings)
-		x.Holds = append(x.Holds, l.holds...)
+		x.Blocks = append(x.Blocks, l.holds...)
 		if cmd.Snapshot == "" {
 			x.Facts = append(x.Facts, e.passes(l.set)...)
 		}
@@ -87,7 +87,7 @@ func (e *env) writeExplanation(x report.Explanation) {
 		lines = append(lines, fmt.Sprintf("%d. %s; takes %s: %s.", k+1, s.What, s.Type, word))
 	}
 	part("Steps from here", lines)
-	part("What holds it", x.Holds)
+	part("What blocks it", x.Blocks)
 	part("Earlier repairs", x.Results)
 	if len(x.Remedies) > 0 {
 		fmt.Fprintf(w, "\n%s\n", t.paint(bold, "What would change it"))

@@ -9,6 +9,7 @@ import (
 
 	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
 )
 
 // dryRunFlags are those of "run" that say more of what a dry run is about.
@@ -30,14 +31,14 @@ func (f dryRunFlags) given() bool {
 
 // dryRunJSON is what "run --dry-run --json" writes.
 type dryRunJSON struct {
-	Version    int                `json:"version"`
-	Time       int64              `json:"time"` // Unix time in seconds
-	Cluster    string             `json:"cluster"`
-	Offline    []string           `json:"assumed_offline,omitempty"`
-	Drained    []string           `json:"assumed_drained,omitempty"`
-	Blocked    string             `json:"blocked,omitempty"` // why a pass would do nothing now
-	Intentions []plugin.Intention `json:"intentions"`
-	Counts     map[string]int     `json:"counts"` // instances by state
+	Version int                 `json:"version"`
+	Time    int64               `json:"time"` // Unix time in seconds
+	Cluster string              `json:"cluster"`
+	Offline []string            `json:"assumed_offline,omitempty"`
+	Drained []string            `json:"assumed_drained,omitempty"`
+	Blocked string              `json:"blocked,omitempty"` // why a pass would do nothing now
+	Actions []report.ActionView `json:"actions"`
+	Counts  map[string]int      `json:"counts"` // instances by state
 }
 
 // dryRun says what a pass would do, and does nothing.
@@ -53,7 +54,7 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	list, err := plugin.Intentions(l.plan, l.pass)
+	list, err := report.Actions(l.plan)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 		s := dryRunJSON{
 			Version: jsonVersion, Time: l.plan.Snapshot.Time.Unix(), Cluster: l.plan.Snapshot.Cluster.Name,
 			Offline: assume.Offline, Drained: assume.Drained, Blocked: blocked,
-			Intentions: append([]plugin.Intention{}, list...), Counts: map[string]int{},
+			Actions: list, Counts: map[string]int{},
 		}
 		for _, d := range l.plan.Decisions {
 			s.Counts[string(d.State)]++
@@ -71,7 +72,7 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	if blocked != "" {
 		e.note("a pass would do nothing now: %s", blocked)
 	}
-	writeIntentions(e.stdout, e.screen, l.set.engine.Fence, list)
+	writeActions(e.stdout, e.screen, l.set.engine.Fence, list)
 	e.writeStatus(l.plan)
 	return nil
 }
@@ -92,7 +93,7 @@ func (cmd *runCmd) blocked(ctx context.Context, e *env, l *looked) (string, erro
 	return "", nil
 }
 
-func writeIntentions(w io.Writer, t terminal, fence string, list []plugin.Intention) {
+func writeActions(w io.Writer, t terminal, fence string, list []report.ActionView) {
 	for _, n := range list {
 		writeFolded(w, "", "  ", t.paint(bold, n.Instance)+": "+n.Why, t.columns)
 		if n.Probe {

@@ -115,7 +115,7 @@ func (r *runner) heldEvent(report *plugin.Report, c change) {
 	if c.v.Reason != repair.ReasonMaxUnhealthy && c.v.Reason != repair.ReasonMaxNew {
 		return
 	}
-	v := event{Event: eventHeld, Instance: c.v.Instance, Valve: c.v.HeldBy, Why: c.v.Detail}
+	v := event{Event: eventHeld, Instance: c.v.Instance, Valve: c.v.Blocks, Why: c.v.Detail}
 	if c.v.Need != nil {
 		v.Type = c.v.Need.Type
 	}
@@ -124,14 +124,14 @@ func (r *runner) heldEvent(report *plugin.Report, c change) {
 
 // passEvents notes the repairs that the pass began and ended.
 func (r *runner) passEvents(report *plugin.Report) {
-	first := make(map[string]*repair.Decision)
+	first := make(map[string]repair.Decision)
 	for _, d := range report.Plan.Decisions {
 		if d.Start != nil && len(d.Start.Repair.Jobs) == 0 {
 			first[d.Instance.Name] = d
 		}
 	}
 	for _, rel := range report.Released {
-		if d := first[rel.Instance]; d != nil && d.Start.Repair.ID == rel.Repair {
+		if d, ok := first[rel.Instance]; ok && d.Start.Repair.ID == rel.Repair {
 			r.event(report, event{
 				Event: eventStarted, Instance: rel.Instance, Repair: rel.Repair, Type: d.Start.Repair.Type.String(), Step: string(rel.Step), Jobs: fmt.Sprint(int64(rel.Job)),
 			})

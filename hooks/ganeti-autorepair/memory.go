@@ -69,15 +69,16 @@ const linesEach = 20
 func (r *runner) remember(did *plugin.Report) {
 	path := r.env.paths.memory()
 	old, now := readMemory(path), memory{Instances: map[string]thought{}}
-	bad := report.BadTags(did.Plan)
+	after := did.PlanAfter()
+	bad := report.BadTags(after)
 	groups := make(map[string]bool)
 	var changed []change
-	for _, d := range did.Plan.Decisions {
+	for _, d := range after.Decisions {
 		t, known := old.Instances[d.Instance.UUID]
 		if d.Plain() && !known {
 			continue
 		}
-		v := report.ViewOf(did.Plan, d)
+		v := report.ViewOf(after, d)
 		bad = append(bad, v.Bad...)
 		if v.Reason == repair.ReasonMaxUnhealthy || v.Reason == repair.ReasonOneSlot {
 			groups[v.Detail] = true
@@ -94,7 +95,7 @@ func (r *runner) remember(did *plugin.Report) {
 		}
 		c := change{v, was}
 		r.heldEvent(did, c)
-		if !d.Change() {
+		if !d.Changes() {
 			changed = append(changed, c)
 		}
 	}

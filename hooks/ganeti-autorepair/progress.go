@@ -123,7 +123,7 @@ func underWay(did *plugin.Report) []*watched {
 	for _, rel := range did.Released {
 		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
 	}
-	for _, v := range report.Notable(did.Plan) {
+	for _, v := range report.Notable(did.PlanAfter()) {
 		if v.Repair == nil {
 			continue
 		}
@@ -140,7 +140,7 @@ func underWay(did *plugin.Report) []*watched {
 // success".
 func results(did *plugin.Report) []string {
 	var list []string
-	for _, d := range did.Plan.Decisions {
+	for _, d := range did.Decisions() {
 		for _, s := range d.Settled {
 			list = append(list, strings.TrimSpace(fmt.Sprintf("%s: repair %s: %s", d.Instance.Name, s.Result.ID, s.Result.Outcome)))
 		}

@@ -57,13 +57,13 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		r.env.note("warning: %s", err)
 	}
 	facts.LastSuccess, facts.Success, facts.Released = now, len(did.Problems) == 0, len(did.Released)
-	r.env.writeMetrics(r.set, did.Plan, facts)
+	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
 	if did.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
 	r.remember(did)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		r.env.writeStatus(did.Plan)
+		r.env.writeStatus(did.PlanAfter())
 	}
 	switch n := len(did.Problems); {
 	case n == 0:

@@ -64,7 +64,7 @@ func statusFields(now time.Time) []field[report.View] {
 		{name: "more_waiting", title: "Waiting", doc: "Further pending repairs behind it", right: true,
 			value: repair(func(r *report.RepairView) string { return strconv.Itoa(r.Waiting) })},
 		{name: "next_step", title: "Next", doc: "Step that a pass would submit now", value: func(v V) string { return v.Next }},
-		{name: "held_by", title: "HeldBy", doc: "What keeps the next step from being taken", value: func(v V) string { return v.HeldBy }},
+		{name: "blocked_by", title: "BlockedBy", doc: "What keeps the next step from being taken", value: func(v V) string { return v.Blocks }},
 		{name: "command", title: "Command", doc: "What a person could type about it", value: func(v V) string { return v.Command }},
 		{name: "group", title: "Group", doc: "Node group of the primary node", value: func(v V) string { return v.Group }},
 		{name: "pnode", title: "PrimaryNode", doc: "Primary node", value: func(v V) string { return v.Primary }},

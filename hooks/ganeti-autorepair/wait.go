@@ -38,7 +38,7 @@ func (r *runner) waitForAll(ctx context.Context) error {
 		}
 		jobs := underWay(report)
 		if len(jobs) == 0 {
-			r.env.writeStatus(report.Plan)
+			r.env.writeStatus(report.PlanAfter())
 			return failed
 		}
 		if err := r.follow(ctx, jobs); err != nil {

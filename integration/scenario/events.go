@@ -10,7 +10,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
-	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/report"
 )
 
 // Run plays the scenario to its end and returns the world as it is then, and what
@@ -184,11 +184,11 @@ func (w *World) queue(args []string) error {
 func (w *World) dryRun() error {
 	p := w.newPass()
 	defer p.Client.Close()
-	plan, err := p.Read(context.Background(), false)
+	plan, err := p.Read(context.Background())
 	if err != nil {
 		return err
 	}
-	list, err := plugin.Intentions(plan, p)
+	list, err := report.Actions(plan)
 	for _, n := range list {
 		text, err := json.Marshal(n)
 		if err != nil {

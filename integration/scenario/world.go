@@ -255,8 +255,8 @@ func (w *World) reported(did *plugin.Report, err error) {
 	if did.OutOfTime {
 		w.say("  out of time")
 	}
-	bad := report.BadTags(did.Plan)
-	for _, v := range report.Notable(did.Plan) {
+	bad := report.BadTags(did.PlanAfter())
+	for _, v := range report.Notable(did.PlanAfter()) {
 		bad = append(bad, v.Bad...)
 		text := v.Detail
 		if text != "" {
@@ -270,7 +270,7 @@ func (w *World) reported(did *plugin.Report, err error) {
 	if err != nil {
 		return
 	}
-	for _, d := range did.Plan.Decisions {
+	for _, d := range did.Decisions() {
 		name := d.Instance.Name
 		if last, known := w.states[name]; known && last != d.Was {
 			w.move(Move{last, d.Was, "others"}, name)
@@ -325,7 +325,7 @@ func (w *World) Repair() bool {
 
 // busy reports whether a repair has a job under way, or tries one again.
 func (w *World) busy(did *plugin.Report) bool {
-	for _, d := range did.Plan.Decisions {
+	for _, d := range did.Decisions() {
 		if d.Reason == repair.ReasonJobsRunning || d.Reason == repair.ReasonRetry || d.Reason == repair.ReasonReady {
 			return true
 		}

@@ -63,8 +63,8 @@ func diceCluster(d *dice) *repair.Snapshot {
 	return s
 }
 
-func decideAll(s *repair.Snapshot, set repair.Settings) []*repair.Decision {
-	var list []*repair.Decision
+func decideAll(s *repair.Snapshot, set repair.Settings) []repair.Decision {
+	var list []repair.Decision
 	for _, i := range s.Instances {
 		name := i.Name
 		list = append(list, repair.Decide(s, i, set, func() string { return "new-" + name }))
@@ -102,18 +102,20 @@ func rank(s *repair.Snapshot, i *repair.Instance) int {
 	return 2
 }
 
-// checkGuard holds what Guard made of decisions against V2, V3 and V4. before
-// are the same decisions, untouched.
-func checkGuard(s *repair.Snapshot, set repair.Settings, before, after, pass []*repair.Decision) string {
-	place := make(map[*repair.Decision]int)
-	for k, d := range pass {
-		place[d] = k + 1
+// checkValves compares what Valves made of decisions with V2, V3 and V4; starts are
+// the indexes of those that begin, in order.
+func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair.Decision, starts []int) string {
+	begins := make(map[int]bool)
+	var pass []repair.Decision
+	for _, k := range starts {
+		begins[k] = true
+		pass = append(pass, after[k])
 	}
 	begun, wanted := 0, 0 // new repairs that begin, and that V2 lets begin
 	for k, d := range after {
 		was, crowded := before[k], tooManyBad(s, d.Instance, set.MaxUnhealthy)
 		if was.Start == nil {
-			if show(d) != show(was) || place[d] != 0 {
+			if show(d) != show(was) || begins[k] {
 				return d.Instance.Name + ": a decision that starts nothing is changed"
 			}
 			continue
@@ -121,7 +123,7 @@ func checkGuard(s *repair.Snapshot, set repair.Settings, before, after, pass []*
 		if was.Start.New && !crowded {
 			wanted++
 		}
-		if place[d] != 0 {
+		if begins[k] {
 			switch {
 			case show(d) != show(was):
 				return d.Instance.Name + ": the step is changed"
@@ -132,13 +134,13 @@ func checkGuard(s *repair.Snapshot, set repair.Settings, before, after, pass []*
 			}
 			continue
 		}
-		held := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy
-		if d.Start != nil || !was.Start.New || !held || d.State != repair.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
-			return d.Instance.Name + ": is held wrongly"
+		blocked := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy
+		if d.Start != nil || !was.Start.New || !blocked || d.State != repair.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
+			return d.Instance.Name + ": is blocked wrongly"
 		}
 		for _, p := range pass {
 			if d.Reason == repair.ReasonMaxNew && p.Start.New && rank(s, p.Instance) > rank(s, d.Instance) {
-				return d.Instance.Name + ": is held while the less urgent " + p.Instance.Name + " begins (V4)"
+				return d.Instance.Name + ": is blocked while the less urgent " + p.Instance.Name + " begins (V4)"
 			}
 		}
 	}
@@ -157,39 +159,39 @@ func checkGuard(s *repair.Snapshot, set repair.Settings, before, after, pass []*
 	return ""
 }
 
-func names(list []*repair.Decision) string {
+func names(list []repair.Decision, starts []int) string {
 	var words []string
-	for _, d := range list {
-		words = append(words, d.Instance.Name)
+	for _, k := range starts {
+		words = append(words, list[k].Instance.Name)
 	}
 	return strings.Join(words, " ")
 }
 
-// The valves only ever take steps back, never add or change one; they hold new
+// The valves only ever take steps back, never add or change one; they block new
 // repairs only, exactly those they should; and the order of what is left does
 // not depend on the order in which the decisions come (V2, V3, V4).
-func TestGuardOnlyHolds(t *testing.T) {
+func TestValvesOnlyBlock(t *testing.T) {
 	d := dice(1)
-	steps, held, failures := 0, 0, 0
+	steps, blocked, failures := 0, 0, 0
 	for round := 0; round < 1500 && failures < mostFailures; round++ {
 		s := diceCluster(&d)
 		set := repair.DefaultSettings()
 		set.MaxNew = d.below(6)
 		set.MaxUnhealthy = []int{0, 25, 49, 50, 75, 100}[d.below(6)]
-		before, after := decideAll(s, set), decideAll(s, set)
-		pass := repair.Guard(s, after, set)
-		why := checkGuard(s, set, before, after, pass)
+		before := decideAll(s, set)
+		after, starts := repair.Valves(s, before, set)
+		why := checkValves(s, set, decideAll(s, set), after, starts)
 		shuffled := decideAll(s, set)
 		for k := range shuffled {
 			o := k + d.below(len(shuffled)-k)
 			shuffled[k], shuffled[o] = shuffled[o], shuffled[k]
 		}
-		if again := names(repair.Guard(s, shuffled, set)); why == "" && again != names(pass) {
+		if again := names(repair.Valves(s, shuffled, set)); why == "" && again != names(after, starts) {
 			why = "in another order: " + again
 		}
 		if why != "" {
 			failures++
-			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %d: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(pass))
+			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %d: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(after, starts))
 			for k := range after {
 				t.Logf("   %s %s on %s %v: %s\n      before: %s", after[k].Instance.Name, after[k].Instance.Template, after[k].Instance.Primary,
 					after[k].Instance.Secondaries, show(after[k]), show(before[k]))
@@ -199,12 +201,12 @@ func TestGuardOnlyHolds(t *testing.T) {
 			if before[k].Start != nil {
 				steps++
 				if after[k].Start == nil {
-					held++
+					blocked++
 				}
 			}
 		}
 	}
-	if held < 500 || steps-held < 500 {
-		t.Errorf("%d steps, %d of them held: too few to show anything", steps, held)
+	if blocked < 500 || steps-blocked < 500 {
+		t.Errorf("%d steps, %d of them blocked: too few to show anything", steps, blocked)
 	}
 }
