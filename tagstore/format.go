@@ -11,13 +11,24 @@ import (
 func EnableTag(t Type) string { return Prefix + t.String() }
 
 // SuspendTag returns the tag that suspends repairs until a Unix time in
-// seconds, or for ever if until is 0.
+// seconds, or forever if until is 0.
 func SuspendTag(until int64) string {
 	if until == 0 {
-		return Prefix + "suspend"
+		return Prefix + wordSuspend
 	}
-	return Prefix + "suspend:" + strconv.FormatInt(until, 10)
+	return Prefix + wordSuspend + ":" + strconv.FormatInt(until, 10)
 }
+
+// FencedTag returns the node tag by which a person or a fence that succeeded
+// vouches at a Unix time in seconds that the node runs nothing (V5).
+func FencedTag(at int64) string { return Prefix + wordFenced + ":" + strconv.FormatInt(at, 10) }
+
+// SilentTag returns the node tag that says since when, in Unix seconds, the node
+// does not answer (K2).
+func SilentTag(since int64) string { return Prefix + wordSilent + ":" + strconv.FormatInt(since, 10) }
+
+// NodeOfflineTag is the tag that permits marking nodes offline (K5).
+const NodeOfflineTag = Prefix + wordNodeOffline
 
 // Format returns the tag for the repair. dropped is the number of jobs, the
 // oldest ones, that had to be left out because a tag has no more room (T8).
@@ -32,17 +43,17 @@ func (r Result) Format() (tag string, dropped int) {
 }
 
 // fit appends as many of the newest jobs to head as a tag can hold.
-func fit(head string, jobs []luxi.JobID) (string, int) {
-	for drop := 0; drop <= len(jobs); drop++ {
-		words := make([]string, 0, len(jobs)-drop)
-		for _, id := range jobs[drop:] {
-			words = append(words, strconv.FormatInt(int64(id), 10))
+func fit(head string, jobs []luxi.JobID) (tag string, dropped int) {
+	room, first := MaxLength-len(head), len(jobs)
+	words := make([]string, len(jobs))
+	for k := len(jobs) - 1; k >= 0; k-- {
+		words[k] = strconv.FormatInt(int64(jobs[k]), 10)
+		if room -= len(words[k]); room < 0 {
+			break
 		}
-		if tag := head + strings.Join(words, "+"); len(tag) <= MaxLength {
-			return tag, drop
-		}
+		first, room = k, room-1 // for the plus sign
 	}
-	// A foreign id of extreme length; Ganeti will refuse the tag with a clear
-	// error, which is reported for this instance.
-	return head, len(jobs)
+	// A foreign id of extreme length leaves head too long. Ganeti refuses the tag
+	// with a clear error, which is reported for this instance.
+	return head + strings.Join(words[first:], "+"), first
 }

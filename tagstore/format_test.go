@@ -72,6 +72,15 @@ func reformat(tags tagstore.Tags) []string {
 	for _, s := range tags.Suspends {
 		list = append(list, tagstore.SuspendTag(s.Until))
 	}
+	for range tags.NodeOffline {
+		list = append(list, tagstore.NodeOfflineTag)
+	}
+	for _, m := range tags.Fenced {
+		list = append(list, tagstore.FencedTag(m.Time))
+	}
+	for _, m := range tags.Silent {
+		list = append(list, tagstore.SilentTag(m.Time))
+	}
 	for _, p := range tags.Pendings {
 		tag, _ := p.Format()
 		list = append(list, tag)
@@ -139,7 +148,7 @@ func checkTruncated(t *testing.T, tag string, dropped int, jobs []luxi.JobID) {
 // T8: how many seven-digit jobs a result of the longest type holds, beside our
 // own ids and beside a UUID.
 func TestFormatRoom(t *testing.T) {
-	for id, want := range map[string]int{"k3v9x2ab": 7, "twelve-chars": 6, uuid: 3} {
+	for id, want := range map[string]int{"k3v9x2ab": 7, "p-k3v9x2ab": 6, "twelve-chars": 6, uuid: 3} {
 		jobs := ids(1234567, 20)
 		_, dropped := tagstore.Result{Type: tagstore.FixStorage, ID: id, Time: 1700000000, Outcome: tagstore.Failure, Jobs: jobs}.Format()
 		if kept := len(jobs) - dropped; kept != want {

@@ -21,11 +21,15 @@ func FuzzParse(f *testing.F) {
 	f.Add(uint8(0), "something else")
 	f.Add(uint8(0), tagstore.Prefix+"pending:reinstall:"+strings.Repeat("i", 90)+":5:1+2+3")
 	f.Add(uint8(0), tagstore.Prefix+"result:failover:"+uuid+":1700000000:failure:1234567+1234568+1234569+1234570")
-	kinds := []luxi.TagKind{luxi.TagInstance, luxi.TagGroup, luxi.TagCluster}
+	f.Add(uint8(3), tagstore.Prefix+"fenced:5")
+	f.Add(uint8(3), tagstore.Prefix+"Silent:5")
+	f.Add(uint8(1), tagstore.Prefix+"node-offline")
+	f.Add(uint8(2), tagstore.Prefix+"SUSPEND:123")
+	kinds := []luxi.TagKind{luxi.TagInstance, luxi.TagGroup, luxi.TagCluster, luxi.TagNode}
 	f.Fuzz(func(t *testing.T, k uint8, tag string) {
 		kind := kinds[int(k)%len(kinds)]
 		tags := tagstore.Parse(kind, []string{tag})
-		kept := texts(tags)
+		kept := tags.List()
 		if !strings.HasPrefix(tag, tagstore.Prefix) {
 			if len(kept) != 0 {
 				t.Fatalf("%q, which is not ours, is kept as %q", tag, kept)
@@ -58,19 +62,53 @@ func checkDerived(t *testing.T, kind luxi.TagKind, tags tagstore.Tags) {
 	const now = 1700000000
 	r := tags.Records()
 	if len(r.Repairs) != len(tags.Pendings) || len(r.Results) != len(tags.Results) || len(r.Finished) != 0 {
-		t.Fatalf("%q: records %+v", texts(tags), r)
+		t.Fatalf("%q: records %+v", tags.List(), r)
 	}
 	p := tagstore.EffectivePolicy(now, tagstore.Object{Kind: kind, Name: "x", Tags: tags})
 	if p.Suspended && p.Type != tagstore.None {
-		t.Fatalf("%q: suspended, yet %s is permitted", texts(tags), p.Type)
+		t.Fatalf("%q: suspended, yet %s is permitted", tags.List(), p.Type)
 	}
 	if p.Type != tagstore.None && len(tags.Enables) == 0 {
-		t.Fatalf("%q permits %s", texts(tags), p.Type)
+		t.Fatalf("%q permits %s", tags.List(), p.Type)
+	}
+	if kind == luxi.TagNode && p.Origin != "" {
+		t.Fatalf("%q on a node is an opinion about repairs: %+v", tags.List(), p)
 	}
 	for _, m := range tags.Malformed {
-		if m.Why == "" || (m.Kind == "suspend") != p.Suspended {
-			t.Fatalf("%q: %+v, suspended %v", m.Tag, m, p.Suspended)
-		}
+		checkMalformed(t, kind, m, p)
+	}
+}
+
+// checkMalformed: a tag that cannot be read has the cautious effect, and the tag
+// that is suggested in its place can be read and has no weaker one (T10).
+func checkMalformed(t *testing.T, kind luxi.TagKind, m tagstore.Malformed, p tagstore.Policy) {
+	t.Helper()
+	blocks := len(tagstore.Parse(kind, []string{m.Tag}).Records().Unclear) == 1
+	var want tagstore.Effect
+	switch {
+	case p.Suspended:
+		want = tagstore.Suspends
+	case p.Unreadable:
+		want = tagstore.Forbids
+	case blocks:
+		want = tagstore.Blocks
+	}
+	if m.Why == "" || m.Effect != want {
+		t.Fatalf("%q: %+v, policy %+v", m.Tag, m, p)
+	}
+	word := strings.TrimPrefix(m.Tag, tagstore.Prefix)
+	if nothing := kind == luxi.TagNode || strings.HasPrefix(word+":", "pending:") || strings.HasPrefix(word+":", "result:"); m.Effect == tagstore.Nothing && !nothing {
+		t.Fatalf("%q means nothing on a %s", m.Tag, kind)
+	}
+	if m.Suggest == "" {
+		return
+	}
+	meant := tagstore.Parse(kind, []string{m.Suggest})
+	if m.Suggest == m.Tag || len(m.Suggest) > tagstore.MaxLength || len(meant.Malformed) > 0 || len(meant.List()) != 1 {
+		t.Fatalf("%q: suggested %q, which reads as %+v", m.Tag, m.Suggest, meant)
+	}
+	if m.Effect == tagstore.Suspends && len(meant.Suspends) == 0 {
+		t.Fatalf("%q suspends, suggested is %q", m.Tag, m.Suggest)
 	}
 }
 
@@ -82,6 +120,13 @@ func meaning(tags tagstore.Tags) tagstore.Tags {
 	}
 	for _, s := range tags.Suspends {
 		m.Suspends = append(m.Suspends, tagstore.Suspend{Until: s.Until})
+	}
+	m.NodeOffline = tags.NodeOffline
+	for _, x := range tags.Fenced {
+		m.Fenced = append(m.Fenced, tagstore.Mark{Time: x.Time})
+	}
+	for _, x := range tags.Silent {
+		m.Silent = append(m.Silent, tagstore.Mark{Time: x.Time})
 	}
 	for _, p := range tags.Pendings {
 		_, dropped := p.Format()

@@ -28,6 +28,15 @@ func words(tags tagstore.Tags) []string {
 	for _, r := range tags.Results {
 		lines = append(lines, fmt.Sprintf("result %s id=%s time=%d %s jobs=%v", r.Type, r.ID, r.Time, r.Outcome, r.Jobs))
 	}
+	for range tags.NodeOffline {
+		lines = append(lines, "node-offline")
+	}
+	for _, m := range tags.Fenced {
+		lines = append(lines, fmt.Sprintf("fenced at %d", m.Time))
+	}
+	for _, m := range tags.Silent {
+		lines = append(lines, fmt.Sprintf("silent since %d", m.Time))
+	}
 	for _, m := range tags.Malformed {
 		lines = append(lines, "malformed "+m.Kind+": "+m.Why)
 	}
@@ -38,6 +47,7 @@ const (
 	uuid    = "6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a"
 	maxTime = "9223372036854775807"
 	notType = "malformed type: not a repair type; the types are fix-storage, migrate, failover, reinstall"
+	hushed  = "malformed suspend: looks like a misspelt suspend"
 	notTime = "time is not a Unix time in seconds"
 	notJobs = "job list holds something that is not a job id"
 )
@@ -82,11 +92,11 @@ var parseTable = []struct{ body, want string }{
 	{"fix-storage ", notType},
 	{" fix-storage", notType},
 	{"fixstorage", notType},
-	{"Suspend", notType},
-	{"suspended", notType},
-	{"suspend-", notType},
-	{"pendingx:failover:x:5:", notType},
-	{"results:failover:x:5:success:", notType},
+	{"Suspend", hushed},
+	{"suspended", hushed},
+	{"suspend-", hushed},
+	{"pendingx:failover:x:5:", "malformed pending: looks like a misspelt pending"},
+	{"results:failover:x:5:success:", "malformed result: looks like a misspelt result"},
 	// T10: suspensions
 	{"suspend:abc", "malformed suspend: suspend time is not a Unix time in seconds"},
 	{"suspend:-5", "malformed suspend: suspend time is not a Unix time in seconds"},
@@ -145,8 +155,12 @@ var parseTable = []struct{ body, want string }{
 	{"result:failover:x:5:Success:", "malformed result: unknown result; the results are success, failure, enoperm"},
 	{"result:failover:x:5:success:1+x", "malformed result: " + notJobs},
 	{"result:failover:\u00e4:5:success:", "malformed result: repair id holds characters outside ASCII"},
-	{"pending\u00e4", notType},
+	{"pending\u00e4", "malformed pending: looks like a misspelt pending"},
 	{"f\u00e4ilover", notType},
+	// T12: what belongs on other objects
+	{"fenced:1700000000", "malformed fenced: fenced means something on nodes only"},
+	{"silent:1700000000", "malformed silent: silent means something on nodes only"},
+	{"node-offline", "malformed node-offline: node-offline means something on node groups and the cluster only"},
 }
 
 func TestParse(t *testing.T) {
@@ -156,44 +170,28 @@ func TestParse(t *testing.T) {
 		if lines := strings.Join(words(got), "; "); lines != row.want {
 			t.Errorf("%q reads as %q, want %q", row.body, lines, row.want)
 		}
-		if kept := texts(got); len(kept) != 1 || kept[0] != tag {
+		if kept := got.List(); len(kept) != 1 || kept[0] != tag {
 			t.Errorf("%q is kept as %q", tag, kept)
 		}
 	}
 }
 
-// texts lists the tags as they were kept, list after list.
-func texts(tags tagstore.Tags) []string {
-	var list []string
-	for _, e := range tags.Enables {
-		list = append(list, e.Tag)
-	}
-	for _, s := range tags.Suspends {
-		list = append(list, s.Tag)
-	}
-	for _, p := range tags.Pendings {
-		list = append(list, p.Tag)
-	}
-	for _, r := range tags.Results {
-		list = append(list, r.Tag)
-	}
-	for _, m := range tags.Malformed {
-		list = append(list, m.Tag)
-	}
-	return list
-}
-
-// T10: pending and result mean nothing on groups and the cluster, well formed
-// or not; the other kinds mean there what they mean on an instance.
+// T10, T12: pending and result mean nothing on groups and the cluster, well formed
+// or not, and node-offline means something there; the other kinds mean there what
+// they mean on an instance.
 func TestParseElsewhere(t *testing.T) {
-	for _, kind := range []luxi.TagKind{luxi.TagGroup, luxi.TagCluster, luxi.TagNode, luxi.TagNetwork} {
+	for _, kind := range []luxi.TagKind{luxi.TagGroup, luxi.TagCluster} {
 		for _, row := range parseTable {
 			want := row.want
 			switch {
+			case strings.HasSuffix(want, "looks like a misspelt pending"), strings.HasSuffix(want, "looks like a misspelt result"):
+				want = notType
 			case strings.HasPrefix(want, "pending "), strings.HasPrefix(want, "malformed pending"):
 				want = "malformed pending: pending means something on instances only"
 			case strings.HasPrefix(want, "result "), strings.HasPrefix(want, "malformed result"):
 				want = "malformed result: result means something on instances only"
+			case row.body == "node-offline":
+				want = "node-offline"
 			}
 			got := strings.Join(words(tagstore.Parse(kind, []string{tagstore.Prefix + row.body})), "; ")
 			if got != want {

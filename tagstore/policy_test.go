@@ -42,9 +42,25 @@ func TestEffectivePolicy(t *testing.T) {
 		{"T4 of two only one has passed", "suspend:1699999999 suspend:1700000001", "", "", "suspended 1700000001 | instance i | suspend:1700000001"},
 		{"T4 passed on all", "suspend:1", "suspend:2", "suspend:3", "- |  | "},
 		{"T4 time 0", "suspend:0", "", "failover", "failover | cluster | failover"},
-		{"T10 unreadable type grants nothing", "reinstal", "", "", "- |  | "},
-		{"T10 unreadable type is no opinion", "reinstal", "", "failover", "failover | cluster | failover"},
-		{"T10 unreadable type beside a good one", "migrat reinstall", "", "", "reinstall | instance i | reinstall"},
+		{"T10 unreadable type", "reinstal", "", "", "unreadable | instance i | reinstal"},
+		{"T10 unreadable type of the nearest object", "reinstal", "", "failover", "unreadable | instance i | reinstal"},
+		{"T10 unreadable type beside a good one", "migrat reinstall", "", "", "unreadable | instance i | migrat"},
+		{"T10 the first of two unreadable types", "none Failover", "", "reinstall", "unreadable | instance i | none"},
+		{"T10 unreadable type of the group", "", "fix_storage", "reinstall", "unreadable | group g | fix_storage"},
+		{"T10 unreadable type of the group is not the nearest", "failover", "fix_storage", "", "failover | instance i | failover"},
+		{"T10 unreadable type of the cluster", "", "", "reinstall failovr", "unreadable | cluster | failovr"},
+		{"T10 suspension beats an unreadable type", "none suspend:1700000001", "", "reinstall", "suspended 1700000001 | instance i | suspend:1700000001"},
+		{"T10 unreadable type lifts no suspension", "none", "", "suspend", "unreadable | instance i | none"},
+		{"T10 T4 passed time beside an unreadable type", "suspend:1 none", "", "reinstall", "unreadable | instance i | none"},
+		{"T10 misspelt suspension", "Suspend", "", "reinstall", "suspended | instance i | Suspend"},
+		{"T10 misspelt suspension with a time", "SUSPEND:123", "", "reinstall", "suspended | instance i | SUSPEND:123"},
+		{"T10 misspelt suspension beside a type", "reinstall suspnd", "", "", "suspended | instance i | suspnd"},
+		{"T10 misspelt suspension of the group", "", "suspended", "reinstall", "suspended | group g | suspended"},
+		{"T12 on an instance node-offline is unreadable", "node-offline", "", "reinstall", "unreadable | instance i | node-offline"},
+		{"T12 node-offline is no opinion", "", "node-offline", "reinstall", "reinstall | cluster | reinstall"},
+		{"T12 node-offline permits no repair", "", "node-offline", "node-offline", "- |  | "},
+		{"T12 node-offline beside a type", "", "failover node-offline", "", "failover | group g | failover"},
+		{"T12 misspelt node-offline", "", "node_offline", "reinstall", "unreadable | group g | node_offline"},
 		{"T10 unreadable suspension", "suspend:tomorrow", "", "reinstall", "suspended | instance i | suspend:tomorrow"},
 		{"T10 unreadable suspension beside a type", "reinstall suspend:tomorrow", "", "", "suspended | instance i | suspend:tomorrow"},
 		{"T10 unreadable suspension outlasts a time", "suspend:1900000000 suspend:tomorrow", "", "", "suspended | instance i | suspend:tomorrow"},
@@ -90,11 +106,13 @@ func parsed(kind luxi.TagKind, bodies []string) tagstore.Tags {
 	return tagstore.Parse(kind, tags)
 }
 
-// verdict renders a policy: "-", a type, "suspended" or "suspended SECONDS".
+// verdict renders a policy: "-", a type, "unreadable", "suspended" or "suspended SECONDS".
 func verdict(p tagstore.Policy) string {
 	switch {
-	case p.Suspended && p.Type != tagstore.None:
-		return "suspended and permitted"
+	case (p.Suspended || p.Unreadable) && p.Type != tagstore.None, p.Suspended && p.Unreadable:
+		return "contradictory"
+	case p.Unreadable:
+		return "unreadable"
 	case p.Suspended && p.Until == 0:
 		return "suspended"
 	case p.Suspended:
@@ -124,10 +142,12 @@ func rule(bodies []string) string {
 		}
 	}
 	switch {
-	case set["suspend"] || set["suspend:"]:
+	case set["suspend"] || set["suspend:"] || set["Suspend"]:
 		return "suspended"
 	case latest > 0:
 		return "suspended " + strconv.FormatInt(latest, 10)
+	case set["reinstal"]:
+		return "unreadable"
 	}
 	for _, typ := range []string{"fix-storage", "migrate", "failover", "reinstall"} {
 		if set[typ] {
@@ -140,7 +160,7 @@ func rule(bodies []string) string {
 // alphabet has a tag of every sort that matters to a policy.
 var alphabet = []string{
 	"fix-storage", "migrate", "failover", "reinstall", "reinstal",
-	"suspend", "suspend:", "suspend:0", "suspend:1699999999", "suspend:1700000001", "suspend:1900000000", "suspend:soon",
+	"suspend", "suspend:", "suspend:0", "suspend:1699999999", "suspend:1700000001", "suspend:1900000000", "suspend:soon", "Suspend",
 }
 
 // Every set of tags of one object, in two orders, on each kind of object.
@@ -181,7 +201,7 @@ func TestPolicyOfOneObject(t *testing.T) {
 // Three objects, each with every sort of opinion: the nearest that has one wins.
 func TestPolicyOfThreeObjects(t *testing.T) {
 	opinions := [][]string{
-		nil, {"reinstal"}, {"suspend:1"}, {"fix-storage"}, {"reinstall", "migrate"}, {"suspend"}, {"suspend:"},
+		nil, {"reinstal"}, {"reinstal", "failover"}, {"Suspend"}, {"suspend:1"}, {"fix-storage"}, {"reinstall", "migrate"}, {"suspend"}, {"suspend:"},
 		{"suspend:1700000001"}, {"failover", "suspend:1800000000", "suspend:1"}, {"failover", "suspend:1"}, {"suspend:soon"}, {"reinstall", "suspend:soon"},
 	}
 	for _, instance := range opinions {
@@ -206,6 +226,44 @@ func TestPolicyOfThreeObjects(t *testing.T) {
 	}
 }
 
+// T12, K5: whether a node may be marked offline. The nearest object with an opinion
+// about nodes wins, and types of repair are none.
+func TestEffectiveOfflinePolicy(t *testing.T) {
+	for _, row := range []struct{ group, cluster, want string }{
+		{"", "", "- |  | "},
+		{"node-offline", "", "permitted | group g | node-offline"},
+		{"", "node-offline", "permitted | cluster | node-offline"},
+		{"reinstall", "node-offline", "permitted | cluster | node-offline"},
+		{"reinstall", "", "- |  | "},
+		{"suspend", "node-offline", "suspended | group g | suspend"},
+		{"suspend:1700000001", "node-offline", "suspended 1700000001 | group g | suspend:1700000001"},
+		{"suspend:1700000000", "node-offline", "permitted | cluster | node-offline"},
+		{"node-offline suspend", "", "suspended | group g | suspend"},
+		{"", "node-offline suspend", "suspended | cluster | suspend"},
+		{"failover", "node-offline suspend", "suspended | cluster | suspend"},
+		{"node-offline", "suspend", "permitted | group g | node-offline"},
+		{"node-offlin", "node-offline", "unreadable | group g | node-offlin"},
+		{"node-offline none", "", "unreadable | group g | none"},
+		{"node-offline suspnd", "", "suspended | group g | suspnd"},
+		{"pending:failover:x:1:", "node-offline", "permitted | cluster | node-offline"},
+	} {
+		objects := threeObjects(nil, strings.Fields(row.group), strings.Fields(row.cluster))
+		p := tagstore.EffectiveOfflinePolicy(now, objects[1:]...)
+		got := "-"
+		switch {
+		case p.Permitted && (p.Suspended || p.Unreadable):
+			got = "contradictory"
+		case p.Permitted:
+			got = "permitted"
+		case p.Origin != "":
+			got = verdict(tagstore.Policy{Suspended: p.Suspended, Until: p.Until, Unreadable: p.Unreadable})
+		}
+		if got += " | " + p.Origin + " | " + strings.TrimPrefix(p.Tag, tagstore.Prefix); got != row.want {
+			t.Errorf("group %q, cluster %q: %q, want %q", row.group, row.cluster, got, row.want)
+		}
+	}
+}
+
 // T4: exactly the suspensions whose time has passed are to be removed, never an
 // endless or an unreadable one.
 func TestExpiredSuspends(t *testing.T) {
@@ -221,6 +279,7 @@ func TestObjectString(t *testing.T) {
 		"cluster":       {Kind: luxi.TagCluster},
 		"group rack1":   {Kind: luxi.TagGroup, Name: "rack1"},
 		"instance web1": {Kind: luxi.TagInstance, Name: "web1"},
+		"node n5":       {Kind: luxi.TagNode, Name: "n5"},
 	} {
 		if got := o.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -7,87 +7,134 @@ import (
 )
 
 // Repair is one pending repair of an instance, made of all the pending tags
-// that carry its id. Several tags of one id are what a crash between adding a
-// new copy and removing the old leaves behind (T6).
+// that carry its id. A crash between adding a new copy and removing the old one
+// leaves several tags of one id (T6).
 type Repair struct {
 	Pending          // Tag is empty unless exactly one tag says precisely this
 	Tags    []string // every tag that stands for the repair now
 }
 
-// Records are the repair records of an instance, read as what they are.
+// Records are the repair records of an instance. Callers share the lists and do
+// not change them.
 type Records struct {
 	Repairs  []Repair // the open repairs in the order they are to be handled: by time, then id
 	Finished []string // pending tags of repairs that already have a result: to be removed (T6)
-	Failures []Result // results that hold the instance until a person removes them (S11)
+	Failures []Result // results that stop repairs of the instance until a person removes them (S11)
 	Results  []Result // all results, oldest first
 	Unclear  []Malformed
+
+	ended    map[string]int  // index in Results of the newest one, by repair id
+	leftover map[string]bool // ids of the repairs that Finished is about
 }
 
-// Records sorts the pending and result tags of an instance.
+// sortedRecords are records and the lists that they were made from.
+type sortedRecords struct {
+	records   Records
+	pendings  []Pending
+	results   []Result
+	malformed []Malformed
+}
+
+// Records returns the repair records that the tags of an instance make. Parse has
+// made them already; they are made anew only if a list of t was replaced since.
 func (t Tags) Records() Records {
-	var r Records
-	if len(t.Pendings)+len(t.Results)+len(t.Malformed) == 0 {
-		return r
+	s := t.sorted
+	if s == nil || !sameList(len(s.pendings), len(t.Pendings), func() bool { return &s.pendings[0] == &t.Pendings[0] }) ||
+		!sameList(len(s.results), len(t.Results), func() bool { return &s.results[0] == &t.Results[0] }) ||
+		!sameList(len(s.malformed), len(t.Malformed), func() bool { return &s.malformed[0] == &t.Malformed[0] }) {
+		s = t.sortRecords()
 	}
+	if s == nil {
+		return Records{}
+	}
+	return s.records
+}
+
+// sameList reports whether two lists of the given lengths are one, where
+// sameFirst compares the places of their first elements.
+func sameList(a, b int, sameFirst func() bool) bool { return a == b && (a == 0 || sameFirst()) }
+
+// sortRecords makes the records; nil if there are none.
+func (t Tags) sortRecords() *sortedRecords {
+	if len(t.Pendings)+len(t.Results)+len(t.Malformed) == 0 {
+		return nil
+	}
+	s := &sortedRecords{pendings: t.Pendings, results: t.Results, malformed: t.Malformed}
+	r := &s.records
 	r.Results = append(r.Results, t.Results...)
 	sort.SliceStable(r.Results, func(i, j int) bool { return r.Results[i].Time < r.Results[j].Time })
-	ended := make(map[string]bool)
-	for _, res := range r.Results {
-		ended[res.ID] = true
+	r.ended = make(map[string]int, len(r.Results))
+	for k, res := range r.Results {
+		r.ended[res.ID] = k
 		if res.Outcome == Failure {
 			r.Failures = append(r.Failures, res)
 		}
 	}
-	index := make(map[string]int)
+	r.leftover = make(map[string]bool)
+	var open []Pending
 	for _, p := range t.Pendings {
-		if ended[p.ID] {
+		if _, ended := r.ended[p.ID]; ended {
 			r.Finished = append(r.Finished, p.Tag)
-			continue
+			r.leftover[p.ID] = true
+		} else {
+			open = append(open, p)
 		}
+	}
+	r.Repairs = merge(open)
+	for _, m := range t.Malformed {
+		if m.Effect == Blocks {
+			r.Unclear = append(r.Unclear, m)
+		}
+	}
+	return s
+}
+
+// merge makes one repair of all pending tags with one id: all jobs of all copies,
+// the earliest time, the lesser permission.
+func merge(pendings []Pending) []Repair {
+	var repairs []Repair
+	index := make(map[string]int, len(pendings))
+	for _, p := range pendings {
 		i, seen := index[p.ID]
 		if !seen {
-			index[p.ID] = len(r.Repairs)
-			p.Jobs = once(p.Jobs)
-			r.Repairs = append(r.Repairs, Repair{Pending: p, Tags: []string{p.Tag}})
-			continue
+			i = len(repairs)
+			index[p.ID] = i
+			first := Repair{Pending: p}
+			first.Jobs = nil
+			repairs = append(repairs, first)
 		}
-		r.Repairs[i].merge(p)
+		r := &repairs[i]
+		r.Tags = append(r.Tags, p.Tag)
+		r.Jobs = append(r.Jobs, p.Jobs...)
+		if p.Type < r.Type {
+			r.Type = p.Type
+		}
+		if p.Time < r.Time {
+			r.Time = p.Time
+		}
 	}
-	sort.SliceStable(r.Repairs, func(i, j int) bool {
-		a, b := r.Repairs[i], r.Repairs[j]
+	for k := range repairs {
+		r := &repairs[k]
+		r.Jobs = unique(r.Jobs)
+		if len(r.Tags) > 1 {
+			r.Tag = ""
+			// Ids only grow, so their order is that of submission.
+			sort.Slice(r.Jobs, func(i, j int) bool { return r.Jobs[i] < r.Jobs[j] })
+		}
+	}
+	sort.Slice(repairs, func(i, j int) bool {
+		a, b := repairs[i], repairs[j]
 		if a.Time != b.Time {
 			return a.Time < b.Time
 		}
 		return a.ID < b.ID
 	})
-	for _, m := range t.Malformed {
-		if m.Kind == "pending" || m.Kind == "result" {
-			r.Unclear = append(r.Unclear, m)
-		}
-	}
-	return r
+	return repairs
 }
 
-// merge takes a further copy of the same repair in: all jobs of both, the
-// earliest time, the lesser permission.
-func (r *Repair) merge(p Pending) {
-	r.Tags = append(r.Tags, p.Tag)
-	r.Tag = ""
-	if p.Type < r.Type {
-		r.Type = p.Type
-	}
-	if p.Time < r.Time {
-		r.Time = p.Time
-	}
-	jobs := once(append(append([]luxi.JobID(nil), r.Jobs...), p.Jobs...))
-	// Ids only grow, so their order is that of submission.
-	sort.Slice(jobs, func(i, j int) bool { return jobs[i] < jobs[j] })
-	r.Jobs = jobs
-}
-
-// once is the list without repetitions: a job that a person's tag names twice is
-// still one attempt.
-func once(ids []luxi.JobID) []luxi.JobID {
+// unique returns the list without repetitions: a job that a person's tag names
+// twice is still one attempt.
+func unique(ids []luxi.JobID) []luxi.JobID {
 	var list []luxi.JobID
 	have := make(map[luxi.JobID]bool, len(ids))
 	for _, id := range ids {
@@ -97,6 +144,52 @@ func once(ids []luxi.JobID) []luxi.JobID {
 		}
 	}
 	return list
+}
+
+// Without returns the repair without the given jobs, so that its next write drops
+// them: jobs that changed nothing, and numbers that are no jobs of the repair (S7,
+// S14).
+func (r Repair) Without(jobs ...luxi.JobID) Repair {
+	drop := make(map[luxi.JobID]bool, len(jobs))
+	for _, id := range jobs {
+		drop[id] = true
+	}
+	var left []luxi.JobID
+	for _, id := range r.Jobs {
+		if !drop[id] {
+			left = append(left, id)
+		}
+	}
+	if len(left) != len(r.Jobs) {
+		r.Jobs, r.Tag = left, ""
+	}
+	return r
+}
+
+// Rewrite returns the change that makes one tag of the repair as it is now, out of
+// the tags that stand for it: the new copy is added, then all others are removed
+// (T6). dropped is the number of jobs, the oldest ones, that the tag has no room
+// for (T8). The change is empty if there is exactly that tag already.
+func (r Repair) Rewrite() (add, remove []string, dropped int) {
+	tag, dropped := r.Format()
+	add = []string{tag}
+	for _, old := range r.Tags {
+		if old == tag {
+			add = nil
+		} else {
+			remove = append(remove, old)
+		}
+	}
+	return add, remove, dropped
+}
+
+// ResultOf returns the newest result of the repair with the id, if it has ended.
+func (r Records) ResultOf(id string) (Result, bool) {
+	k, ok := r.ended[id]
+	if !ok {
+		return Result{}, false
+	}
+	return r.Results[k], true
 }
 
 // Outdated returns the tags of the success and enoperm results that go when a
@@ -120,8 +213,8 @@ func (r Records) Outdated(keep, added int) []string {
 	return tags
 }
 
-// Superseded returns what Outdated returned to the pass that wrote the newest
-// results, for the case that it died before it removed that (T6).
+// Superseded returns the tags that Outdated returned to the pass that wrote the
+// newest results. They are there only if that pass died before it removed them (T6).
 func (r Records) Superseded(keep int) []string {
 	if len(r.Results) == 0 {
 		return nil
@@ -140,8 +233,21 @@ func (r Records) Superseded(keep int) []string {
 	return before.Outdated(keep, added)
 }
 
-// EnopermFor returns the enoperm result that already tells that a repair of
-// type t is not permitted, so that it is not told again (S3).
+// Enoperms returns the tags of the enoperm results, which go as soon as the
+// instance is healthy (T13). A result stays while pending tags of its repair are
+// there: without it they would ask for the repair again (T6).
+func (r Records) Enoperms() []string {
+	var tags []string
+	for _, res := range r.Results {
+		if res.Outcome == Enoperm && !r.leftover[res.ID] {
+			tags = append(tags, res.Tag)
+		}
+	}
+	return tags
+}
+
+// EnopermFor returns the enoperm result that already says that a repair of
+// type t is not permitted, so that it is not written again (S3).
 func (r Records) EnopermFor(t Type) (Result, bool) {
 	for i := len(r.Results) - 1; i >= 0; i-- {
 		if res := r.Results[i]; res.Outcome == Enoperm && res.Type == t {

@@ -3,11 +3,27 @@ package tagstore
 import "ganeti-autorepair/luxi"
 
 // What people do to tags, worked out from the tags that an object has. Each
-// returns the change that makes it so, which is empty if it is so already.
+// method returns the change to make, which is empty if there is nothing to do.
+
+// After returns the object with the tags that it has once the change is made.
+func (o Object) After(c Change) Object {
+	gone := make(map[string]bool, len(c.Before)+len(c.Remove))
+	for _, tag := range append(append([]string(nil), c.Before...), c.Remove...) {
+		gone[tag] = true
+	}
+	var tags []string
+	for _, tag := range o.Tags.List() {
+		if !gone[tag] {
+			tags = append(tags, tag)
+		}
+	}
+	o.Tags = Parse(o.Kind, append(tags, c.Add...))
+	return o
+}
 
 // SetPolicy makes t the type that the object permits; None takes its opinion
-// away, so that the next object decides. Tags that cannot be read stay, since
-// they grant nothing.
+// away, so that the next object decides. Tags that nobody can read and that
+// forbid all repairs go: they stand until a person looks, which is now (T10).
 func (o Object) SetPolicy(t Type) Change {
 	c := o.change()
 	have := false
@@ -18,13 +34,14 @@ func (o Object) SetPolicy(t Type) Change {
 		}
 		c.Remove = append(c.Remove, e.Tag)
 	}
+	c.Remove = append(c.Remove, o.Tags.malformed(Forbids)...)
 	if t != None && !have {
 		c.Add = []string{EnableTag(t)}
 	}
 	return c
 }
 
-// Suspend suspends the object until a Unix time in seconds, or for ever if until
+// Suspend suspends the object until a Unix time in seconds, or forever if until
 // is 0. A suspension that lasts longer is never cut short: the change is then
 // empty, and longer is that suspension. Shorter ones are removed.
 func (o Object) Suspend(until int64) (c Change, longer *Suspend) {
@@ -47,19 +64,26 @@ func (o Object) Suspend(until int64) (c Change, longer *Suspend) {
 	return c, nil
 }
 
-// Resume ends all suspensions of the object, those included whose tags cannot be
-// read: they hold until a person looks, which is now.
+// Resume ends all suspensions of the object, also those whose tags cannot be
+// read: they stand until a person looks, which is now (T10).
 func (o Object) Resume() Change {
 	c := o.change()
 	for _, s := range o.Tags.Suspends {
 		c.Remove = append(c.Remove, s.Tag)
 	}
-	for _, m := range o.Tags.Malformed {
-		if m.Kind == "suspend" {
-			c.Remove = append(c.Remove, m.Tag)
+	c.Remove = append(c.Remove, o.Tags.malformed(Suspends)...)
+	return c
+}
+
+// malformed lists the malformed tags that have the effect.
+func (t Tags) malformed(effect Effect) []string {
+	var tags []string
+	for _, m := range t.Malformed {
+		if m.Effect == effect {
+			tags = append(tags, m.Tag)
 		}
 	}
-	return c
+	return tags
 }
 
 // Acknowledge removes the failure results of an instance.
@@ -93,6 +117,22 @@ func (o Object) GiveUp() Change {
 	c := o.change()
 	for _, p := range o.Tags.Pendings {
 		c.Remove = append(c.Remove, p.Tag)
+	}
+	return c
+}
+
+// Vouch records that somebody vouches at now, in Unix seconds, that the node runs
+// nothing (V5). Older tags that say so go.
+func (o Object) Vouch(now int64) Change {
+	c := o.change()
+	tag := FencedTag(now)
+	c.Add = []string{tag}
+	for _, m := range o.Tags.Fenced {
+		if m.Tag == tag {
+			c.Add = nil
+		} else {
+			c.Remove = append(c.Remove, m.Tag)
+		}
 	}
 	return c
 }

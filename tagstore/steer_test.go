@@ -49,7 +49,11 @@ func TestSteering(t *testing.T) {
 		{"policy", policy(Failover), "failover", ""},
 		{"policy", policy(Failover), "migrate suspend", "+failover -migrate"},
 		{"policy", policy(Failover), "migrate failover reinstall", "-migrate -reinstall"},
-		{"policy", policy(None), "migrate failover frob suspend", "-migrate -failover"},
+		{"policy", policy(None), "migrate failover suspend", "-migrate -failover"},
+		// T10: what nobody can read stands until a person looks, which is now.
+		{"policy", policy(None), "Failover frob suspend:x suspnd pending:x result:x", "-Failover -frob"},
+		{"policy", policy(Failover), "Failover", "+failover -Failover"},
+		{"policy", policy(Failover), "failover Failover fenced:1", "-Failover -fenced:1"},
 		{"policy", policy(None), "", ""},
 		{"suspend", suspend(0), "failover", "+suspend"},
 		{"suspend", suspend(0), "suspend", ""},
@@ -61,6 +65,7 @@ func TestSteering(t *testing.T) {
 		{"suspend", suspend(8), "suspend:5 suspend", ""},
 		{"suspend", suspend(8), "suspend:soon", "+suspend:8"},
 		{"resume", Object.Resume, "suspend suspend:5 suspend:soon failover frob", "-suspend -suspend:5 -suspend:soon"},
+		{"resume", Object.Resume, "Suspend SUSPENDED:9 Failover", "-Suspend -SUSPENDED:9"},
 		{"resume", Object.Resume, "failover", ""},
 		{"ack", Object.Acknowledge, "result:failover:a:1:failure:2 result:failover:b:1:success:2 result:x pending:failover:c:1:", "-result:failover:a:1:failure:2"},
 		{"repair", request(Migrate), "", "+pending:migrate:x:7:"},
@@ -73,12 +78,33 @@ func TestSteering(t *testing.T) {
 			t.Errorf("%s on %q: %q, want %q", row.what, row.tags, got, row.want)
 		}
 	}
-	// The suspension that is left as it is is told.
+	// The suspension that is left as it is is returned.
 	if _, s := object(luxi.TagInstance, "suspend:9").Suspend(8); s == nil || s.Until != 9 {
 		t.Errorf("%+v", s)
 	}
 	// The cluster has no name.
 	if c := object(luxi.TagCluster, "").SetPolicy(Migrate); c.Name != "" || c.Kind != luxi.TagCluster {
 		t.Errorf("%+v", c)
+	}
+}
+
+// The object after a change has the tags that it will have, and reads as they do.
+func TestAfter(t *testing.T) {
+	o := object(luxi.TagInstance, "failover suspend Failover pending:failover:x:1: result:failover:y:1:success:")
+	p := EffectivePolicy(5, o.After(o.Resume()))
+	if !p.Unreadable || p.Suspended {
+		t.Errorf("resumed: %+v", p)
+	}
+	o = o.After(o.Resume())
+	o = o.After(o.SetPolicy(Migrate))
+	if p := EffectivePolicy(5, o); p.Type != Migrate || len(o.Tags.Malformed) != 0 || o.Name != "i" {
+		t.Errorf("permitted: %+v, %+v", p, o)
+	}
+	o = o.After(Change{Before: []string{Prefix + "result:failover:y:1:success:"}, Remove: []string{Prefix + "pending:failover:x:1:"}})
+	if got := strings.Join(o.Tags.List(), " "); got != Prefix+"migrate" {
+		t.Errorf("tags %s", got)
+	}
+	if r := o.Tags.Records(); len(r.Repairs)+len(r.Results) != 0 {
+		t.Errorf("records %+v", r)
 	}
 }
