@@ -74,8 +74,11 @@ func allPolicies() []policy {
 		policy{0: {"reinstall", "migrate"}, 1: {"reinstall"}},
 		policy{0: {"fix-storage"}, 1: {"failover"}, 2: {"reinstall"}},
 		policy{1: {"migrate"}, 2: {"reinstall"}},
-		policy{0: {"reinstal", "failover:"}, 2: {"failover"}}, // unreadable types grant nothing
+		policy{0: {"reinstal", "failover:"}, 2: {"failover"}}, // unreadable types permit nothing
 		policy{0: {"none"}},
+		policy{0: {"Failover", "reinstall"}},
+		policy{1: {"fix_storage"}, 2: {"reinstall"}},
+		policy{0: {"failover"}, 1: {"none"}, 2: {"failovr"}},
 	)
 }
 
@@ -166,7 +169,7 @@ func shapes() []*recordSet {
 		recorded(unreadable("pending:failover:x:soon:"), byHand),
 		recorded(unreadable("result:failover:x:7:perhaps:"), byHand, result("failover", "y", 60, "success")),
 		recorded(unreadable("result"), result("failover", "y", 60, "failure")),
-		recorded(unreadable("reinstal"), unreadable("anything:at:all"), byHand), // holds nothing, grants nothing
+		recorded(unreadable("reinstal"), unreadable("anything:at:all"), byHand), // blocks no request, permits nothing
 	}
 }
 

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"sort"
+	"strings"
 )
 
 // The oracle: what the design demands, stated anew. Nothing here calls the code
@@ -44,7 +45,8 @@ func covers(permission, typ string) bool {
 
 // nearestOpinion: the nearest object with an opinion wins; within an object a
 // suspension that has not passed beats types, and of types the least destructive
-// counts. An unreadable suspension has no known end (T2, T3, T4, T10).
+// counts. An unreadable suspension has no known end, and where a type cannot be
+// read nothing is permitted (T2, T3, T4, T10).
 func nearestOpinion(r *situation) (suspended bool, permitted, origin string) {
 	for k, object := range []string{"instance " + theName, "group near", "cluster"} {
 		if k == 1 && (r.at.primary == "unknown") {
@@ -55,6 +57,11 @@ func nearestOpinion(r *situation) (suspended bool, permitted, origin string) {
 			case "expired", "just over", "long over":
 			default:
 				return true, "", object
+			}
+		}
+		for _, typ := range typeWords(r, k) {
+			if risk(typ) == 0 {
+				return false, "", object
 			}
 		}
 		least := ""
@@ -68,6 +75,21 @@ func nearestOpinion(r *situation) (suspended bool, permitted, origin string) {
 		}
 	}
 	return false, "", ""
+}
+
+// typeWords lists what stands in the place of a type on an object.
+func typeWords(r *situation, object int) []string {
+	words := r.policy[object]
+	if object != 0 {
+		return words
+	}
+	words = append([]string(nil), words...)
+	for _, c := range r.records.list {
+		if word, _, _ := strings.Cut(c.text, ":"); c.kind == "unreadable" && word != "pending" && word != "result" {
+			words = append(words, c.text)
+		}
+	}
+	return words
 }
 
 // need is a row of the table of repairs, and what keeps its first step back.

@@ -174,14 +174,14 @@ func TestSubmissionWithoutSense(t *testing.T) {
 func TestUnreadableTags(t *testing.T) {
 	r := twoInNeed(t, simtest.Tags("pending:failover:x:soon:"))
 	r.Master.Edit(func(c *luxitest.Cluster) {
-		c.Tags = append(c.Tags, repairtest.WithPrefix("failovr pending:x result:y")...)
+		c.Tags = append(c.Tags, repairtest.WithPrefix("pending:x result:y")...)
 	})
 	r.pass()
 	r.Quiet()
 	did := r.pass()
 	r.WantRepairs("FAILOVER(ok) success")
 	r.WantTags("i", "pending:failover:x:soon:")
-	if got := repairtest.CutAll(r.Master.Snapshot().Tags); got != "failover failovr pending:x result:y" {
+	if got := repairtest.CutAll(r.Master.Snapshot().Tags); got != "failover pending:x result:y" {
 		t.Errorf("cluster tags %s", got)
 	}
 	if bad := report.BadTags(did.Plan); len(bad) != 3 {

@@ -44,9 +44,7 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 		d := deed{object: o, change: o.SetPolicy(typ), done: "permitted up to " + typ.String()}
 		if typ == tagstore.None {
 			d.done = "without a policy of its own"
-			without := o
-			without.Tags.Enables = nil
-			d.note = "what counts for it now: " + policyText(dir.Policy(without, now))
+			d.note = "what counts for it now: " + policyText(dir.Policy(o.After(d.change), now))
 		} else if p := dir.Policy(o, now); p.Suspended {
 			d.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, report.ObjectWord(p.Origin))
 			if p.Origin != o.String() {

@@ -28,9 +28,7 @@ func (cmd *resumeCmd) Run(ctx context.Context, e *env) error {
 
 // suspendedStill says what still holds an object that is itself not suspended.
 func suspendedStill(d *read.Directory, o tagstore.Object, now int64) string {
-	without := o
-	without.Tags.Suspends = nil
-	without.Tags.Malformed = nil
+	without := o.After(o.Resume())
 	p := d.Policy(without, now)
 	if !p.Suspended {
 		return ""

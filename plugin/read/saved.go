@@ -207,22 +207,7 @@ func saveOp(op luxi.JobOp) SavedOp {
 
 // rawTags are the tags of auto-repair as they stand in the configuration.
 func rawTags(t tagstore.Tags) []string {
-	list := []string{}
-	for _, x := range t.Enables {
-		list = append(list, x.Tag)
-	}
-	for _, x := range t.Suspends {
-		list = append(list, x.Tag)
-	}
-	for _, x := range t.Pendings {
-		list = append(list, x.Tag)
-	}
-	for _, x := range t.Results {
-		list = append(list, x.Tag)
-	}
-	for _, x := range t.Malformed {
-		list = append(list, x.Tag)
-	}
+	list := append([]string{}, t.List()...)
 	sort.Strings(list)
 	return list
 }

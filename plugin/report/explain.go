@@ -163,14 +163,17 @@ func readings(o tagstore.Object, now int64) []TagReading {
 		add(r.Tag, "%s", resultInWords(r))
 	}
 	for _, m := range o.Tags.Malformed {
-		effect := "it permits nothing"
-		switch {
-		case m.Kind == "suspend":
+		effect := "it means nothing here"
+		switch m.Effect {
+		case tagstore.Suspends:
 			effect = "it suspends all repairs until a person looks"
-		case (m.Kind == "pending" || m.Kind == "result") && o.Kind == luxi.TagInstance:
-			effect = "it holds the instance until a person looks"
-		case m.Kind == "pending" || m.Kind == "result":
-			effect = "it means nothing here"
+		case tagstore.Blocks:
+			effect = "it blocks all repairs of the instance until a person looks"
+		case tagstore.Forbids:
+			effect = "nothing is permitted here until a person looks"
+		}
+		if m.Suggest != "" {
+			effect += "; did you mean " + m.Suggest + "?"
 		}
 		add(m.Tag, "cannot be read (%s); %s", m.Why, effect)
 	}
