@@ -184,7 +184,7 @@ func TestUnreadableTags(t *testing.T) {
 	if got := repairtest.CutAll(r.Master.Snapshot().Tags); got != "failover pending:x result:y" {
 		t.Errorf("cluster tags %s", got)
 	}
-	if bad := report.BadTags(did.Plan); len(bad) != 3 {
+	if bad := report.BadTags(did.Plan); len(bad) != 2 {
 		t.Errorf("%+v", bad)
 	}
 }
