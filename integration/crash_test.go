@@ -34,7 +34,7 @@ func (w *world) proxied(hook func(s luxitest.Stage, x luxitest.Exchange, kill fu
 	})
 	w.must(err)
 	defer proxy.Close()
-	w.must(w.RemoveFile(w.Root(w.Master()) + "/var/lock/ganeti-autorepair.lock"))
+	w.must(w.RemoveFile(w.Root(w.Master()) + "/var/run/ganeti-autorepair/last-pass"))
 	script := `echo $$ >` + pidFile + `; exec "$0" "$@"`
 	return w.run(w.Master(), append([]string{"sh", "-c", script, program, "-L", socket, "run", "--from-watcher"}, args...)...)
 }

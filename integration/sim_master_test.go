@@ -52,7 +52,7 @@ instance db nodes=c,a template=drbd
 		t.Fatalf("master-failover: %+v", r)
 	}
 	w.moved("node2")
-	w.must(w.RemoveFile(w.Root("node1") + "/var/lock/ganeti-autorepair.lock"))
+	w.must(w.RemoveFile(w.Root("node1") + "/var/run/ganeti-autorepair/last-pass"))
 	if r := w.hook("node1"); r.code != 0 || r.stdout+r.stderr != "" {
 		t.Errorf("the hook of the former master: %+v", r)
 	}

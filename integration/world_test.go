@@ -107,7 +107,7 @@ func dress(t *testing.T, ctx context.Context, c *vcluster.Cluster) *world {
 	script = []byte(strings.ReplaceAll(string(script), "/usr/sbin/ganeti-autorepair", program))
 	for _, node := range w.Nodes() {
 		w.must(w.InstallHook(ctx, node, "ganeti-autorepair", script))
-		w.must(w.RemoveFile(w.Root(node) + "/var/lock/ganeti-autorepair.lock"))
+		w.must(w.RemoveFile(w.Root(node) + "/var/run/ganeti-autorepair/last-pass"))
 		w.must(w.RemoveFile(w.Root(node) + "/var/log/ganeti-autorepair/ganeti-autorepair.log"))
 		w.must(w.RemoveFile(w.Root(node) + "/var/run/ganeti-autorepair/reasons"))
 	}
@@ -238,7 +238,7 @@ func (w *world) pass() {
 
 func (w *world) passAnyhow() ran {
 	w.t.Helper()
-	w.must(w.RemoveFile(w.Root(w.Master()) + "/var/lock/ganeti-autorepair.lock"))
+	w.must(w.RemoveFile(w.Root(w.Master()) + "/var/run/ganeti-autorepair/last-pass"))
 	return w.hook(w.Master())
 }
 

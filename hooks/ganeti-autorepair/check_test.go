@@ -58,23 +58,31 @@ func TestCheck(t *testing.T) {
 		}, 1, "AUTOREPAIR WARNING - watcher: is paused until "},
 		{"drained", func(b *bed) { b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = true }) }, 1, "AUTOREPAIR WARNING - queue: is drained: gnt-cluster queue undrain | healthy=2"},
 		{"a pass runs", func(b *bed) {
-			lock, err := takeLock(newPaths(b.getenv).lock())
+			lock, err := takeLock(newPaths(b.getenv).state())
 			if err != nil {
 				b.t.Fatal(err)
 			}
 			b.t.Cleanup(lock.release)
 		}, 0, ok},
-		{"no pass yet", func(b *bed) { os.Remove(newPaths(b.getenv).lock()) }, 1, "AUTOREPAIR WARNING - last pass: there was none yet, or it failed; see the log | "},
-		{"lock is a directory", func(b *bed) {
-			os.Remove(newPaths(b.getenv).lock())
-			os.Mkdir(newPaths(b.getenv).lock(), 0o755)
-		}, 2, "AUTOREPAIR CRITICAL - lock: "},
+		{"no pass yet", func(b *bed) { os.Remove(newPaths(b.getenv).state().file(stampFile)) }, 1, "AUTOREPAIR WARNING - last pass: there was none yet, or it failed; see the log | "},
+		{"others can enter", func(b *bed) {
+			os.Chmod(string(newPaths(b.getenv).state()), 0o755)
+		}, 1, "AUTOREPAIR WARNING - lock: others than root can enter /"},
+		{"the state is a file", func(b *bed) {
+			os.RemoveAll(string(newPaths(b.getenv).state()))
+			b.write("/var/run/ganeti-autorepair", "")
+		}, 1, "AUTOREPAIR WARNING - lock: others than root can enter /"},
+		{"no log", func(b *bed) {
+			os.RemoveAll(filepath.Join(b.root, "/var/log/ganeti-autorepair"))
+			b.write("/var/log/ganeti-autorepair", "")
+		}, 1, "AUTOREPAIR WARNING - log: cannot be written, passes go on without it: /"},
+		{"no metrics", func(b *bed) {
+			b.write("/etc/ganeti/autorepair.toml", "metrics_file = \"/none/x.prom\"\n")
+		}, 1, "AUTOREPAIR WARNING - metrics: cannot be written, passes go on without it: /"},
 		{"just in time", func(b *bed) { b.m.Advance(31 * time.Minute) }, 0, ok},
 		{"no pass for long", func(b *bed) { b.m.Advance(2 * time.Hour) }, 2, "AUTOREPAIR CRITICAL - last pass: was 2h ago; does cron run ganeti-watcher? | "},
 		{"a stamp from the future", func(b *bed) {
-			lock, _ := takeLock(newPaths(b.getenv).lock())
-			lock.record(stamp{Time: b.m.Now().Add(time.Hour)})
-			lock.release()
+			newPaths(b.getenv).state().writeStamp(stamp{Time: b.m.Now().Add(time.Hour)})
 		}, 1, "AUTOREPAIR WARNING - last pass: was at "},
 		{"malformed tag", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) { c.Groups[0].Tags = []string{"ganeti:watcher:autorepair:suspend:soon"} })
@@ -133,7 +141,7 @@ func TestCheck(t *testing.T) {
 	b := newChecked(t)
 	_, stdout, _ := b.run("check", "--verbose")
 	golden(t, "check.txt", stdout)
-	lock, err := takeLock(newPaths(b.getenv).lock())
+	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)
 	}

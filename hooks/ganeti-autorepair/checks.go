@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"ganeti-autorepair/hooks/internal/outside"
@@ -85,7 +86,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 		c.add(levelOK, "queue", "accepts jobs")
 	}
 	c.programs(set)
-	c.lastPass(set)
+	c.state(set)
 	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		c.add(levelCritical, "reading", "%s", err)
@@ -95,27 +96,38 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	return c.instances(plan)
 }
 
-// lastPass checks the lock and the stamp in it.
-func (c *checkup) lastPass(set settings) {
-	path := c.env.paths.lock()
-	s, found, err := readStamp(path)
-	holder := lockHolder(path)
-	if info, e := os.Stat(path); e == nil && !info.Mode().IsRegular() {
-		c.add(levelCritical, "lock", "%s is not a file", path)
-		return
-	} else if e != nil && !errors.Is(e, fs.ErrNotExist) {
-		c.add(levelCritical, "lock", "%s", e)
-		return
+// state checks the lock, the stamp of the last pass, and whether passes can keep
+// what they write.
+func (c *checkup) state(set settings) {
+	dir := c.env.paths.state()
+	if info, err := os.Lstat(string(dir)); err == nil && (!info.IsDir() || info.Mode().Perm()&0o077 != 0) {
+		c.add(levelWarning, "lock", "others than root can enter %s; the next pass ends that", dir)
 	}
-	now := c.env.now()
+	holder := lockHolder(dir)
 	word := "is free"
 	if holder != "" {
 		word = "is held by a pass that runs, process " + holder
 	}
 	c.add(levelOK, "lock", "%s", word)
+	unwritable := c.env.unwritable(set)
+	for _, n := range unwritable {
+		c.add(levelWarning, n.What, "cannot be written, passes go on without it: %s", n)
+	}
+	if len(unwritable) == 0 {
+		c.add(levelOK, "files", "can be written")
+	}
+	c.lastPass(set, holder)
+}
+
+// lastPass checks when the last pass was.
+func (c *checkup) lastPass(set settings, holder string) {
+	s, found, err := c.env.paths.state().readStamp()
+	now := c.env.now()
 	// The watcher comes every five minutes, and may be held up once.
 	late := set.interval + set.engine.PassTimeout + 15*time.Minute
 	switch {
+	case err != nil && otherUser(err):
+		c.add(levelUnknown, "last pass", "only root can see when it was")
 	case err != nil:
 		c.add(levelWarning, "last pass", "%s", err)
 	case !found && holder != "":
@@ -124,11 +136,22 @@ func (c *checkup) lastPass(set settings) {
 		c.add(levelWarning, "last pass", "there was none yet, or it failed; see the log")
 	case now.Before(s.Time.Add(-time.Minute)):
 		c.add(levelWarning, "last pass", "was at %s, which lies ahead; look at the clock", s.Time.Format("2006-01-02 15:04:05"))
+	case now.Sub(s.Time) > late && stampCannotBeWritten(c.env.paths.state()):
+		c.add(levelWarning, "last pass", "its time cannot be written; the last that could be was %s ago", report.Age(s.Time.Unix(), now))
 	case now.Sub(s.Time) > late:
 		c.add(levelCritical, "last pass", "was %s ago; does cron run ganeti-watcher?", report.Age(s.Time.Unix(), now))
 	default:
 		c.add(levelOK, "last pass", "was %s ago", report.Age(s.Time.Unix(), now))
 	}
+}
+
+// stampCannotBeWritten reports whether passes cannot say when they were.
+func stampCannotBeWritten(dir stateDir) bool {
+	f, err := os.OpenFile(dir.file(stampFile), os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	if err == nil {
+		f.Close()
+	}
+	return err != nil
 }
 
 // nodeTags looks for tags of ours on nodes, where they mean nothing.
@@ -157,23 +180,24 @@ func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
 func (c *checkup) instances(plan *repair.Plan) (summary, perf string) {
 	states := make(map[repair.State]int)
 	stuck := make(map[repair.Reason][]string)
-	bad := report.BadTags(plan)
 	for _, d := range plan.Decisions {
 		states[d.State]++
 	}
 	for _, v := range report.Notable(plan) {
-		bad = append(bad, v.Bad...)
 		switch v.Reason {
 		case repair.ReasonFailed, repair.ReasonNoRepair, repair.ReasonAdminOffline, repair.ReasonNoTarget, repair.ReasonUnknownPlace, repair.ReasonHalfCopy, repair.ReasonMaxUnhealthy:
 			stuck[v.Reason] = append(stuck[v.Reason], v.Instance)
 		}
 	}
-	for _, b := range bad {
+	bad := allBadTags(plan)
+	for _, g := range groupBadTags(bad) {
 		about := "unreadable tag"
-		if strings.HasPrefix(b.Why, "not a repair type") {
+		if strings.HasPrefix(g.why, "not a repair type") {
 			about = "unknown tag"
 		}
-		c.add(levelWarning, about, "%s: %s: %s", b.Object, b.Tag, b.Why)
+		for _, line := range g.lines(3) {
+			c.add(levelWarning, about, "%s", line)
+		}
 	}
 	if len(bad) == 0 {
 		c.add(levelOK, "tags", "can all be read")

@@ -42,7 +42,7 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 			continue
 		}
 		x := report.Explain(l.plan, d, l.pass.Settings)
-		x.Blocks = append(x.Blocks, l.holds...)
+		x.Blocks = append(x.Blocks, l.noPass...)
 		if cmd.Snapshot == "" {
 			x.Facts = append(x.Facts, e.passes(l.set)...)
 		}
@@ -100,7 +100,7 @@ func (e *env) writeExplanation(x report.Explanation) {
 // passes says when the last pass was and the next is due, as far as this node
 // knows.
 func (e *env) passes(set settings) []string {
-	s, found, err := readStamp(e.paths.lock())
+	s, found, err := e.paths.state().readStamp()
 	if err != nil || !found {
 		return nil
 	}

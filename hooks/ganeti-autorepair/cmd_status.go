@@ -101,7 +101,7 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	now := l.plan.Snapshot.Time
 	switch {
 	case cmd.JSON:
-		return writeStatusJSON(w, l.plan, views)
+		return writeStatusJSON(w, l, views)
 	case cmd.scripted():
 		fields, err := selectFields(statusFields(now), usualFields, cmd.Output)
 		if err != nil {
@@ -115,8 +115,11 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	if text := idle(l.plan); text != "" {
 		writeFolded(w, "", "  ", text, e.screen.columns)
 	}
-	for _, text := range l.holds {
+	for _, text := range l.noPass {
 		writeFolded(w, "", "  ", text, e.screen.columns)
+	}
+	for _, n := range l.unwritable {
+		writeFolded(w, "", "  ", fmt.Sprintf("%s cannot be written, passes go on without it: %s", n.What, n), e.screen.columns)
 	}
 	return nil
 }
@@ -167,18 +170,21 @@ func chosenViews(views []report.View, names []string) ([]report.View, error) {
 
 // statusJSON is what "status --json" writes.
 type statusJSON struct {
-	Version   int             `json:"version"`
-	Time      int64           `json:"time"` // Unix time in seconds
-	Cluster   string          `json:"cluster"`
-	Instances []report.View   `json:"instances"`
-	Counts    map[string]int  `json:"counts"` // instances by state
-	Bad       []report.BadTag `json:"unreadable_tags"`
+	Version    int             `json:"version"`
+	Time       int64           `json:"time"` // Unix time in seconds
+	Cluster    string          `json:"cluster"`
+	Instances  []report.View   `json:"instances"`
+	Counts     map[string]int  `json:"counts"` // instances by state
+	Bad        []report.BadTag `json:"unreadable_tags"`
+	Unwritable []unwritable    `json:"unwritable"` // by passes
 }
 
-func writeStatusJSON(w io.Writer, plan *repair.Plan, views []report.View) error {
+func writeStatusJSON(w io.Writer, l *looked, views []report.View) error {
+	plan := l.plan
 	s := statusJSON{
 		Version: jsonVersion, Time: plan.Snapshot.Time.Unix(), Cluster: plan.Snapshot.Cluster.Name,
 		Instances: append([]report.View{}, views...), Counts: map[string]int{}, Bad: append([]report.BadTag{}, report.BadTags(plan)...),
+		Unwritable: append([]unwritable{}, l.unwritable...),
 	}
 	for _, d := range plan.Decisions {
 		s.Counts[string(d.State)]++

@@ -13,7 +13,6 @@ import (
 
 	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/plugin"
-	"ganeti-autorepair/plugin/repair"
 )
 
 // Events are told to the programs in a directory of people's own (event_dir):
@@ -25,7 +24,7 @@ import (
 const (
 	eventStarted = "repair-started" // its first job was released
 	eventEnded   = "repair-ended"   // its result is written
-	eventHeld    = "repair-held"    // a valve keeps it from beginning
+	eventBlocked = "repair-blocked" // a valve keeps it from beginning
 )
 
 // event is something that programs are told of.
@@ -40,7 +39,7 @@ type event struct {
 	Step     string `json:"step,omitempty"`
 	Jobs     string `json:"jobs,omitempty"` // ids, joined with +
 	Result   string `json:"result,omitempty"`
-	Valve    string `json:"valve,omitempty"` // the setting that holds it
+	Valve    string `json:"valve,omitempty"` // the setting that blocks it
 	Why      string `json:"why,omitempty"`
 }
 
@@ -66,41 +65,6 @@ const (
 // eventBounds are the bounds in force.
 type eventBounds struct{ one, all time.Duration }
 
-// ear hears from a pass which repairs ended: the pass says so when the result is
-// written, and not before.
-type ear struct{ ended []event }
-
-// Info takes a line of the log.
-func (l *ear) Info(msg string, args ...any) { l.hear(msg, args) }
-
-// Warn takes a line of the log.
-func (l *ear) Warn(msg string, args ...any) { l.hear(msg, args) }
-
-func (l *ear) hear(msg string, args []any) {
-	if msg != "repair ended" {
-		return
-	}
-	v := event{Event: eventEnded}
-	for k := 0; k+1 < len(args); k += 2 {
-		text := fmt.Sprint(args[k+1])
-		switch args[k] {
-		case "instance":
-			v.Instance = text
-		case "repair":
-			v.Repair = text
-		case "type":
-			v.Type = text
-		case "result":
-			v.Result = text
-		case "jobs":
-			v.Jobs = text
-		case "why":
-			v.Why = text
-		}
-	}
-	l.ended = append(l.ended, v)
-}
-
 // event notes an event for when the pass is over.
 func (r *runner) event(report *plugin.Report, v event) {
 	if r.set.eventDir == "" {
@@ -110,37 +74,17 @@ func (r *runner) event(report *plugin.Report, v event) {
 	r.events = append(r.events, v)
 }
 
-// heldEvent notes that a valve now holds an instance.
-func (r *runner) heldEvent(report *plugin.Report, c change) {
-	if c.v.Reason != repair.ReasonMaxUnhealthy && c.v.Reason != repair.ReasonMaxNew {
-		return
-	}
-	v := event{Event: eventHeld, Instance: c.v.Instance, Valve: c.v.Blocks, Why: c.v.Detail}
-	if c.v.Need != nil {
-		v.Type = c.v.Need.Type
-	}
-	r.event(report, v)
-}
-
-// passEvents notes the repairs that the pass began and ended.
-func (r *runner) passEvents(report *plugin.Report) {
-	first := make(map[string]repair.Decision)
-	for _, d := range report.Plan.Decisions {
-		if d.Start != nil && len(d.Start.Repair.Jobs) == 0 {
-			first[d.Instance.Name] = d
+// passEvents notes the repairs that the pass began and ended, and what a valve
+// blocks now that it did not block before.
+func (r *runner) passEvents(did *plugin.Report, changed []reasonChange) {
+	for _, c := range changed {
+		if v, blocked := blockedEvent(c.v); blocked {
+			r.event(did, v)
 		}
 	}
-	for _, rel := range report.Released {
-		if d, ok := first[rel.Instance]; ok && d.Start.Repair.ID == rel.Repair {
-			r.event(report, event{
-				Event: eventStarted, Instance: rel.Instance, Repair: rel.Repair, Type: d.Start.Repair.Type.String(), Step: string(rel.Step), Jobs: fmt.Sprint(int64(rel.Job)),
-			})
-		}
+	for _, v := range didEvents(did) {
+		r.event(did, v)
 	}
-	for _, v := range r.heard.ended {
-		r.event(report, v)
-	}
-	r.heard.ended = nil
 }
 
 // tellEvents runs the programs, each once for each event, in order, as long as

@@ -68,7 +68,7 @@ func TestEvents(t *testing.T) {
 	want := []string{
 		"repair-started cluster web1 id1 failover failover 3  ",
 		"repair-ended cluster web1 id1 failover  3 success ",
-		"repair-held cluster web2  failover    max_unhealthy_nodes",
+		"repair-blocked cluster web2  failover    max_unhealthy_nodes",
 	}
 	if got := lines(t, out); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -110,11 +110,11 @@ func TestEventProgramsCannotStopAPass(t *testing.T) {
 	if got := lines(t, out); len(got) != 1 {
 		t.Errorf("%q", got)
 	}
-	lock, err := takeLock(newPaths(b.getenv).lock())
+	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, ok := lock.last(); !ok || !s.Busy {
+	if s, ok, _ := lock.state.readStamp(); !ok || !s.Busy {
 		t.Errorf("stamp %+v, %v", s, ok)
 	}
 	lock.release()

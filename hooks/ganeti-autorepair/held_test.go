@@ -31,7 +31,7 @@ func TestCrowdedGroupIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(log), `msg="no repair begins" why="3 of 4 nodes of group default`); n != 1 {
+	if n := strings.Count(string(log), `msg="no new repairs" why="3 of 4 nodes of group default`); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, log)
 	}
 }

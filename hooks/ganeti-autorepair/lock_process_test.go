@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	if _, err := takeLock(path); err != nil {
+	if _, err := takeLock(stateDir(path)); err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
@@ -47,14 +47,14 @@ func TestLockOfAProcess(t *testing.T) {
 	if err != nil || line != "taken\n" {
 		t.Errorf("the other process says %q, %v", line, err)
 	}
-	if _, err := takeLock(path); !errors.Is(err, errLocked) {
+	if _, err := takeLock(stateDir(path)); !errors.Is(err, errLocked) {
 		t.Errorf("while it lives: %v", err)
 	}
 	if err := other.Process.Kill(); err != nil {
 		t.Error(err)
 	}
 	_ = other.Wait() // it was killed
-	l, err := takeLock(path)
+	l, err := takeLock(stateDir(path))
 	if err != nil {
 		t.Fatalf("after its death: %v", err)
 	}
@@ -64,8 +64,11 @@ func TestLockOfAProcess(t *testing.T) {
 // Where no lock can be taken no pass is done.
 func TestLockCannotBeTaken(t *testing.T) {
 	b := newBed(t, badNode)
-	b.write("/var/lock", "not a directory")
-	b.want(1, 1, "error: lock:", "run")
-	b.want(1, 1, "error: lock:", "run", "--from-watcher")
+	socket := newPaths(b.getenv).socket()
+	b.root = t.TempDir()
+	b.write("/var/lib/ganeti/ssconf_master_node", "node1\n")
+	b.write("/var/run", "not a directory")
+	b.want(1, 1, "error: lock:", "-L", socket, "run")
+	b.want(1, 1, "error: lock:", "-L", socket, "run", "--from-watcher")
 	b.idle("no lock")
 }

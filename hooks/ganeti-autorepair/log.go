@@ -13,28 +13,57 @@ import (
 )
 
 // openLog opens the log file for appending, and returns a logger that writes
-// there. A log that cannot be written is no reason not to repair: it is said on
-// standard error and does without.
+// there, and what to call at the end. A log that cannot be written is no reason not
+// to repair: standard error says so, once, and there is no log (W8).
 func (e *env) openLog(path, format string) (plugin.Logger, func()) {
 	if path == "" {
 		return logging.New(io.Discard), func() {}
 	}
-	if e.paths.root != "" {
-		path = e.paths.in(path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		e.note("warning: no log: %s", err)
-		return logging.New(io.Discard), func() {}
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	path = e.paths.in(path)
+	f, err := openAppending(path)
 	if err != nil {
 		e.note("warning: no log: %s", err)
 		return logging.New(io.Discard), func() {}
 	}
-	if format == "json" {
-		return logging.NewJSON(f), func() { f.Close() }
+	w := &logFile{file: f}
+	end := func() {
+		f.Close()
+		if w.err != nil {
+			e.note("warning: the log is not complete: %s", w.err)
+		}
 	}
-	return logging.New(f), func() { f.Close() }
+	if format == "json" {
+		return logging.NewJSON(w), end
+	}
+	return logging.New(w), end
+}
+
+func openAppending(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+}
+
+// logFile is a log that remembers why a line of it could not be written.
+type logFile struct {
+	file *os.File
+	err  error // the first
+}
+
+// Write writes a line, or nothing of it.
+func (l *logFile) Write(line []byte) (int, error) {
+	n, err := l.file.Write(line)
+	if err == nil {
+		return n, nil
+	}
+	if info, e := l.file.Stat(); e == nil && n > 0 {
+		_ = l.file.Truncate(info.Size() - int64(n)) // half a line would spoil the next
+	}
+	if l.err == nil {
+		l.err = err
+	}
+	return n, err
 }
 
 // console says to a person what the log says to a file.

@@ -21,10 +21,12 @@ type lookFlags struct {
 
 // looked is a plan, and the pass that it would be carried out by.
 type looked struct {
-	plan  *repair.Plan
-	pass  *plugin.Pass
-	set   settings
-	holds []string // why no pass would act now, in sentences; not of snapshots
+	plan *repair.Plan
+	pass *plugin.Pass
+	set  settings
+	// Of the cluster as it is, not of snapshots:
+	noPass     []string     // why no pass would act now, in sentences
+	unwritable []unwritable // what passes cannot keep
 }
 
 // look makes a plan: of the cluster or of a saved snapshot, as it is or as it
@@ -47,20 +49,22 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
-	holds, err := e.noPass(ctx, pass)
+	l := &looked{pass: pass, set: set, unwritable: e.unwritable(set)}
+	l.noPass, err = e.noPass(ctx, pass)
 	if err != nil {
 		return nil, err
 	}
 	if f.Save == "" {
-		plan, err := pass.Look(ctx, assume)
-		return &looked{plan, pass, set, holds}, err
+		l.plan, err = pass.Look(ctx, assume)
+		return l, err
 	}
 	plan, saved, err := pass.LookAndSave(ctx)
 	if err != nil {
 		return nil, err
 	}
 	saved.Program += " " + version
-	return &looked{plan, pass, set, holds}, saveTo(f.Save, saved)
+	l.plan = plan
+	return l, saveTo(f.Save, saved)
 }
 
 // noPass says what keeps passes as such from acting: the watcher's pause, a

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
@@ -28,19 +28,10 @@ func (e *env) writeMetrics(set settings, plan *repair.Plan, facts report.PassFac
 		return
 	}
 	facts.Version = version
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
+	var text bytes.Buffer
+	err := report.WriteMetrics(&text, plan, facts)
 	if err == nil {
-		defer os.Remove(tmp.Name())
-		err = report.WriteMetrics(tmp, plan, facts)
-		if e := tmp.Chmod(0o644); err == nil {
-			err = e
-		}
-		if e := tmp.Close(); err == nil {
-			err = e
-		}
-		if err == nil {
-			err = os.Rename(tmp.Name(), path)
-		}
+		err = replaceFile(path, text.Bytes(), 0o644)
 	}
 	if err != nil {
 		e.note("warning: no metrics: %s", err)

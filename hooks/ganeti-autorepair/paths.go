@@ -35,13 +35,9 @@ func (p paths) settings() string { return p.in("/etc/ganeti/autorepair.toml") }
 // hook is the script that ganeti-watcher runs.
 func (p paths) hook() string { return p.in("/etc/ganeti/hooks/watcher/ganeti-autorepair") }
 
-// lock is the file that keeps passes apart. It also holds the stamp of the last
-// pass; losing it loses nothing.
-func (p paths) lock() string { return p.in("/var/lock/ganeti-autorepair.lock") }
-
-// memory is what the last pass thought, so that the log tells of changes alone.
-// It does not outlive a reboot; losing it costs a few lines of log.
-func (p paths) memory() string { return p.in("/var/run/ganeti-autorepair/reasons") }
+// state is where a node keeps what it remembers between two passes. It does not
+// outlive a reboot.
+func (p paths) state() stateDir { return stateDir(p.in("/var/run/ganeti-autorepair")) }
 
 // localMaster is the master node as this node's own files name it; empty if
 // Ganeti is not set up here.

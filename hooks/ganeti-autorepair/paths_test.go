@@ -28,7 +28,7 @@ func TestPaths(t *testing.T) {
 		for got, want := range map[string]string{
 			p.socket():         "/var/run/ganeti/socket/ganeti-query",
 			p.settings():       "/etc/ganeti/autorepair.toml",
-			p.lock():           "/var/lock/ganeti-autorepair.lock",
+			string(p.state()):  "/var/run/ganeti-autorepair",
 			p.in("/var/log/x"): "/var/log/x",
 		} {
 			if got != prefix+want {

@@ -151,13 +151,13 @@ func TestWhenNothingIsDone(t *testing.T) {
 	b.idle("drained queue")
 	b.m.Edit(func(c *luxitest.Cluster) { c.QueueDrained = false })
 
-	lock, err := takeLock(newPaths(b.getenv).lock())
+	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.want(0, 0, "", "run", "--from-watcher")
 	b.want(1, 1, "another pass is running", "run")
-	if err := lock.record(stamp{Time: b.m.Now(), Busy: true}); err != nil {
+	if err := lock.state.writeStamp(stamp{Time: b.m.Now(), Busy: true}); err != nil {
 		t.Fatal(err)
 	}
 	lock.release()

@@ -3,13 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/plugin"
-	"ganeti-autorepair/plugin/repair"
-	"ganeti-autorepair/plugin/report"
 )
 
 // progressPatience is how long one job is waited for before all are looked at
@@ -108,42 +104,4 @@ func (r *runner) tell(j *watched, p luxi.JobProgress) bool {
 	}
 	fmt.Fprintf(r.env.stdout, "job %d: %s\n", j.id, p.Status)
 	return true
-}
-
-// underWay lists the repair jobs that a pass left running.
-func underWay(did *plugin.Report) []*watched {
-	var list []*watched
-	seen := make(map[luxi.JobID]bool)
-	add := func(j *watched) {
-		if !seen[j.id] {
-			seen[j.id] = true
-			list = append(list, j)
-		}
-	}
-	for _, rel := range did.Released {
-		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
-	}
-	for _, v := range report.Notable(did.PlanAfter()) {
-		if v.Repair == nil {
-			continue
-		}
-		for _, j := range v.Repair.Jobs {
-			if j.Outcome == string(repair.OutcomeUnfinished) {
-				add(&watched{id: luxi.JobID(j.ID), instance: v.Instance, step: j.Step})
-			}
-		}
-	}
-	return list
-}
-
-// results lists how the repairs ended that a pass settled: "web1: repair id2:
-// success".
-func results(did *plugin.Report) []string {
-	var list []string
-	for _, d := range did.Decisions() {
-		for _, s := range d.Settled {
-			list = append(list, strings.TrimSpace(fmt.Sprintf("%s: repair %s: %s", d.Instance.Name, s.Result.ID, s.Result.Outcome)))
-		}
-	}
-	return list
 }

@@ -40,10 +40,10 @@ func TestStoppedBySignal(t *testing.T) {
 	if code != 1 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "error: stopped by a signal, the next pass goes on: ") {
 		t.Errorf("%d: %s", code, stderr)
 	}
-	if lock, err := takeLock(newPaths(b.getenv).lock()); err != nil {
+	if lock, err := takeLock(newPaths(b.getenv).state()); err != nil {
 		t.Error(err)
 	} else {
-		if s, ok := lock.last(); ok {
+		if s, ok, _ := lock.state.readStamp(); ok {
 			t.Errorf("a stamp is left: %+v", s)
 		}
 		lock.release()
@@ -160,7 +160,7 @@ func TestNothingPermitted(t *testing.T) {
 func TestDryRunLeavesNothing(t *testing.T) {
 	b := newBed(t, badNode)
 	before := b.m.Snapshot().Format()
-	lock, err := takeLock(newPaths(b.getenv).lock())
+	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestDryRunLeavesNothing(t *testing.T) {
 	if code, _, stderr := b.run("run", "--dry-run"); code != 0 || stderr != "" {
 		t.Errorf("beside a pass: %d, %s", code, stderr)
 	}
-	if s, ok := lock.last(); ok {
+	if s, ok, _ := lock.state.readStamp(); ok {
 		t.Errorf("stamp %+v", s)
 	}
 	if _, err := os.Stat(b.root + "/var/log"); err == nil {

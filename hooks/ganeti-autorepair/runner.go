@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
@@ -17,27 +18,26 @@ type runner struct {
 	set settings
 	log plugin.Logger
 
-	heard  ear     // what the pass said of repairs that ended
-	events []event // that nobody was told of yet
+	began  time.Time // the pass
+	events []event   // that nobody was told of yet
 }
 
 // onePass does one pass under the lock.
 func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
-	lock, err := takeLock(r.env.paths.lock())
+	state := r.env.paths.state()
+	lock, err := takeLock(state)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.release()
-	now := r.env.now()
-	if last, ok := lock.last(); r.cmd.FromWatcher && ok && !last.due(now, r.set.interval, r.set.busyInterval) {
+	r.began = r.env.now()
+	pass := r.env.pass(r.set, r.log)
+	defer pass.Client.Close()
+	last, found, _ := state.readStamp()
+	if r.cmd.FromWatcher && found && !r.due(ctx, pass.Client, last) {
 		return nil, errTooEarly
 	}
-	pass := r.env.pass(r.set, both{r.log, &r.heard})
-	defer pass.Client.Close()
-	facts := report.PassFacts{Began: now}
-	if last, ok := lock.last(); ok {
-		facts.LastSuccess = last.Time
-	}
+	facts := report.PassFacts{Began: r.began, LastSuccess: last.Time}
 	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
 	if nothingToDo(err) {
 		return nil, err
@@ -45,37 +45,72 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if err == nil {
 		did, err = pass.Run(ctx)
 	}
-	facts.Took = r.env.now().Sub(now)
+	facts.Took = r.env.now().Sub(r.began)
 	if err != nil {
 		r.env.writeMetrics(r.set, nil, facts)
 		if did != nil {
-			r.passEvents(did) // of what it did before
+			r.passEvents(did, nil) // of what it did before
 		}
 		return did, passError(ctx, err)
 	}
-	if err := lock.record(stamp{Time: now, Busy: did.Pending > 0 || did.OutOfTime}); err != nil {
-		r.env.note("warning: %s", err)
-	}
-	facts.LastSuccess, facts.Success, facts.Released = now, len(did.Problems) == 0, len(did.Released)
+	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
 	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
 	if did.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
-	r.remember(did)
+	r.keep(did)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
 		r.env.writeStatus(did.PlanAfter())
 	}
-	switch n := len(did.Problems); {
-	case n == 0:
-		return did, nil
-	case n == 1:
-		return did, errors.New(did.Problems[0])
+	return did, r.problems(did)
+}
+
+// due reports whether a pass is due after the last one: because of the time, or
+// because the flags of a node differ from those that it found (W7).
+func (r *runner) due(ctx context.Context, c *luxi.Client, last stamp) bool {
+	if last.due(r.env.now(), r.set.interval, r.set.busyInterval) {
+		return true
+	}
+	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
+	defer cancel()
+	flags, err := readNodeFlags(short, c)
+	return err == nil && flags.differ(r.env.paths.state())
+}
+
+// keep writes down what the next pass has to know of this one, and tells what has
+// changed since the last. Where the reasons cannot be written, changes are not
+// told: the next pass would find them again, and tell them with every pass (W8).
+func (r *runner) keep(did *plugin.Report) {
+	state := r.env.paths.state()
+	if err := state.writeStamp(r.stampOf(did)); err != nil {
+		r.env.note("warning: %s", err)
+	}
+	if err := flagsOf(did.Plan.Snapshot).write(state); err != nil {
+		r.env.note("warning: flags of nodes not kept: %s", err)
+	}
+	now, changed := readLastReasons(state).compare(did.PlanAfter())
+	if err := now.write(state); err != nil {
+		r.env.note("warning: reasons not kept, changes are not told: %s", err)
+		changed = changes{}
+	}
+	r.logChanges(changed)
+	r.passEvents(did, changed.reasons)
+}
+
+// problems returns an error if the pass found something that a person should look
+// at.
+func (r *runner) problems(did *plugin.Report) error {
+	switch n := len(did.Problems); n {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(did.Problems[0])
 	default:
 		// The watcher's log gets what is told of a failed hook, and nothing else.
 		for _, p := range did.Problems {
 			r.env.note("problem: %s", oneLine(p))
 		}
-		return did, fmt.Errorf("%d problems need a look", n)
+		return fmt.Errorf("%d problems need a look", n)
 	}
 }
 

@@ -92,8 +92,10 @@ func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02
 // writeSummary writes a line per state with the reasons in it, and a last one
 // for everything.
 func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
-	for _, b := range report.BadTags(plan) {
-		writeFolded(w, "", "  ", fmt.Sprintf("unreadable tag on %s: %s: %s", b.Object, b.Tag, b.Why), t.columns)
+	for _, g := range groupBadTags(allBadTags(plan)) {
+		for _, line := range g.lines(linesEach) {
+			writeFolded(w, "", "  ", "unreadable tag on "+line, t.columns)
+		}
 	}
 	states := make(map[repair.State]int)
 	reasons := make(map[repair.State]map[string]int)
@@ -103,11 +105,6 @@ func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
 			reasons[d.State] = make(map[string]int)
 		}
 		reasons[d.State][string(d.Reason)]++
-	}
-	for _, v := range report.Notable(plan) {
-		for _, b := range v.Bad {
-			writeFolded(w, "", "  ", fmt.Sprintf("%s: unreadable tag %s: %s", v.Instance, b.Tag, b.Why), t.columns)
-		}
 	}
 	total := fmt.Sprintf("%d instances", len(plan.Decisions))
 	for _, s := range repair.States {

@@ -343,7 +343,7 @@ func TestCancel(t *testing.T) {
 func TestCancelWaitsForThePass(t *testing.T) {
 	b := newBed(t, steered)
 	b.tag("web1", "pending:migrate:x:1:")
-	lock, err := takeLock(newPaths(b.getenv).lock())
+	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)
 	}

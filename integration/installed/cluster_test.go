@@ -74,7 +74,7 @@ func (c *cluster) do(args ...string) string {
 func (c *cluster) later() {
 	c.t.Helper()
 	c.must(c.WaitJobsDone(c.ctx))
-	c.must(c.RemoveFile(c.Root(c.Master()) + "/var/lock/ganeti-autorepair.lock"))
+	c.must(c.RemoveFile(c.Root(c.Master()) + "/var/run/ganeti-autorepair/last-pass"))
 }
 
 // watcher runs ganeti-watcher on every node, as cron does. No hook may fail.

@@ -21,7 +21,7 @@ const (
 	hook     = "/etc/ganeti/hooks/watcher/ganeti-autorepair"
 	settings = "/etc/ganeti/autorepair.toml"
 	log      = "/var/log/ganeti-autorepair/ganeti-autorepair.log"
-	lock     = "/var/lock/ganeti-autorepair.lock"
+	stamp    = "/var/run/ganeti-autorepair/last-pass"
 	master   = "/var/lib/ganeti/ssconf_master_node"
 	clone    = "/root/clone"
 )
@@ -114,7 +114,7 @@ func quiet(t *testing.T, when string, want string) {
 	if got := watcher(t); got != want {
 		t.Errorf("%s the hook ended with %q, want %q", when, got, want)
 	}
-	for _, path := range []string{log, lock} {
+	for _, path := range []string{log, stamp} {
 		if exists(path) {
 			t.Errorf("%s there is %s", when, path)
 		}
@@ -304,7 +304,10 @@ func TestLifecycle(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, log, "what was\n", 0o640)
-		write(t, lock, "1795400000 idle\n", 0o644)
+		if err := os.MkdirAll(filepath.Dir(stamp), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, stamp, "1795400000 idle\n", 0o600)
 		install(t, repack(t, deb, "0.2.0"))
 		if text := read(t, settings); !strings.HasSuffix(text, "max_running = 3\n") || strings.Contains(text, "0.2.0") || mode(t, settings) != 0o600 {
 			t.Errorf("the settings were changed to\n%s", text)
@@ -318,7 +321,7 @@ func TestLifecycle(t *testing.T) {
 		if got := watcher(t); got != "" {
 			t.Errorf("the hook that was switched off ran: %q", got)
 		}
-		if read(t, log) != "what was\n" || read(t, lock) != "1795400000 idle\n" {
+		if read(t, log) != "what was\n" || read(t, stamp) != "1795400000 idle\n" {
 			t.Error("the log or the stamp was lost")
 		}
 		// One that was deleted stays deleted.
@@ -382,7 +385,7 @@ func TestLifecycle(t *testing.T) {
 		if err := os.Remove(master); err != nil {
 			t.Fatal(err)
 		}
-		if exists(lock) { // which is on a file system of its own
+		if exists(stamp) { // which is on a file system of its own
 			t.Error("the stamp is left")
 		}
 		after := files(t)

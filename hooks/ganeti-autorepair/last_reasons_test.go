@@ -101,10 +101,6 @@ func TestLogOfChanges(t *testing.T) {
 	if lines := b.nextPass(); len(lines) != 3 {
 		t.Errorf("memory lost:\n%s", strings.Join(lines, "\n"))
 	}
-	os.RemoveAll(filepath.Join(b.root, "/var/run/ganeti-autorepair"))
-	b.write("/var/run/ganeti-autorepair", "")
-	b.m.Advance(15 * time.Minute)
-	b.want(0, 1, "warning: the log will repeat itself: ", "run", "--from-watcher")
 }
 
 // The log as JSON: an object per line, with the same words.

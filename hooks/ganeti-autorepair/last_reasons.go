@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"sort"
+	"strings"
+
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/report"
+)
+
+// lastReasons are the reasons that the last pass had for the states of all
+// instances that are not plainly healthy, and what else it told. They are no state:
+// log and event programs are told of changes alone by them.
+type lastReasons struct {
+	Instances    map[string]lastReason `json:"instances"`       // by UUID
+	BadTags      []string              `json:"unreadable_tags"` // object and tag
+	NoNewRepairs []string              `json:"no_new_repairs"`  // why, by node group
+}
+
+// lastReason is the reason of one instance.
+type lastReason struct {
+	Name   string        `json:"name"`
+	Reason repair.Reason `json:"reason"`
+}
+
+// reasonsFile is the name of the file with the last reasons.
+const reasonsFile = "reasons"
+
+// readLastReasons reads what the last pass wrote. What is not there, or cannot be
+// read, is empty.
+func readLastReasons(state stateDir) lastReasons {
+	var l lastReasons
+	data, err := os.ReadFile(state.file(reasonsFile))
+	if err != nil || json.Unmarshal(data, &l) != nil {
+		return lastReasons{}
+	}
+	return l
+}
+
+func (l lastReasons) write(state stateDir) error {
+	data, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return replaceFile(state.file(reasonsFile), data, 0o600)
+}
+
+// changes are what a pass found otherwise than the one before.
+type changes struct {
+	reasons      []reasonChange
+	noNewRepairs []string
+	badTags      []report.BadTag
+}
+
+// reasonChange is an instance whose reason has changed.
+type reasonChange struct {
+	v    report.View
+	was  repair.Reason
+	told bool // the pass has logged what it did to the instance
+}
+
+// compare returns the reasons of a plan, and what in them has changed.
+func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
+	now.Instances = make(map[string]lastReason)
+	bad := report.BadTags(plan)
+	groups := make(map[string]bool)
+	for _, d := range plan.Decisions {
+		last, known := l.Instances[d.Instance.UUID]
+		if d.Plain() && !known {
+			continue
+		}
+		v := report.ViewOf(plan, d)
+		bad = append(bad, v.Bad...)
+		if blocksMany(v) {
+			groups[v.Detail] = true
+		}
+		was := repair.ReasonHealthy
+		if known {
+			was = last.Reason
+		}
+		if v.Reason != repair.ReasonHealthy {
+			now.Instances[v.UUID] = lastReason{v.Instance, v.Reason}
+		}
+		if was != v.Reason {
+			c.reasons = append(c.reasons, reasonChange{v, was, d.Changes()})
+		}
+	}
+	for why := range groups {
+		now.NoNewRepairs = append(now.NoNewRepairs, why)
+	}
+	sort.Strings(now.NoNewRepairs)
+	known := setOf(l.NoNewRepairs)
+	for _, why := range now.NoNewRepairs {
+		if !known[why] {
+			c.noNewRepairs = append(c.noNewRepairs, why)
+		}
+	}
+	known = setOf(l.BadTags)
+	for _, b := range bad {
+		key := b.Object + " " + b.Tag
+		now.BadTags = append(now.BadTags, key)
+		if !known[key] {
+			c.badTags = append(c.badTags, b)
+		}
+	}
+	return now, c
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, s := range list {
+		set[s] = true
+	}
+	return set
+}
+
+// linesEach is how many objects of which the same is to be said are told one by
+// one; more share a line (W8).
+const linesEach = 20
+
+// among names the first of many objects.
+func among(names []string) string {
+	if len(names) > 5 {
+		names = names[:5]
+	}
+	return strings.Join(names, " ")
+}
+
+// logChanges logs what has changed. What the pass did has been told by itself.
+func (r *runner) logChanges(c changes) {
+	if n := len(c.noNewRepairs); n > linesEach {
+		r.log.Warn("no new repairs", "node_groups", n, "why", strings.Join(c.noNewRepairs[:3], "; ")+"; and more")
+	} else {
+		for _, why := range c.noNewRepairs {
+			r.log.Warn("no new repairs", "why", why)
+		}
+	}
+	r.logReasons(c.reasons)
+	r.logBadTags(c.badTags)
+}
+
+// logReasons logs the reasons that have changed, a line for each or for all of
+// many that changed in the same way.
+func (r *runner) logReasons(list []reasonChange) {
+	kinds := make(map[[2]repair.Reason][]report.View)
+	var order [][2]repair.Reason
+	for _, c := range list {
+		if c.told {
+			continue
+		}
+		kind := [2]repair.Reason{c.was, c.v.Reason}
+		if kinds[kind] == nil {
+			order = append(order, kind)
+		}
+		kinds[kind] = append(kinds[kind], c.v)
+	}
+	for _, kind := range order {
+		views := kinds[kind]
+		if len(views) > linesEach {
+			var names []string
+			for _, v := range views {
+				names = append(names, v.Instance)
+			}
+			r.log.Info("reason changed", "instances", len(views), "was", string(kind[0]), "reason", string(kind[1]), "among_them", among(names))
+			continue
+		}
+		for _, v := range views {
+			args := []any{"instance", v.Instance, "was", string(kind[0]), "reason", string(kind[1])}
+			if v.Repair != nil {
+				args = append(args, "repair", v.Repair.ID)
+			}
+			if v.Detail != "" {
+				args = append(args, "why", v.Detail)
+			}
+			r.log.Info("reason changed", args...)
+		}
+	}
+}
