@@ -163,11 +163,14 @@ func (v *filterValue) parse(raw json.RawMessage) bool {
 	return true
 }
 
-// parseNumber decodes a JSON number. One with a large exponent is refused, as it
-// would take up as many digits.
+// parseNumber decodes a JSON number. One with an exponent of more than three digits
+// is refused, as it would take up as much memory.
 func parseNumber(raw json.RawMessage) (*big.Rat, bool) {
 	var n json.Number
-	if len(raw) == 0 || raw[0] == '"' || decode(raw, &n) != nil || len(n) > 40 || strings.ContainsAny(string(n), "eE") {
+	if len(raw) == 0 || raw[0] == '"' || decode(raw, &n) != nil || len(n) > 40 {
+		return nil, false
+	}
+	if e := strings.IndexAny(string(n), "eE"); e >= 0 && len(strings.TrimLeft(string(n[e+1:]), "+-")) > 3 {
 		return nil, false
 	}
 	return new(big.Rat).SetString(string(n))

@@ -181,7 +181,7 @@ func TestMatchSubmitted(t *testing.T) {
 // C7: a job of the queue is known as a whole.
 func TestMatchJob(t *testing.T) {
 	job := luxi.JobInfo{ID: 7, Known: true, Ops: []luxi.JobOp{
-		{ID: "OP_TEST_DELAY", Params: params("duration", `1.5`, "on_nodes", `["n1"]`, "on_node_uuids", `null`, "counts", `[1,2]`, "deep", `{"a":{"b":3}}`, "dry_run", `true`),
+		{ID: "OP_TEST_DELAY", Params: params("duration", `1.5`, "tiny", `1.0e-2`, "huge", `1e9999`, "on_nodes", `["n1"]`, "on_node_uuids", `null`, "counts", `[1,2]`, "deep", `{"a":{"b":3}}`, "dry_run", `true`),
 			Reason: []luxi.ReasonEntry{{Source: "s", Text: "t", Time: time.Unix(0, 5)}, {Source: "odd", Text: "u"}}},
 		{Params: params("OP_ID", `"OP_TAGS_SET"`), Reason: []luxi.ReasonEntry{{Source: "unseen"}}},
 	}}
@@ -195,6 +195,8 @@ func TestMatchJob(t *testing.T) {
 		`[["opcode",["=","repeat",0]]]`:                                     "no",
 		`[["opcode",["|",["=","OP_ID","OP_TEST_DELAY"],["=","repeat",0]]]]`: "no", // every field must be there
 		`[["opcode",[">","duration",1]]]`:                                   "yes",
+		`[["opcode",["<","tiny",1]]]`:                                       "yes",
+		`[["opcode",["<","huge",1]]]`:                                       "maybe",
 		`[["opcode",["=","deep.a.b",3]]]`:                                   "yes",
 		`[["opcode",["=","deep.a.c",3]]]`:                                   "no",
 		`[["opcode",["=[]","counts",2]]]`:                                   "yes",

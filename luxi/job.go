@@ -319,11 +319,23 @@ func (c *Client) lostJob(ctx context.Context, id JobID, lost error) (JobStatus, 
 	return jobs[0].Status, nil
 }
 
-// CancelJob asks for a job to be canceled. The result tells whether that was
-// possible, and the text why or why not. A queued job is canceled at once; one
-// that waits for locks gives up; a running one cannot be canceled except with
-// kill, which kills its process and leaves undone what it had not done. The
-// call may take 44 s.
+// CancelJob asks for a job to be canceled (cancelJob in src/Ganeti/JQueue.hs). The
+// result tells whether luxid says that it has ended or will, and the text why or why
+// not; only the job itself tells how it ended.
+//
+//   - A queued job is canceled at once.
+//   - One that waits for locks gives up, for which the call waits up to 44 s.
+//   - One whose process is just starting cannot be canceled; the call finds out
+//     after 6 s.
+//   - Of one that runs, the present opcode goes on, but those behind it are canceled,
+//     although the result is false (main in lib/jqueue/exec.py). So a job of several
+//     opcodes that must not be cut may only be canceled while it is queued, and
+//     may start meanwhile.
+//   - With kill the process of a job is killed, which leaves undone what it had not
+//     done.
+//
+// ctx may bound the call: an error for which OutcomeUnknown is true then means that
+// luxid has the request, and carries it out all the same.
 func (c *Client) CancelJob(ctx context.Context, id JobID, kill bool) (bool, string, error) {
 	const method = "CancelJob"
 	var done bool

@@ -325,7 +325,21 @@ func TestCancelJob(t *testing.T) {
 			t.Errorf("sent %s, want %s", sent[0], want)
 		}
 	}
-	_, c := serve(t, luxi.Options{}, answerOK(`[false,"Job 5 is no longer in the queue"]`))
+	// P15: a call that is cut short by the caller says that it may have done its work.
+	s, c := serve(t, luxi.Options{}, func(*request) {})
+	ctx, cancel := context.WithCancel(bg)
+	go func() {
+		s.awaitRequests(1)
+		cancel()
+	}()
+	if done, _, err := c.CancelJob(ctx, 5, false); done || !errors.Is(err, context.Canceled) || !luxi.OutcomeUnknown(err) {
+		t.Errorf("cut short: %t, %v", done, err)
+	}
+	s.awaitOpen(0) // nobody reads the answer to this request as that to another
+	if _, _, err := c.CancelJob(ctx, 5, false); !errors.Is(err, context.Canceled) || luxi.OutcomeUnknown(err) {
+		t.Errorf("not sent at all: %v", err)
+	}
+	_, c = serve(t, luxi.Options{}, answerOK(`[false,"Job 5 is no longer in the queue"]`))
 	if done, text, err := c.CancelJob(bg, 5, false); done || text == "" || err != nil {
 		t.Errorf("got %t, %q, %v", done, text, err)
 	}

@@ -109,9 +109,9 @@ func (c *Client) QueryJobs(ctx context.Context, ids []JobID) ([]JobInfo, error) 
 }
 
 // ListJobs returns the jobs that match filter, in order of their numbers: those
-// in the live queue, and with archived those in the archive too. A filter of
-// nothing but Eq on "id" is a look-up instead and always finds both; see
-// QueryJobs for that.
+// in the live queue, and with archived those in the archive too, which is costly
+// without a bound by From. A filter of nothing but Eq on "id" is a look-up instead
+// and always finds both; see QueryJobs for that.
 //
 // A job that is archived while luxid walks through the queue may come with
 // Known false.

@@ -16,6 +16,7 @@ const (
 	OpInstanceGrowDisk        = "OP_INSTANCE_GROW_DISK"
 	OpInstanceMigrate         = "OP_INSTANCE_MIGRATE"
 	OpInstanceMove            = "OP_INSTANCE_MOVE"
+	OpInstanceMultiAlloc      = "OP_INSTANCE_MULTI_ALLOC"
 	OpInstanceQueryData       = "OP_INSTANCE_QUERY_DATA"
 	OpInstanceReboot          = "OP_INSTANCE_REBOOT"
 	OpInstanceRecreateDisks   = "OP_INSTANCE_RECREATE_DISKS"
