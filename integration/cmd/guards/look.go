@@ -13,47 +13,70 @@ import (
 // The scenarios are parts of one test, which itself fails if not all are played.
 const allScenarios = "TestScenarios/all/"
 
-// look runs the tests without the guard and takes down which fail: all tests, or
-// quickly those alone that the table names.
-func (t *try) look(engine []suite, stories suite, quick bool) {
-	if !quick {
-		for _, s := range engine {
-			t.run(s, "")
-		}
-		// The crash matrix is left out: it would take its time.
-		t.run(stories, "Test([^CS]|S[^i]|Simulation$)")
-		return
+const simulation = "TestSimulation"
+
+// selection says which tests of which packages to run.
+type selection struct {
+	dir, pattern string
+}
+
+// everything selects all tests of the engine and the scenarios. The crash matrix is
+// left out: it would take its time.
+func (e *engine) everything() []selection {
+	var list []selection
+	for _, dir := range e.dirs() {
+		list = append(list, selection{dir, ""})
 	}
-	var tests, scenarios []string
+	return append(list, selection{storiesDir, "Test([^CS]|S[^i]|Simulation$)"})
+}
+
+// named selects tests by their names, as the table has them.
+func (e *engine) named(by string) ([]selection, error) {
+	tests := make(map[string][]string) // by directory
+	var scenarios []string
 	simulate := false
-	for _, name := range strings.Fields(t.by) {
+	for _, name := range strings.Fields(by) {
 		switch {
 		case name == simulation:
 			simulate = true
-		case strings.HasPrefix(name, "Test"):
-			tests = append(tests, name)
-		default:
+		case !strings.HasPrefix(name, "Test"):
 			scenarios = append(scenarios, name)
+		case e.tests[name] == "":
+			return nil, fmt.Errorf("no package of %s has the test %s", engineDir, name)
+		default:
+			tests[e.tests[name]] = append(tests[e.tests[name]], name)
 		}
 	}
-	if len(tests) > 0 {
-		for _, s := range engine {
-			t.run(s, "^("+strings.Join(tests, "|")+")$")
+	var list []selection
+	for _, dir := range e.dirs() {
+		if len(tests[dir]) > 0 {
+			list = append(list, selection{dir, "^(" + strings.Join(tests[dir], "|") + ")$"})
 		}
 	}
 	if len(scenarios) > 0 {
-		t.run(stories, "^TestScenarios$/^all$/^("+strings.Join(scenarios, "|")+")$")
+		list = append(list, selection{storiesDir, "^TestScenarios$/^all$/^(" + strings.Join(scenarios, "|") + ")$"})
 	}
 	if simulate {
-		t.run(stories, "^"+simulation+"$")
+		list = append(list, selection{storiesDir, "^" + simulation + "$"})
 	}
+	return list, nil
 }
 
-const simulation = "TestSimulation"
+// look runs tests without the guard and notes which fail.
+func (t *try) look(suites []suite, selected []selection) {
+	for _, sel := range selected {
+		for _, s := range suites {
+			if s.dir == sel.dir {
+				t.run(s, sel.pattern)
+			}
+		}
+	}
+	sort.Strings(t.noticed)
+}
 
 func (t *try) run(s suite, pattern string) {
-	args := []string{"-test.timeout=5m", "-test.run=" + pattern}
-	if s.dir == "integration/scenario" {
+	args := []string{"-test.timeout=30m", "-test.run=" + pattern}
+	if s.dir == storiesDir {
 		args = append(args, "-runs=20") // of the simulation
 	}
 	cmd := exec.Command(s.binary, args...)
@@ -67,7 +90,6 @@ func (t *try) run(s suite, pattern string) {
 		t.err = err
 	}
 	t.noticed = append(t.noticed, failed...)
-	sort.Strings(t.noticed)
 }
 
 // verdict returns the tests that noticed something. A test that does not come to its

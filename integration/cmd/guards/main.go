@@ -37,16 +37,40 @@ func run(quick bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	engine, stories, err := build(dir)
+	e, err := readEngine()
+	if err != nil {
+		return err
+	}
+	// Quickly, the tests that the table names; else all.
+	selections := make([][]selection, len(guards))
+	all := &try{}
+	for k, g := range guards {
+		all.by += " " + g.by
+		selections[k] = e.everything()
+		if quick {
+			if selections[k], err = e.named(g.by); err != nil {
+				return fmt.Errorf("guard %s: %w", g.name, err)
+			}
+		}
+	}
+	whole := e.everything()
+	if quick {
+		if whole, err = e.named(all.by); err != nil {
+			return err
+		}
+	}
+	var packages []string
+	for _, sel := range whole {
+		if len(packages) == 0 || packages[len(packages)-1] != sel.dir {
+			packages = append(packages, sel.dir)
+		}
+	}
+	suites, err := e.build(dir, packages)
 	if err != nil {
 		return err
 	}
 	// What fails anyway would be taken for a notice.
-	all := &try{}
-	for _, g := range guards {
-		all.by += " " + g.by
-	}
-	all.look(engine, stories, quick)
+	all.look(suites, whole)
 	if all.err != nil || len(all.noticed) > 0 {
 		return fmt.Errorf("with all guards in place: %d tests fail %s, %v", len(all.noticed), strings.Join(all.noticed, " "), all.err)
 	}
@@ -61,7 +85,7 @@ func run(quick bool) error {
 			defer wg.Done()
 			defer close(ended[k])
 			slots <- struct{}{}
-			tries[k].look(engine, stories, quick)
+			tries[k].look(suites, selections[k])
 			<-slots
 		}(k)
 	}

@@ -2,15 +2,20 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 )
 
-// Every guard is where the table has it: a line that moved would be found out only
-// when somebody takes the guards away.
+// Every guard of the table is in the engine, once, and every test that the table names
+// exists: otherwise only taking the guards away would find out.
 func TestEveryGuardIsThere(t *testing.T) {
 	if err := os.Chdir("../../.."); err != nil {
+		t.Fatal(err)
+	}
+	e, err := readEngine()
+	if err != nil {
 		t.Fatal(err)
 	}
 	names := make(map[string]bool)
@@ -19,9 +24,52 @@ func TestEveryGuardIsThere(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 		names[g.name] = true
+		if _, err := e.named(g.by); err != nil {
+			t.Errorf("guard %s: %v", g.name, err)
+		}
+		for _, name := range strings.Fields(g.by) {
+			if !strings.HasPrefix(name, "Test") {
+				if _, err := os.Stat("integration/scenarios/" + name + ".txt"); err != nil {
+					t.Errorf("guard %s: %v", g.name, err)
+				}
+			}
+		}
 	}
-	if _, err := writeOverlay(t.TempDir()); err != nil {
+	if _, err := e.writeOverlay(t.TempDir()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A guard is found by its text in whatever file has it, and must not be ambiguous.
+func TestFind(t *testing.T) {
+	e := &engine{sources: map[string]string{"plugin/a.go": "one two two", "plugin/sub/b.go": "one three"}}
+	for _, c := range []struct {
+		line string
+		all  bool
+		path string
+	}{
+		{"three", false, "plugin/sub/b.go"},
+		{"two", true, "plugin/a.go"},
+		{"two", false, ""},
+		{"one", true, ""},
+		{"four", true, ""},
+	} {
+		if path, err := e.find(guard{line: c.line, all: c.all}); path != c.path || (err == nil) != (c.path != "") {
+			t.Errorf("%+v: found in %q, %v", c, path, err)
+		}
+	}
+}
+
+// Named tests are looked for in the packages that have them.
+func TestNamed(t *testing.T) {
+	e := &engine{tests: map[string]string{"TestA": "plugin", "TestB": "plugin/sub", "TestC": "plugin/sub"}}
+	got, err := e.named("s01-x TestC TestA TestB TestSimulation s02-y")
+	want := "[{plugin ^(TestA)$} {plugin/sub ^(TestC|TestB)$} {integration/scenario ^TestScenarios$/^all$/^(s01-x|s02-y)$} {integration/scenario ^TestSimulation$}]"
+	if fmt.Sprint(got) != want || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := e.named("TestD"); err == nil {
+		t.Error("a test that no package has was found")
 	}
 }
 

@@ -3,9 +3,9 @@ package main
 // guard is a line of the engine that keeps something from happening.
 type guard struct {
 	name, demand string
-	line         string // what stands there, in one file of the engine
-	without      string // what stands there instead: GONE is whether the guard is gone
-	all          bool   // wherever it stands
+	line         string // the text of the guard, which one file of the engine has, once
+	without      string // the text that replaces it: GONE is whether the guard is gone
+	all          bool   // the file has the text several times, and all are replaced
 	// by names tests that are known to notice: scenarios, and tests of the engine.
 	by string
 }
