@@ -203,3 +203,144 @@ func TestEnopermFor(t *testing.T) {
 		}
 	}
 }
+
+// T13: enoperm results go when the instance is healthy, but not before the pending
+// tags of their repair have gone: without the result these would ask for it again.
+func TestEnoperms(t *testing.T) {
+	for _, row := range []struct{ bodies, want string }{
+		{"", ""},
+		{"result:failover:a:100:success: result:failover:b:100:failure:", ""},
+		{"result:failover:a:100:enoperm: result:failover:b:100:failure: result:migrate:c:50:enoperm:7", "c a"},
+		{"result:failover:a:100:enoperm: pending:failover:a:50: result:migrate:c:50:enoperm:", "c"},
+		{"result:failover:a:100:enoperm: pending:failover:b:50:", "a"},
+		{"result:failover:a:100:enoperm: pending:failover:x", "a"},
+	} {
+		var ids []string
+		for _, tag := range records(strings.Fields(row.bodies)...).Enoperms() {
+			ids = append(ids, strings.Split(tag, ":")[5])
+		}
+		if got := strings.Join(ids, " "); got != row.want {
+			t.Errorf("%q: %q go, want %q", row.bodies, got, row.want)
+		}
+	}
+}
+
+// T6: the result that a repair has, the newest of several.
+func TestResultOf(t *testing.T) {
+	r := records("result:failover:a:300:success:7", "result:failover:a:100:failure:6", "result:failover:b:100:enoperm:", "pending:failover:c:1:")
+	if res, ok := r.ResultOf("a"); !ok || res.Time != 300 {
+		t.Errorf("a: %+v, %v", res, ok)
+	}
+	if res, ok := r.ResultOf("b"); !ok || res.Outcome != tagstore.Enoperm {
+		t.Errorf("b: %+v, %v", res, ok)
+	}
+	if res, ok := r.ResultOf("c"); ok {
+		t.Errorf("c: %+v", res)
+	}
+	if _, ok := (tagstore.Records{}).ResultOf("a"); ok {
+		t.Error("a result out of nothing")
+	}
+}
+
+// S7, S14: the next write of a pending tag drops numbers that are no jobs of the
+// repair or changed nothing. The new copy is added before all others go (T6), id
+// and time stay, and where the tag has no room the oldest jobs go (T8).
+func TestRewrite(t *testing.T) {
+	full := "pending:fix-storage:" + uuid + ":1700000000:"
+	long := "1000000000+1000000001+1000000002" // 32 of 34 characters
+	for _, row := range []struct {
+		name, bodies  string
+		drop          []luxi.JobID
+		jobs          string
+		added         string
+		removed, kept int
+		dropped       int
+	}{
+		{"nothing to drop", "pending:failover:x:5:7+8", nil, "[7 8]", "", 0, 1, 0},
+		{"a number that is not there", "pending:failover:x:5:7+8", []luxi.JobID{9}, "[7 8]", "", 0, 1, 0},
+		{"a stranger", "pending:failover:x:5:7+8", []luxi.JobID{7}, "[8]", "pending:failover:x:5:8", 1, 0, 0},
+		{"all of them", "pending:failover:x:5:7+8", []luxi.JobID{7, 8}, "[]", "pending:failover:x:5:", 1, 0, 0},
+		{"the copy without it is there", "pending:failover:x:5:7+8 pending:failover:x:5:8", []luxi.JobID{7}, "[8]", "", 1, 1, 0},
+		{"two copies", "pending:failover:x:5:7 pending:failover:x:5:7+8", nil, "[7 8]", "", 1, 1, 0},
+		{"two copies of which none says it all", "pending:failover:x:5:7 pending:failover:x:5:8", nil, "[7 8]", "pending:failover:x:5:7+8", 2, 0, 0},
+		{"harep's", "pending:reinstall:" + uuid + ":5:7+8", []luxi.JobID{8}, "[7]", "pending:reinstall:" + uuid + ":5:7", 1, 0, 0},
+		{"no room for all", full + long + " " + full + "999999999", nil, "[999999999 1000000000 1000000001 1000000002]", "", 1, 1, 1},
+		{"room once the stranger is gone", full + long + " " + full + "999999999", []luxi.JobID{1000000001}, "[999999999 1000000000 1000000002]", full + "999999999+1000000000+1000000002", 2, 0, 0},
+		{"a form of our own", "pending:failover:x:05:7", nil, "[7]", "pending:failover:x:5:7", 1, 0, 0},
+	} {
+		bodies := strings.Fields(row.bodies)
+		before := records(bodies...)
+		r := before.Repairs[0].Without(row.drop...)
+		add, remove, dropped := r.Rewrite()
+		var want []string
+		if row.added != "" {
+			want = []string{tagstore.Prefix + row.added}
+		}
+		if fmt.Sprint(r.Jobs) != row.jobs || fmt.Sprint(add) != fmt.Sprint(want) || len(remove) != row.removed || len(bodies)-len(remove) != row.kept || dropped != row.dropped {
+			t.Errorf("%s: jobs %v, add %q, remove %q, dropped %d", row.name, r.Jobs, add, remove, dropped)
+		}
+		if again := records(bodies...).Repairs[0]; fmt.Sprint(again) != fmt.Sprint(before.Repairs[0]) {
+			t.Errorf("%s: the repair itself changed: %+v", row.name, before.Repairs[0])
+		}
+		checkEachMoment(t, row.name, bodies, add, remove, r)
+	}
+}
+
+// checkEachMoment looks at the tags between two steps of a change: there is always
+// exactly one repair, with its id and time, and in the end with its jobs (T6).
+func checkEachMoment(t *testing.T, name string, bodies, add, remove []string, want tagstore.Repair) {
+	t.Helper()
+	var tags []string
+	for _, b := range bodies {
+		tags = append(tags, tagstore.Prefix+b)
+	}
+	o := tagstore.Object{Kind: luxi.TagInstance, Name: "i", Tags: tagstore.Parse(luxi.TagInstance, tags)}
+	for _, c := range []tagstore.Change{{}, {Add: add}, {Remove: remove}} {
+		o = o.After(c)
+		if r := o.Tags.Records(); len(r.Repairs) != 1 || r.Repairs[0].ID != want.ID || r.Repairs[0].Time != want.Time || r.Repairs[0].Type != want.Type {
+			t.Errorf("%s: after %+v the repairs are %s", name, c, open(r))
+			return
+		}
+	}
+	tag, _ := want.Format()
+	if r := o.Tags.Records().Repairs[0]; r.Tag != tag || len(r.Tags) != 1 {
+		t.Errorf("%s: in the end there is %q", name, r.Tags)
+	}
+}
+
+// The records are made once, when the tags are read, and made anew where somebody
+// has replaced a list of them. A Tags that nobody has parsed works as well.
+func TestRecordsAreMadeOnce(t *testing.T) {
+	bodies := []string{"pending:failover:a:100:7", "result:failover:b:100:failure:", "pending:x", "failover"}
+	tags := parsed(luxi.TagInstance, bodies)
+	if n := testing.AllocsPerRun(10, func() { tags.Records() }); n != 0 {
+		t.Errorf("%v allocations for records that are there", n)
+	}
+	byHand := tagstore.Tags{Enables: tags.Enables, Pendings: tags.Pendings, Results: tags.Results, Malformed: tags.Malformed}
+	if got := byHand.Records(); len(got.Repairs) != 1 || len(got.Failures) != 1 || len(got.Unclear) != 1 {
+		t.Errorf("by hand: %+v", got)
+	}
+	var none tagstore.Tags
+	if got := none.Records(); len(got.Repairs)+len(got.Results) != 0 {
+		t.Errorf("none: %+v", got)
+	}
+	for name, change := range map[string]func(*tagstore.Tags){
+		"pending gone":     func(t *tagstore.Tags) { t.Pendings = nil },
+		"pending replaced": func(t *tagstore.Tags) { t.Pendings = []tagstore.Pending{{ID: "z"}} },
+		"pending added":    func(t *tagstore.Tags) { t.Pendings = append(t.Pendings, tagstore.Pending{ID: "z", Time: 1}) },
+		"result gone":      func(t *tagstore.Tags) { t.Results = nil },
+		"result replaced":  func(t *tagstore.Tags) { t.Results = []tagstore.Result{{ID: "z"}} },
+		"malformed gone":   func(t *tagstore.Tags) { t.Malformed = nil },
+		"all gone":         func(t *tagstore.Tags) { t.Pendings, t.Results, t.Malformed = nil, nil, nil },
+	} {
+		changed := tags
+		change(&changed)
+		byHand := tagstore.Tags{Pendings: changed.Pendings, Results: changed.Results, Malformed: changed.Malformed}
+		if got, want := fmt.Sprint(changed.Records()), fmt.Sprint(byHand.Records()); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := tags.Records(); len(got.Repairs) != 1 || got.Repairs[0].ID != "a" {
+		t.Errorf("the tags themselves changed: %+v", got)
+	}
+}

@@ -169,7 +169,8 @@ func distance(a, b string) int {
 		return maxDistance + 1
 	}
 	// Rows of the table of distances between beginnings of a and b.
-	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	rows := make([]int, 3*(len(y)+1))
+	before, last, row := rows[:len(y)+1], rows[len(y)+1:2*len(y)+2], rows[2*len(y)+2:]
 	for j := range last {
 		last[j] = j
 	}
