@@ -170,14 +170,11 @@ func (a *act) tellEnded(i *repair.Instance, st repair.Settlement) {
 // endedRepair returns the result of the repair that the pending tag stands for,
 // if it had one before it was looked at (T6).
 func endedRepair(i *repair.Instance, tag string) (tagstore.Result, bool) {
-	for _, p := range i.Tags.Pendings {
-		for _, r := range i.Tags.Results {
-			if p.Tag == tag && r.ID == p.ID {
-				return r, true
-			}
-		}
+	read := tagstore.Parse(luxi.TagInstance, []string{tag}).Pendings
+	if len(read) == 0 {
+		return tagstore.Result{}, false
 	}
-	return tagstore.Result{}, false
+	return i.Tags.Records().ResultOf(read[0].ID)
 }
 
 func jobList(ids []luxi.JobID) string {

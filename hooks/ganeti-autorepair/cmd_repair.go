@@ -40,7 +40,7 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 	}
 	var deeds []deed
 	for _, o := range objects {
-		p := tagstore.Pending{Type: typ, ID: e.newID(), Time: e.now().Unix()}
+		p := tagstore.Pending{Type: typ, ID: e.newID(tagstore.AskedFor), Time: e.now().Unix()}
 		change, open := o.Request(p)
 		d := deed{object: o, change: change, done: fmt.Sprintf("to be repaired once, %s at most, as repair %s", typ, p.ID)}
 		if open != nil {

@@ -8,6 +8,7 @@ import (
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
 )
 
 // env is what a command needs of the world outside, so that tests can give it
@@ -18,11 +19,11 @@ type env struct {
 	now            func() time.Time
 	cli            *cli
 	paths          paths
-	screen         terminal      // where stdout goes
-	newID          func() string // ids of new repairs
-	help           string        // the command that tells how the one that runs is used
-	progress       bool          // stderr is a terminal that shows progress
-	eventBounds    eventBounds   // on event programs
+	screen         terminal                     // where stdout goes
+	newID          func(tagstore.IDKind) string // ids of new repairs
+	help           string                       // the command that tells how the one that runs is used
+	progress       bool                         // stderr is a terminal that shows progress
+	eventBounds    eventBounds                  // on event programs
 }
 
 // settings reads the settings file of this run.
@@ -48,7 +49,7 @@ func (e *env) client() *luxi.Client {
 
 // pass makes a pass for this environment.
 func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
-	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.newID, Log: log, Fence: commandFence(set.engine.Fence)}
+	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: commandFence(set.engine.Fence)}
 }
 
 // onMaster returns an error unless this node is the master, as far as its own

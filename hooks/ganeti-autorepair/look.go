@@ -109,7 +109,7 @@ func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 			return nil, err
 		}
 	}
-	plan, err := saved.Plan(assume, set.engine, e.newID)
+	plan, err := saved.Plan(assume, set.engine, e.policyID)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
 	}

@@ -104,26 +104,6 @@ func TestOneLine(t *testing.T) {
 	}
 }
 
-// T8: ids are short, hold no colon and nothing that is mistaken for something
-// else, and do not repeat.
-func TestNewID(t *testing.T) {
-	seen := make(map[string]bool)
-	letters := make(map[rune]bool)
-	for n := 0; n < 2000; n++ {
-		id := newID()
-		if len(id) > 12 || len(id) < 6 || seen[id] || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			t.Fatalf("id %q, seen before: %v", id, seen[id])
-		}
-		seen[id] = true
-		for _, r := range id {
-			letters[r] = true
-		}
-	}
-	if len(letters) < 25 || letters['0'] || letters['1'] || letters['o'] || letters['l'] || letters['i'] {
-		t.Errorf("ids are made of %d letters", len(letters))
-	}
-}
-
 // With -L a pass may run where this node's files tell nothing of a master; what
 // luxid says counts.
 func TestSocketGivenWithoutFiles(t *testing.T) {

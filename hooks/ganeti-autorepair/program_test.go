@@ -15,6 +15,7 @@ import (
 	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/tagstore"
 )
 
 // present is the time of the simulated master at the beginning.
@@ -29,6 +30,7 @@ type bed struct {
 
 	screen terminal
 	ids    int
+	kinds  []tagstore.IDKind // of these ids
 	bounds eventBounds
 }
 
@@ -100,7 +102,8 @@ func (b *bed) run(args ...string) (code int, stdout, stderr string) {
 
 // env is the world that the program sees; repairs have the ids id1, id2, ...
 func (b *bed) env(out, err io.Writer) *env {
-	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, newID: func() string {
+	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, newID: func(kind tagstore.IDKind) string {
+		b.kinds = append(b.kinds, kind)
 		b.ids++
 		return fmt.Sprintf("id%d", b.ids)
 	}}
