@@ -57,7 +57,7 @@ func TestSteering(t *testing.T) {
 	do(0, "OP_INSTANCE_FAILOVER", "run", "--dry-run", "--assume-offline", "node2")
 	filter := `name =* "web*" and not (pnode == "node3" or be/maxmem > 100000)`
 	found := strings.Fields(w.run(w.Master(), "gnt-instance", "list", "--no-headers", "-o", "name", "-F", filter).stdout)
-	out := do(0, "2 done, 0 as they were, 0 failed", "suspend", "--filter", filter, "--for", "2h")
+	out := do(0, "2 changed", "suspend", "--filter", filter, "--for", "2h")
 	for _, name := range found {
 		if !strings.Contains(out, name+": suspended until ") {
 			t.Errorf("gnt-instance list finds %s, suspend does not:\n%s", name, out)
@@ -75,9 +75,9 @@ func TestSteering(t *testing.T) {
 
 	// One is resumed and repaired; the other is asked for once and given up.
 	do(0, "web1: no longer suspended", "resume", "web1")
-	do(0, "note: it waits: suspended by instance web2", "repair", "web2", "failover")
-	do(0, "already to be repaired", "repair", "web2", "failover")
-	do(0, "web2: without a pending repair", "cancel", "web2")
+	do(0, "note: it waits, as it is suspended by instance web2", "repair", "web2", "failover")
+	do(0, "is pending already", "repair", "web2", "failover")
+	do(0, "web2: 1 pending repair canceled", "cancel", "web2")
 	if p := w.tags("web2").Pendings; len(p) != 0 {
 		t.Errorf("web2 is still pending: %v", p)
 	}
@@ -98,8 +98,8 @@ func TestSteering(t *testing.T) {
 	if r := w.run(w.Master(), program, "check"); r.code != 1 || !strings.Contains(r.stdout, "failed repairs: wait for a person: file1") {
 		t.Errorf("check: %+v", r)
 	}
-	do(0, "file1: cleared of its failure", "ack", "file1")
-	do(0, "file1: without a failure, nothing to do", "ack", "file1")
+	do(0, "file1: 1 failure cleared", "ack", "file1")
+	do(0, "file1: has no failure", "ack", "file1")
 
 	// Looking back.
 	var past struct {

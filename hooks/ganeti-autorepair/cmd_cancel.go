@@ -14,7 +14,7 @@ type cancelCmd struct {
 	steerFlags
 }
 
-// Run gives pending repairs up: their jobs that have not begun, then their tags.
+// Run cancels pending repairs: their jobs that have not begun, then their tags.
 func (cmd *cancelCmd) Run(ctx context.Context, e *env) error {
 	c, set, err := e.steered(ctx)
 	if err != nil {
@@ -37,25 +37,23 @@ func (cmd *cancelCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	pass := &plugin.Pass{Client: c, Settings: set.engine, Now: e.now}
-	var deeds []deed
+	var actions []tagAction
 	for _, o := range objects {
-		d := deed{object: o, change: o.GiveUp(), done: "without a pending repair"}
+		a := tagAction{object: o, change: o.GiveUp(), unchanged: "has no pending repair"}
 		jobs, err := pass.EndRepairs(ctx, o, cmd.DryRun)
-		d.err = err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !d.change.Empty() && len(jobs) > 0 {
-			word := "jobs"
-			if len(jobs) == 1 {
-				word = "job"
-			}
-			d.done += fmt.Sprintf(" (%d %s canceled)", len(jobs), word)
+		a.err = err
+		repairs := countOf(len(a.change.Remove), "pending repair")
+		a.done, a.would = repairs+" canceled", repairs+" would be canceled"
+		if len(jobs) > 0 {
+			a.done, a.would = a.done+", with "+countOf(len(jobs), "job"), a.would+", with "+countOf(len(jobs), "job")
 		}
-		if p := dir.Policy(o, e.now().Unix()); p.Type != tagstore.None && !d.change.Empty() {
-			d.note = fmt.Sprintf("the next pass may begin a new one, as %s permits %s; to prevent it: ganeti-autorepair suspend %s", p.Origin, p.Type, word(o))
+		if p := dir.Policy(o, e.now().Unix()); p.Type != tagstore.None && !a.change.Empty() {
+			a.note = fmt.Sprintf("the next pass may begin a new repair, as %s permits %s; to prevent it: ganeti-autorepair suspend %s", p.Origin, p.Type, word(o))
 		}
-		deeds = append(deeds, d)
+		actions = append(actions, a)
 	}
-	return cmd.carryOut(ctx, e, c, "cancel", deeds)
+	return cmd.carryOut(ctx, e, c, "cancel", actions)
 }

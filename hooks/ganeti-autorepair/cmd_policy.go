@@ -39,22 +39,29 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	now := e.now().Unix()
-	var deeds []deed
+	var actions []tagAction
 	for _, o := range objects {
-		d := deed{object: o, change: o.SetPolicy(typ), done: "permitted up to " + typ.String()}
-		if typ == tagstore.None {
-			d.done = "without a policy of its own"
-			d.note = "what counts for it now: " + policyText(dir.Policy(o.After(d.change), now))
-		} else if p := dir.Policy(o, now); p.Suspended {
-			d.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, report.ObjectWord(p.Origin))
-			if p.Origin != o.String() {
-				// The nearest object with an opinion wins (T3).
-				d.note = "this lifts the suspension of " + p.Origin + " here"
-			}
-		}
-		deeds = append(deeds, d)
+		actions = append(actions, policyAction(dir, o, typ, now))
 	}
-	return cmd.carryOut(ctx, e, c, "policy", deeds)
+	return cmd.carryOut(ctx, e, c, "policy", actions)
+}
+
+// policyAction permits repairs of the object up to a type, or takes its policy away.
+func policyAction(dir *read.Directory, o tagstore.Object, typ tagstore.Type, now int64) tagAction {
+	a := tagAction{object: o, change: o.SetPolicy(typ)}
+	if typ == tagstore.None {
+		a.done, a.would, a.unchanged = "has no policy of its own any more", "would have no policy of its own any more", "has no policy of its own"
+		a.note = "its policy is then: " + policyText(dir.Policy(o.After(a.change), now))
+		return a
+	}
+	upTo := "permitted up to " + typ.String()
+	a.done, a.would, a.unchanged = upTo, "would be "+upTo, "already "+upTo
+	if p := dir.Policy(o, now); p.Suspended && p.Origin == o.String() {
+		a.note = fmt.Sprintf("it is suspended by %s: ganeti-autorepair resume %s", p.Origin, report.ObjectWord(p.Origin))
+	} else if p.Suspended {
+		a.note = "this lifts the suspension of " + p.Origin + " here" // the nearest object with an opinion wins (T3)
+	}
+	return a
 }
 
 // show shows the policies of objects, or of all that have one.

@@ -38,43 +38,44 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	var deeds []deed
+	var actions []tagAction
 	for _, o := range objects {
 		p := tagstore.Pending{Type: typ, ID: e.newID(tagstore.AskedFor), Time: e.now().Unix()}
 		change, open := o.Request(p)
-		d := deed{object: o, change: change, done: fmt.Sprintf("to be repaired once, %s at most, as repair %s", typ, p.ID)}
+		a := tagAction{object: o, change: change, done: fmt.Sprintf("repair %s requested, up to %s", p.ID, typ), would: fmt.Sprintf("a repair would be requested, up to %s", typ)}
 		if open != nil {
-			d.done = fmt.Sprintf("already to be repaired, as repair %s of type %s", open.ID, open.Type)
+			a.unchanged = fmt.Sprintf("repair %s, up to %s, is pending already", open.ID, open.Type)
 		}
 		if v, ok := views[o.Name]; ok {
-			d.note = requestNote(v, typ)
+			a.note = requestNote(v, typ)
 		}
-		deeds = append(deeds, d)
+		actions = append(actions, a)
 	}
-	return cmd.carryOut(ctx, e, c, "repair", deeds)
+	return cmd.carryOut(ctx, e, c, "repair", actions)
 }
 
-// requestNote says what will keep a repair that is asked for from helping.
+// requestNote says what keeps a requested repair from mending the instance; "" if
+// nothing does.
 func requestNote(v report.View, typ tagstore.Type) string {
 	switch {
 	case v.State == repair.StateFailed:
-		return "it waits until a failure has been looked at: " + v.Command
+		return "it waits until the failure is cleared: " + v.Command
 	case v.Policy.Suspended:
-		return "it waits: suspended by " + v.Policy.Origin + ": ganeti-autorepair resume " + report.ObjectWord(v.Policy.Origin)
+		return "it waits, as it is suspended by " + v.Policy.Origin + ": ganeti-autorepair resume " + report.ObjectWord(v.Policy.Origin)
 	case v.Reason == repair.ReasonUnreadableTag:
-		return "it waits until a tag that cannot be read is gone: " + v.Command
+		return "it waits until the tag that cannot be read is removed: " + v.Command
 	case v.Need == nil && v.State == repair.StateHealthy:
-		return "it is healthy: the next pass will say so and do nothing"
+		return "it is healthy, the next pass ends the repair as a success"
 	case v.Need == nil:
 		return v.Detail
 	}
 	if need, ok := tagstore.ParseType(v.Need.Type); ok && !typ.Permits(need) {
-		return "the whole repair takes " + v.Need.Type + "; this one goes as far as it may"
+		return "the whole repair needs the type " + v.Need.Type + "; this one ends before the step that does"
 	}
 	return ""
 }
 
-// views are those of all instances, by name.
+// views returns the views of all instances, by name.
 func (e *env) views(ctx context.Context, set settings) (map[string]report.View, error) {
 	pass := e.pass(set, nil)
 	defer pass.Client.Close()

@@ -17,17 +17,17 @@ type resumeCmd struct {
 
 // Run ends suspensions.
 func (cmd *resumeCmd) Run(ctx context.Context, e *env) error {
-	return cmd.each(ctx, e, "resume", cmd.Objects, func(dir *read.Directory, o tagstore.Object) deed {
-		d := deed{object: o, change: o.Resume(), done: "no longer suspended by a tag of its own", note: suspendedStill(dir, o, e.now().Unix())}
-		if d.change.Empty() {
-			d.done = "not suspended by a tag of its own"
+	return cmd.each(ctx, e, "resume", cmd.Objects, func(dir *read.Directory, o tagstore.Object) tagAction {
+		return tagAction{
+			object: o, change: o.Resume(), done: "no longer suspended by a tag of its own", would: "would no longer be suspended by a tag of its own",
+			unchanged: "not suspended by a tag of its own", note: stillSuspended(dir, o, e.now().Unix()),
 		}
-		return d
 	})
 }
 
-// suspendedStill says what still holds an object that is itself not suspended.
-func suspendedStill(d *read.Directory, o tagstore.Object, now int64) string {
+// stillSuspended says which farther object suspends one that has no suspension of
+// its own any more; "" if none does.
+func stillSuspended(d *read.Directory, o tagstore.Object, now int64) string {
 	without := o.After(o.Resume())
 	p := d.Policy(without, now)
 	if !p.Suspended {

@@ -18,8 +18,7 @@ type suspendCmd struct {
 
 // Run suspends repairs.
 func (cmd *suspendCmd) Run(ctx context.Context, e *env) error {
-	until, done := int64(0), "suspended until it is resumed"
-	now := e.now()
+	now, until := e.now(), int64(0)
 	switch {
 	case cmd.For != 0:
 		until = now.Add(time.Duration(cmd.For)).Unix()
@@ -30,21 +29,23 @@ func (cmd *suspendCmd) Run(ctx context.Context, e *env) error {
 		}
 		until = at.Unix()
 	}
-	if until != 0 {
-		done = "suspended until " + clockTime(until)
-	}
-	return cmd.each(ctx, e, "suspend", cmd.Objects, func(dir *read.Directory, o tagstore.Object) deed {
+	return cmd.each(ctx, e, "suspend", cmd.Objects, func(dir *read.Directory, o tagstore.Object) tagAction {
 		change, longer := o.Suspend(until)
-		d := deed{object: o, change: change, done: done}
+		a := tagAction{object: o, change: change, done: suspendedUntil(until), would: "would be " + suspendedUntil(until)}
 		if longer != nil {
-			d.done = "already suspended until it is resumed"
-			if longer.Until != 0 {
-				d.done = "already suspended until " + clockTime(longer.Until)
-			}
+			a.unchanged = "already " + suspendedUntil(longer.Until)
 		}
 		if apart := dir.Apart(o, now.Unix()); len(apart) > 0 {
-			d.note = "not held by this, as they have a policy of their own: " + someWords(apart)
+			a.note = "these go on, as they have a policy of their own: " + someWords(apart)
 		}
-		return d
+		return a
 	})
+}
+
+// suspendedUntil says until when something is suspended; 0 is for ever.
+func suspendedUntil(unix int64) string {
+	if unix == 0 {
+		return "suspended until it is resumed"
+	}
+	return "suspended until " + clockTime(unix)
 }

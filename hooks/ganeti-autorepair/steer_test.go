@@ -89,16 +89,16 @@ func TestSteer(t *testing.T) {
 		code   int
 	}{
 		{"", "policy cluster failover", "cluster=failover", "cluster: permitted up to failover\n", 0},
-		{"cluster=failover", "policy cluster failover", "cluster=failover", "nothing to do", 0},
+		{"cluster=failover", "policy cluster failover", "cluster=failover", "cluster: already permitted up to failover\n", 0},
 		{"cluster=migrate reinstall", "policy cluster failover", "cluster=failover", "", 0},
-		{"group:rack1=failover", "policy group:rack1 none", "", "without a policy of its own\ngroup:rack1: note: what counts for it now: none\n", 0},
-		{"web1=failover;group:rack1=migrate", "policy web1 none", "group:rack1=migrate", "web1.example.com: note: what counts for it now: migrate (from group rack1)\n", 0},
-		{"", "policy web1 db1.example.com reinstall", "db1=reinstall web1=reinstall", "2 done, 0 as they were, 0 failed\n", 0},
+		{"group:rack1=failover", "policy group:rack1 none", "", "has no policy of its own any more\ngroup:rack1: note: its policy is then: none\n", 0},
+		{"web1=failover;group:rack1=migrate", "policy web1 none", "group:rack1=migrate", "web1.example.com: note: its policy is then: migrate (from group rack1)\n", 0},
+		{"", "policy web1 db1.example.com reinstall", "db1=reinstall web1=reinstall", "\n2 changed\n", 0},
 		{"cluster=suspend", "policy web1 failover", "cluster=suspend web1=failover", "web1.example.com: note: this lifts the suspension of cluster here\n", 0},
 		{"web1=suspend", "policy web1 failover", "web1=failover web1=suspend", "note: it is suspended by instance web1.example.com: ganeti-autorepair resume web1.example.com\n", 0},
-		{"", "policy node:node2 migrate", "db1=migrate web1=migrate", "2 done", 0},
+		{"", "policy node:node2 migrate", "db1=migrate web1=migrate", "2 changed", 0},
 		{"", "policy instance:web1 migrate", "web1=migrate", "", 0},
-		{"", "policy --filter os==\"debian\" migrate", "db1=migrate db2=migrate web1=migrate", "3 done", 0},
+		{"", "policy --filter os==\"debian\" migrate", "db1=migrate db2=migrate web1=migrate", "3 changed", 0},
 		{"", "policy --os debian --template drbd migrate", "db1=migrate db2=migrate", "", 0},
 		{"", "policy --tag prod migrate", "db1=migrate web1=migrate", "", 0},
 		{"", "policy -F name=*\"web*\" migrate", "web1=migrate web2=migrate", "", 0},
@@ -113,12 +113,12 @@ func TestSteer(t *testing.T) {
 		{"", "policy node:nobody migrate", "", "there is no node \"nobody\"", 1},
 		{"", "policy rack:nobody migrate", "", "an object is cluster, group:NAME", 2},
 		{"", "suspend cluster", "cluster=suspend", "cluster: suspended until it is resumed\n", 0},
-		{"web1=failover;group:rack2=migrate", "suspend cluster", "cluster=suspend group:rack2=migrate web1=failover", "cluster: note: not held by this, as they have a policy of their own: group:rack2 web1.example.com\n", 0},
+		{"web1=failover;group:rack2=migrate", "suspend cluster", "cluster=suspend group:rack2=migrate web1=failover", "cluster: note: these go on, as they have a policy of their own: group:rack2 web1.example.com\n", 0},
 		{"web1=failover;web2=failover", "suspend group:rack1", "group:rack1=suspend web1=failover web2=failover", "of their own: web1.example.com\n", 0},
 		{"", "suspend web1 --for 4h", "web1=suspend:1700014400", "web1.example.com: suspended until 2023-11-15 02:13\n", 0},
 		{"web1=suspend:1700000100", "suspend web1 --for 1d12h", "web1=suspend:1700129600", "", 0},
-		{"web1=suspend:1700000100", "suspend web1 --for 1m", "web1=suspend:1700000100", "already suspended until 2023-11-14 22:15, nothing to do", 0},
-		{"web1=suspend", "suspend web1 --for 4h", "web1=suspend", "already suspended until it is resumed, nothing to do", 0},
+		{"web1=suspend:1700000100", "suspend web1 --for 1m", "web1=suspend:1700000100", "already suspended until 2023-11-14 22:15\n", 0},
+		{"web1=suspend", "suspend web1 --for 4h", "web1=suspend", "already suspended until it is resumed\n", 0},
 		{"web1=suspend:1700000100", "suspend web1", "web1=suspend", "", 0},
 		{"", "suspend web1 --until 23:00", "web1=suspend:1700002800", "", 0},
 		{"", "suspend web1 --until 22:00", "web1=suspend:1700085600", "", 0},
@@ -130,25 +130,25 @@ func TestSteer(t *testing.T) {
 		{"", "suspend web1 --for 1h --until 23:00", "", "can't be used together", 2},
 		{"web1=suspend suspend:1700000100 suspend:soon failover", "resume web1", "web1=failover", "web1.example.com: no longer suspended by a tag of its own\n", 0},
 		{"web1=suspend;cluster=suspend", "resume web1", "cluster=suspend", "web1.example.com: note: it is still suspended by cluster: ganeti-autorepair resume cluster\n", 0},
-		{"web1=failover", "resume web1", "web1=failover", "not suspended by a tag of its own, nothing to do", 0},
-		{"", "repair web1 failover", "web1=pending:failover:id1:1700000000:", "to be repaired once, failover at most, as repair id1\n", 0},
-		{"web1=pending:failover:x:1:", "repair web1 migrate", "web1=pending:failover:x:1:", "already to be repaired, as repair x of type failover, nothing to do", 0},
+		{"web1=failover", "resume web1", "web1=failover", "not suspended by a tag of its own\n", 0},
+		{"", "repair web1 failover", "web1=pending:failover:id1:1700000000:", "web1.example.com: repair id1 requested, up to failover\n", 0},
+		{"web1=pending:failover:x:1:", "repair web1 migrate", "web1=pending:failover:x:1:", "repair x, up to failover, is pending already\n", 0},
 		{"web1=pending:migrate:x:1:", "repair web1 failover", "web1=pending:failover:id1:1700000000: web1=pending:migrate:x:1:", "", 0},
-		{"", "repair web1 migrate", "web1=pending:migrate:id1:1700000000:", "note: the whole repair takes failover; this one goes as far as it may\n", 0},
-		{"", "repair db2 migrate", "db2=pending:migrate:id1:1700000000:", "note: it is healthy: the next pass will say so and do nothing\n", 0},
-		{"web1=result:migrate:x:1:failure:", "repair web1 failover", "web1=pending:failover:id1:1700000000: web1=result:migrate:x:1:failure:", "note: it waits until a failure has been looked at: ganeti-autorepair ack web1.example.com\n", 0},
-		{"cluster=suspend", "repair web1 failover", "cluster=suspend web1=pending:failover:id1:1700000000:", "note: it waits: suspended by cluster: ganeti-autorepair resume cluster\n", 0},
-		{"", "repair node:node2 failover", "db1=pending:failover:id1:1700000000: web1=pending:failover:id2:1700000000:", "2 done", 0},
+		{"", "repair web1 migrate", "web1=pending:migrate:id1:1700000000:", "note: the whole repair needs the type failover; this one ends before the step that does\n", 0},
+		{"", "repair db2 migrate", "db2=pending:migrate:id1:1700000000:", "note: it is healthy, the next pass ends the repair as a success\n", 0},
+		{"web1=result:migrate:x:1:failure:", "repair web1 failover", "web1=pending:failover:id1:1700000000: web1=result:migrate:x:1:failure:", "note: it waits until the failure is cleared: ganeti-autorepair ack web1.example.com\n", 0},
+		{"cluster=suspend", "repair web1 failover", "cluster=suspend web1=pending:failover:id1:1700000000:", "note: it waits, as it is suspended by cluster: ganeti-autorepair resume cluster\n", 0},
+		{"", "repair node:node2 failover", "db1=pending:failover:id1:1700000000: web1=pending:failover:id2:1700000000:", "2 changed", 0},
 		{"", "repair web1", "", "is not a type of repair", 2},
 		{"", "repair cluster failover", "", "this is for instances", 2},
 		{"", "repair failover", "", "no object is named", 2},
-		{"web1=result:migrate:x:1:failure:2 result:migrate:y:1:success:", "ack web1", "web1=result:migrate:y:1:success:", "cleared of its failure\n", 0},
-		{"web1=result:migrate:x:1:failure:2 result:migrate:y:1:failure:", "ack web1", "", "cleared of its 2 failures\n", 0},
-		{"", "ack web1", "", "without a failure, nothing to do", 0},
+		{"web1=result:migrate:x:1:failure:2 result:migrate:y:1:success:", "ack web1", "web1=result:migrate:y:1:success:", "web1.example.com: 1 failure cleared\n", 0},
+		{"web1=result:migrate:x:1:failure:2 result:migrate:y:1:failure:", "ack web1", "", "web1.example.com: 2 failures cleared\n", 0},
+		{"", "ack web1", "", "web1.example.com: has no failure\n", 0},
 		{"", "ack cluster", "", "this is for instances", 1},
-		{"web1=pending:migrate:x:1: pending:migrate:y:1: pending:z", "cancel web1", "web1=pending:z", "web1.example.com: without a pending repair\n", 0},
-		{"web1=pending:migrate:x:1:;cluster=failover", "cancel web1", "cluster=failover", "note: the next pass may begin a new one, as cluster permits failover; to prevent it: ganeti-autorepair suspend web1.example.com\n", 0},
-		{"", "cancel web1", "", "nothing to do", 0},
+		{"web1=pending:migrate:x:1: pending:migrate:y:1: pending:z", "cancel web1", "web1=pending:z", "web1.example.com: 2 pending repairs canceled\n", 0},
+		{"web1=pending:migrate:x:1:;cluster=failover", "cancel web1", "cluster=failover", "note: the next pass may begin a new repair, as cluster permits failover; to prevent it: ganeti-autorepair suspend web1.example.com\n", 0},
+		{"", "cancel web1", "", "has no pending repair\n", 0},
 		{"", "cancel group:rack1", "", "this is for instances", 2},
 	} {
 		b := newBed(t, steered)
@@ -216,7 +216,7 @@ func TestSteerMany(t *testing.T) {
 		return luxitest.OpPass()
 	})
 	code, stdout, stderr := b.run("suspend", "node:node1")
-	if code != 1 || !strings.HasSuffix(stdout, "\n99 done, 0 as they were, 1 failed\n") || strings.Count(stdout, ": suspended until it is resumed\n") != 99 ||
+	if code != 1 || !strings.HasSuffix(stdout, "\n99 changed, 1 failed\n") || strings.Count(stdout, ": suspended until it is resumed\n") != 99 ||
 		!strings.Contains(stderr, "error: vm42: tag job 43: OpExecError: it broke\n") || !strings.HasSuffix(stderr, "error: 1 of 100 failed\n") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
@@ -226,7 +226,7 @@ func TestSteerMany(t *testing.T) {
 	e := b.env(&out, &err)
 	e.progress = true
 	code = realMain(context.Background(), []string{"resume", "--filter", `name =* "vm*"`}, e)
-	if code != 0 || out.String() != "99 done, 1 as they were, 0 failed\n" || !strings.Contains(err.String(), "\r\x1b[K41 of 100\r\x1b[K81 of 100\r\x1b[K100 of 100\r\x1b[K") {
+	if code != 0 || out.String() != "99 changed, 1 unchanged\n" || !strings.Contains(err.String(), "\r\x1b[K41 of 100\r\x1b[K81 of 100\r\x1b[K100 of 100\r\x1b[K") {
 		t.Errorf("%d\n%s%q", code, out.String(), err.String())
 	}
 }
@@ -280,7 +280,7 @@ func TestSteerStoppedBySignal(t *testing.T) {
 	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
 	b.m.Advance(time.Second)
 	code, stderr := b.runUntil("WaitForJobChange", 2, "suspend", "web2")
-	if code != 1 || !strings.Contains(stderr, "error: web2.example.com: tag job 2") || !strings.Contains(stderr, "error: stopped by a signal; what was not written yet is not written\n") {
+	if code != 1 || !strings.Contains(stderr, "error: web2.example.com: tag job 2") || !strings.Contains(stderr, "error: stopped by a signal; the rest is not written\n") {
 		t.Errorf("%d: %s", code, stderr)
 	}
 	b.m.Continue(id)
@@ -324,7 +324,7 @@ func TestCancel(t *testing.T) {
 		t.Fatalf("the repair job is %s", repair.Status)
 	}
 	code, stdout, stderr := b.run("cancel", "web1")
-	if code != 0 || !strings.Contains(stdout, "without a pending repair (1 job canceled)") || strings.Contains(b.shown("web1"), "pending") {
+	if code != 0 || !strings.Contains(stdout, "1 pending repair canceled, with 1 job") || strings.Contains(b.shown("web1"), "pending") {
 		t.Errorf("%d, %s\n%s%s", code, b.shown("web1"), stdout, stderr)
 	}
 	if j := b.m.Job(repair.ID); j.Status != "canceled" || j.Started() {

@@ -119,7 +119,7 @@ func (c *cluster) try(e example) {
 
 var (
 	number = regexp.MustCompile(`[0-9]+(\.[0-9]+)?(e-[0-9]+)?`)
-	id     = regexp.MustCompile(`((?:fix-storage|migrate|failover|reinstall|[Rr]epair)[ :=]|\bweb\d +)[a-hjkmnp-z2-9]{8}\b`)
+	id     = regexp.MustCompile(`((?:fix-storage|migrate|failover|reinstall|[Rr]epair)[ :=]|\bweb\d +)(?:[pr]-)?[a-hjkmnp-z2-9]{8}\b`)
 	span   = regexp.MustCompile(`\b[0-9]+[smh]([0-9]+[sm])?\b`)
 	date   = regexp.MustCompile(`\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b`)
 )
