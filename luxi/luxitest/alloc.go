@@ -31,21 +31,21 @@ type candidate struct {
 	storage int
 }
 
-func (m *Master) candidates(group, kind string, except []string) []candidate {
+func (m *Master) candidates(group string, i *Instance, except []string) []candidate {
 	var list []candidate
 	for _, n := range m.cluster.Nodes {
 		if n.Offline || n.Drained || n.NotVMCapable || n.Group != group || contains(except, n.Name) {
 			continue
 		}
-		c := candidate{n, n.Memory, n.Memory, m.cluster.freeStorage(n, kind)}
-		for _, i := range m.cluster.Instances {
-			here := i.Primary == n.Name
-			runs := contains(i.RunsOn, n.Name)
-			if runs || here && i.AdminState == AdminUp {
-				c.memory -= i.Memory
+		c := candidate{n, n.Memory, n.Memory, m.cluster.freeFor(i, n)}
+		for _, o := range m.cluster.Instances {
+			here := o.Primary == n.Name
+			runs := contains(o.RunsOn, n.Name)
+			if runs || here && o.AdminState == AdminUp {
+				c.memory -= o.Memory
 			}
 			if runs || here {
-				c.reserve -= i.Memory
+				c.reserve -= o.Memory
 			}
 		}
 		list = append(list, c)
@@ -81,7 +81,7 @@ func (m *Master) relocate(_ *execution, i *Instance, allocator, from string) (st
 	old := m.cluster.Node(from)
 	forced := old.Offline || old.Drained || old.NotVMCapable
 	var reasons []string
-	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, storageKind(i.Template), i.Nodes()) {
+	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, i, i.Nodes()) {
 		lack := c.lacks(i, i.AdminState == AdminUp, intMirrored(i.Template), forced)
 		if lack == "" {
 			return c.node.Name, nil
@@ -131,7 +131,7 @@ func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string
 func (m *Master) fitting(group *Group, i *Instance, need int) ([]candidate, string) {
 	failures := make(map[string]int)
 	var fit []candidate
-	for _, c := range m.candidates(group.Name, storageKind(i.Template), nil) {
+	for _, c := range m.candidates(group.Name, i, nil) {
 		if lack := c.lacks(i, true, false, false); lack != "" {
 			failures[lack]++
 		} else if len(fit) < need {

@@ -90,10 +90,34 @@ func (m *Master) OnCall(hook func(Call) Fault) {
 // OpFault says what becomes of an opcode.
 type OpFault struct {
 	kind  opFaultKind
-	late  bool
+	at    FaultPoint
 	class string
 	args  []string
 }
+
+// FaultPoint is a moment in the execution of an opcode.
+type FaultPoint string
+
+// The points at which a fault can strike. An opcode that does not get to the point of its fault fails with an error that
+// says so.
+const (
+	// AtChecks is in place of the opcode's checks: it has its locks, and nothing is changed.
+	AtChecks FaultPoint = ""
+	// AtExec is before the change of the configuration, when the opcode has passed its checks: a failover has stopped the
+	// instance, a replace-disks has made the new disks, a migration has prepared its target.
+	AtExec FaultPoint = "exec"
+	// AtTransfer is in INSTANCE_MIGRATE, when the transfer has begun and the job's log says so. A job that fails here
+	// aborts the transfer, one that dies here does not.
+	AtTransfer FaultPoint = "transfer"
+	// AtMoved is in INSTANCE_MIGRATE, when the instance runs on the target and the configuration still names the source.
+	AtMoved FaultPoint = "moved"
+	// AtConfig is after the change of the configuration: a failover has moved the instance but not started it,
+	// RECREATE_DISKS has moved it but not made disks, the new secondary of a replace-disks is not in sync.
+	AtConfig FaultPoint = "config"
+)
+
+// Points lists the names of the points but for AtChecks.
+func Points() []FaultPoint { return []FaultPoint{AtExec, AtTransfer, AtMoved, AtConfig} }
 
 type opFaultKind int
 
@@ -119,12 +143,16 @@ func OpHangs() OpFault { return OpFault{kind: opHang} }
 // OpLosesProcess kills the job's process once the opcode has its locks.
 func OpLosesProcess() OpFault { return OpFault{kind: opLose} }
 
-// Late moves a fault from the opcode's beginning to the moment after its change of the configuration: a failover has
-// moved the instance but not started it, RECREATE_DISKS has moved it but not made disks.
-func (f OpFault) Late() OpFault {
-	f.late = true
+// At moves a fault from the opcode's checks to another point.
+func (f OpFault) At(p FaultPoint) OpFault {
+	f.at = p
 	return f
 }
+
+// Late is At(AtConfig).
+func (f OpFault) Late() OpFault { return f.At(AtConfig) }
+
+func (f OpFault) error() *opError { return &opError{f.class, f.args} }
 
 // OnOpcode sets the hook that decides the fate of each opcode once it has its locks; nil removes it. The hook must not
 // call methods of the Master.

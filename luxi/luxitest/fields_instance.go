@@ -1,5 +1,7 @@
 package luxitest
 
+import "time"
+
 // onNode makes a getter of something of the instance's primary node; forthcoming instances may have none.
 func onPrimary(get func(*Master, *Node) any) func(*Master, *Instance) cell {
 	return func(m *Master, i *Instance) cell {
@@ -60,7 +62,7 @@ var instanceFields = mapFields([]fieldDef[*Instance]{
 	{name: "admin_up", title: "Autostart", kind: "bool", doc: "Desired state of instance",
 		get: ofInstance(func(i *Instance) any { return i.AdminState == AdminUp })},
 	{name: "disks_active", title: "DisksActive", kind: "bool", doc: "Desired state of instance disks",
-		get: ofInstance(func(i *Instance) any { return i.AdminState == AdminUp || i.disksLeft })},
+		get: ofInstance(func(i *Instance) any { return i.DisksActive })},
 	{name: "os", title: "OS", kind: "text", doc: "Operating system", get: ofInstance(func(i *Instance) any { return i.OS })},
 	{name: "hypervisor", title: "Hypervisor", kind: "text", doc: "Hypervisor name",
 		get: ofInstance(func(i *Instance) any { return i.Hypervisor })},
@@ -71,13 +73,13 @@ var instanceFields = mapFields([]fieldDef[*Instance]{
 	{name: "be/maxmem", title: "ConfigMaxMem", kind: "unit", doc: "The \"maxmem\" backend parameter",
 		get: ofInstance(func(i *Instance) any { return i.Memory })},
 	{name: "be/minmem", title: "ConfigMinMem", kind: "unit", doc: "The \"minmem\" backend parameter",
-		get: ofInstance(func(i *Instance) any { return i.Memory })},
+		get: ofInstance(func(i *Instance) any { return i.minMemory() })},
 	{name: "be/vcpus", title: "ConfigVCPUs", kind: "number", doc: "The \"vcpus\" backend parameter",
-		get: ofInstance(func(*Instance) any { return 1 })},
+		get: ofInstance(func(i *Instance) any { return i.cpus() })},
 	{name: "be/auto_balance", title: "Auto_balance", kind: "bool", doc: "The \"auto_balance\" backend parameter",
 		get: ofInstance(func(*Instance) any { return true })},
 	{name: "be/always_failover", title: "be/always_failover", kind: "bool", doc: "The \"always_failover\" backend parameter",
-		get: ofInstance(func(*Instance) any { return false })},
+		get: ofInstance(func(i *Instance) any { return i.AlwaysFailover })},
 	{name: "disk.count", title: "Disks", kind: "number", doc: "Number of disks",
 		get: ofInstance(func(i *Instance) any { return len(i.diskSizes()) })},
 	{name: "disk.sizes", title: "Disk_sizes", kind: "other", doc: "List of disk sizes",
@@ -115,9 +117,9 @@ var instanceFields = mapFields([]fieldDef[*Instance]{
 			return normal(found != "")
 		}},
 	{name: "oper_ram", title: "Memory", kind: "unit", doc: "Actual memory usage as seen by hypervisor",
-		get: whileRunning(func(i *Instance) any { return i.Memory })},
+		get: whileRunning(func(i *Instance) any { return i.usedMemory() })},
 	{name: "oper_vcpus", title: "VCPUs", kind: "number", doc: "Actual number of VCPUs as seen by hypervisor",
-		get: whileRunning(func(*Instance) any { return 1 })},
+		get: whileRunning(func(i *Instance) any { return i.cpus() })},
 })
 
 func (i *Instance) diskSizes() []int {
@@ -127,7 +129,10 @@ func (i *Instance) diskSizes() []int {
 	return []int{i.DiskSize}
 }
 
-func epochTime[T any](m *Master, _ T) cell { return normal(float64(m.epoch.UnixNano()/1000) / 1e6) }
+func epochTime[T any](m *Master, _ T) cell { return normal(secondsOf(m.epoch)) }
+
+// secondsOf is a time as the configuration has it.
+func secondsOf(t time.Time) float64 { return float64(t.UnixNano()/1000) / 1e6 }
 
 // seen tells on which of the nodes that answer the instance runs: the primary if it does, else any. The status is
 // not rsNormal if it runs nowhere and the primary did not answer (hs:Query/Instance.hs getInstanceInfo).

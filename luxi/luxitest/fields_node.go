@@ -30,7 +30,7 @@ func (m *Master) instancesOf(node string, primary bool) []string {
 	return niceSorted(names)
 }
 
-// role is hs:Config.hs getNodeRole; all nodes that can be are master candidates.
+// role is hs:Config.hs getNodeRole.
 func (m *Master) role(n *Node) string {
 	switch {
 	case n.Name == m.cluster.Master:
@@ -39,8 +39,21 @@ func (m *Master) role(n *Node) string {
 		return "D"
 	case n.Offline:
 		return "O"
+	case n.candidate():
+		return "C"
 	}
-	return "C"
+	return "R"
+}
+
+// spindleField makes a getter of a number of physical volumes, which only nodes with exclusive storage tell.
+func spindleField(choose func(free, total int) int) func(*Master, *Node) cell {
+	get := liveNode(func(m *Master, n *Node) any { return choose(m.cluster.spindles(n)) })
+	return func(m *Master, n *Node) cell {
+		if c := get(m, n); c.status != rsNormal || m.cluster.exclusive(n) {
+			return c
+		}
+		return cell{rsNoData, nil}
+	}
 }
 
 // nodeFields follow hs:Query/Node.hs.
@@ -54,9 +67,9 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 	{name: "vm_capable", title: "VMCapable", kind: "bool", doc: "Whether node can host instances",
 		get: ofNode(func(n *Node) any { return !n.NotVMCapable })},
 	{name: "master_candidate", title: "MasterC", kind: "bool", doc: "Whether node is a master candidate",
-		get: ofNode(func(n *Node) any { return !n.Offline && !n.Drained })},
+		get: ofNode(func(n *Node) any { return n.candidate() })},
 	{name: "master_capable", title: "MasterCapable", kind: "bool", doc: "Whether node can become a master candidate",
-		get: ofNode(func(*Node) any { return true })},
+		get: ofNode(func(n *Node) any { return !n.NotMasterCapable })},
 	{name: "master", title: "IsMaster", kind: "bool", doc: "Whether node is master",
 		get: func(m *Master, n *Node) cell { return normal(n.Name == m.cluster.Master) }},
 	{name: "role", title: "Role", kind: "text",
@@ -67,7 +80,12 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 		get: func(m *Master, n *Node) cell { return normal(nodeGroupUUID(m, n)) }},
 	{name: "tags", title: "Tags", kind: "other", doc: "Tags", get: ofNode(func(n *Node) any { return shownTags(n.Tags) })},
 	{name: "powered", title: "Powered", kind: "bool", doc: "Whether node is thought to be powered on",
-		get: func(*Master, *Node) cell { return cell{rsUnavail, nil} }},
+		get: func(_ *Master, n *Node) cell {
+			if n.OOB == OOBNone {
+				return cell{rsUnavail, nil}
+			}
+			return normal(!n.PoweredOff)
+		}},
 	{name: "pinst_list", title: "PriInstances", kind: "other", doc: "List of instances with this node as primary",
 		get: func(m *Master, n *Node) cell { return normal(m.instancesOf(n.Name, true)) }},
 	{name: "sinst_list", title: "SecInstances", kind: "other", doc: "List of instances with this node as secondary",
@@ -77,7 +95,13 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 	{name: "sinst_cnt", title: "Sinst", kind: "number", doc: "Number of instances with this node as secondary",
 		get: func(m *Master, n *Node) cell { return normal(len(m.instancesOf(n.Name, false))) }},
 	{name: "ctime", title: "CTime", kind: "timestamp", doc: "Creation timestamp", get: epochTime[*Node]},
-	{name: "mtime", title: "MTime", kind: "timestamp", doc: "Modification timestamp", get: epochTime[*Node]},
+	{name: "mtime", title: "MTime", kind: "timestamp", doc: "Modification timestamp",
+		get: func(m *Master, n *Node) cell {
+			if n.MTime.IsZero() {
+				return epochTime(m, n)
+			}
+			return normal(secondsOf(n.MTime))
+		}},
 	{name: "serial_no", title: "SerialNo", kind: "number", doc: "Node object serial number, incremented on each modification",
 		get: ofNode(func(*Node) any { return 1 })},
 
@@ -90,9 +114,9 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 	{name: "dfree", title: "DFree", kind: "unit", doc: "Available storage space on storage unit",
 		get: liveNode(func(m *Master, n *Node) any { return m.cluster.freeStorage(n, m.cluster.reportedStorage()) })},
 	{name: "dtotal", title: "DTotal", kind: "unit", doc: "Total storage space on storage unit for instance disk allocation",
-		get: liveNode(func(m *Master, n *Node) any { return n.storage(m.cluster.reportedStorage()) })},
+		get: liveNode(func(m *Master, n *Node) any { return n.mainUnit(m.cluster.reportedStorage()).size })},
 	{name: "ctotal", title: "CTotal", kind: "number", doc: "Number of logical processors",
-		get: liveNode(func(*Master, *Node) any { return 16 })},
+		get: liveNode(func(_ *Master, n *Node) any { return n.cpus() })},
 	{name: "cnodes", title: "CNodes", kind: "number", doc: "Number of NUMA domains on node (if exported by hypervisor)",
 		get: liveNode(func(*Master, *Node) any { return 1 })},
 	{name: "csockets", title: "CSockets", kind: "number", doc: "Number of physical CPU sockets (if exported by hypervisor)",
@@ -100,9 +124,9 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 	{name: "cnos", title: "CNOs", kind: "number", doc: "Number of logical processors used by the node OS (dom0 for Xen)",
 		get: liveNode(func(*Master, *Node) any { return 1 })},
 	{name: "spfree", title: "SpFree", kind: "number", doc: "Available spindles in volume group (exclusive storage only)",
-		get: func(*Master, *Node) cell { return cell{rsNoData, nil} }},
+		get: spindleField(func(free, _ int) int { return free })},
 	{name: "sptotal", title: "SpTotal", kind: "number", doc: "Total spindles in volume group (exclusive storage only)",
-		get: func(*Master, *Node) cell { return cell{rsNoData, nil} }},
+		get: spindleField(func(_, total int) int { return total })},
 	{name: "bootid", title: "BootID", kind: "text",
 		doc: "Random UUID renewed for each system reboot, can be used for detecting reboots by tracking changes",
 		get: liveNode(func(_ *Master, n *Node) any { return madeUpUUID("boot "+n.Name, 0) })},

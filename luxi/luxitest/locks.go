@@ -1,6 +1,9 @@
 package luxitest
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // Lock levels, in the order in which they are taken (py:locking.py). A job that waits for the locks of one level
 // holds those of the levels before it.
@@ -8,6 +11,7 @@ const (
 	levelInstance = iota
 	levelGroup
 	levelNode
+	levelNodeRes
 	levels
 )
 
@@ -28,11 +32,27 @@ type lockWait struct {
 	then func()
 }
 
+// lockset is the last part of the name of the lock of all objects of a level ("node/[lockset]").
+const lockset = "[lockset]"
+
+// levelOf is the first part of a lock's name, with its slash.
+func levelOf(lock string) string { return lock[:strings.Index(lock, "/")+1] }
+
+// overlap reports whether two locks are the same, or one of them is that of all objects of the other's level.
+func overlap(a, b string) bool {
+	return a == b || levelOf(a) == levelOf(b) && (strings.HasSuffix(a, "/"+lockset) || strings.HasSuffix(b, "/"+lockset))
+}
+
 func (t *lockTable) free(id int64, want lockSet) bool {
 	for name, exclusive := range want {
-		for owner, ownerExclusive := range t.held[name] {
-			if owner != id && (exclusive || ownerExclusive) {
-				return false
+		for held, owners := range t.held {
+			if !overlap(name, held) {
+				continue
+			}
+			for owner, ownerExclusive := range owners {
+				if owner != id && (exclusive || ownerExclusive) {
+					return false
+				}
 			}
 		}
 	}
@@ -61,20 +81,37 @@ func (m *Master) acquire(j *job, want lockSet, then func()) {
 	m.locks.waiting = append(m.locks.waiting, &lockWait{j, want, then})
 }
 
-// release gives up the job's locks for which keep is false, and lets others have them.
-func (m *Master) release(j *job, keep func(name string) bool) {
-	for name, owners := range m.locks.held {
-		if _, mine := owners[j.id]; mine && !keep(name) {
-			delete(owners, j.id)
-			if len(owners) == 0 {
-				delete(m.locks.held, name)
-			}
-		}
+// release gives up all locks of the job, and lets others have them.
+func (m *Master) release(j *job) {
+	for name := range m.locks.held {
+		m.locks.drop(j.id, name)
 	}
 	m.grant()
 }
 
-func keepNone(string) bool { return false }
+func (t *lockTable) drop(id int64, name string) {
+	delete(t.held[name], id)
+	if len(t.held[name]) == 0 {
+		delete(t.held, name)
+	}
+}
+
+// narrow gives up the job's locks of one level but for the given ones, which it keeps as well where it had the lock of
+// all objects of the level (ReleaseLocks).
+func (m *Master) narrow(j *job, level string, keep map[string]bool) {
+	t := &m.locks
+	if exclusive, ok := t.held[level+lockset][j.id]; ok {
+		for name := range keep {
+			t.take(j.id, lockSet{name: exclusive})
+		}
+	}
+	for name, owners := range t.held {
+		if _, mine := owners[j.id]; mine && levelOf(name) == level && !keep[name] {
+			t.drop(j.id, name)
+		}
+	}
+	m.grant()
+}
 
 // grant serves the jobs that wait for locks.
 func (m *Master) grant() {
@@ -134,6 +171,7 @@ func (t *lockTable) lockInfos() []lockInfo {
 		return "shared"
 	}
 	for name, owners := range t.held {
+		get(levelOf(name) + lockset)
 		info := get(name)
 		for id, exclusive := range owners {
 			info.owners = append(info.owners, id)

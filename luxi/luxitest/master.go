@@ -51,6 +51,8 @@ const (
 	LogEnd    LogKind = "end"    // a job became final
 	LogQueue  LogKind = "queue"  // a job was canceled, archived, purged, killed
 	LogTest   LogKind = "test"   // the test did something: Edit, RestartLuxid, ...
+	// LogIncident is something that must never happen, see Incident.
+	LogIncident LogKind = "incident"
 )
 
 // Master is a simulated Ganeti master: its configuration, its job queue and, between Start and Close, its LUXI
@@ -62,14 +64,16 @@ type Master struct {
 	timeline
 	cluster *Cluster
 	queue
-	locks   lockTable
-	log     []LogEntry
-	changed chan struct{} // closed and replaced whenever a job changes
-	onCall  func(Call) Fault
-	onOp    func(Opcode, Job) OpFault
-	onBegin func(Opcode, Job, *Cluster)
-	calls   int
-	byName  map[string]int // calls per method
+	locks     lockTable
+	log       []LogEntry
+	changed   chan struct{} // closed and replaced whenever a job changes
+	onCall    func(Call) Fault
+	onOp      func(Opcode, Job) OpFault
+	onBegin   func(Opcode, Job, *Cluster)
+	acting    int64 // the job whose opcode is at work, 0 for none
+	incidents []Incident
+	calls     int
+	byName    map[string]int // calls per method
 
 	server
 }
@@ -86,6 +90,7 @@ func New(cluster *Cluster, opts Options) (*Master, error) {
 	if err := c.settle(); err != nil {
 		return nil, fmt.Errorf("luxitest: %w", err)
 	}
+	c.replicate()
 	m := &Master{
 		opts:     opts,
 		timeline: newTimeline(opts.Clock),
@@ -169,17 +174,25 @@ func (m *Master) Edit(change func(*Cluster)) {
 	defer m.unlock()
 	before := m.cluster.Clone()
 	change(m.cluster)
+	m.cluster.followEdit(before, m.now)
 	if err := m.cluster.settle(); err != nil {
 		panic("luxitest: Edit: " + err.Error())
 	}
+	m.afterEdit(before)
 	for _, line := range differences(before, m.cluster) {
 		m.note(LogTest, "edit: %s", line)
 	}
 	m.wake()
 }
 
-// differences lists the lines of the text form that an edit added or removed.
+// differences lists the lines of the text form that an edit added or removed, without the times of modification.
 func differences(before, after *Cluster) []string {
+	after = after.Clone()
+	for _, c := range []*Cluster{before, after} {
+		for _, n := range c.Nodes {
+			n.MTime = time.Time{}
+		}
+	}
 	old, now := strings.Split(before.Format(), "\n"), strings.Split(after.Format(), "\n")
 	var lines []string
 	for _, l := range old {

@@ -15,18 +15,39 @@ type execution struct {
 	// steps are Exec, done one after the other.
 	steps  []step
 	result any
+	// alone makes the opcode wait until no other job runs (REQ_BGL).
+	alone bool
+	// failed is called when the opcode fails in its execution.
+	failed func(*opError)
+	// finally is called when the execution ends, however it does, and returns the error that the opcode ends with.
+	finally func(*execution, *opError) *opError
+	// hangs is set by a step after which the opcode stands still.
+	hangs bool
 
 	// Set by the queue before check is called.
-	log     func(format string, args ...any)
-	release func(keep func(lock string) bool)
+	log    func(format string, args ...any)
+	narrow func(level string, keep map[string]bool)
 }
 
 // step is a part of an opcode's execution.
 type step struct {
-	after  time.Duration // time from the end of the step before
-	do     func(*execution) *opError
-	config bool // it changes the configuration; faults "in the middle" strike right behind it
+	after time.Duration // time from the end of the step before
+	do    func(*execution) *opError
+	point FaultPoint // the point that is reached when the step is done, if any
 }
+
+// reaches reports whether one of the steps ends at the point.
+func (e *execution) reaches(p FaultPoint) bool {
+	for _, s := range e.steps {
+		if s.point == p {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether a fault can strike at the point.
+func (e *execution) has(p FaultPoint) bool { return p == AtChecks || p == AtExec || e.reaches(p) }
 
 func (e *execution) info(format string, args ...any) { e.log(" - INFO: "+format, args...) }
 func (e *execution) warn(format string, args ...any) { e.log(" - WARNING: "+format, args...) }
@@ -77,6 +98,10 @@ func (m *Master) prepare(op *queuedOp) (*execution, *opError) {
 		return m.prepareReplace(op)
 	case "OP_INSTANCE_RECREATE_DISKS":
 		return m.prepareRecreate(op)
+	case "OP_INSTANCE_ACTIVATE_DISKS":
+		return m.prepareActivate(op)
+	case "OP_INSTANCE_DEACTIVATE_DISKS":
+		return m.prepareDeactivate(op)
 	case "OP_INSTANCE_REINSTALL":
 		return m.prepareReinstall(op)
 	case "OP_INSTANCE_STARTUP":
@@ -158,12 +183,46 @@ func (m *Master) instanceLocks(op *queuedOp, nodes func(*Instance) []string) fun
 	}
 }
 
+// resourceLocks is instanceLocks for opcodes that lock the resources of the same nodes as well.
+func (m *Master) resourceLocks(op *queuedOp, nodes func(*Instance) []string) func(int) lockSet {
+	locks := m.instanceLocks(op, nodes)
+	return func(level int) lockSet {
+		if level != levelNodeRes {
+			return locks(level)
+		}
+		return resources(locks(levelNode))
+	}
+}
+
+// resources returns the locks of the resources of nodes.
+func resources(nodes lockSet) lockSet {
+	want := lockSet{}
+	for name, exclusive := range nodes {
+		want["node-res/"+strings.TrimPrefix(name, "node/")] = exclusive
+	}
+	return want
+}
+
 func (m *Master) nodeLocks(names []string) lockSet {
 	want := lockSet{}
 	for _, name := range names {
+		if name == Everywhere {
+			return lockSet{"node/" + lockset: true}
+		}
 		if n := m.cluster.Node(name); n != nil {
 			want["node/"+n.UUID] = true
 		}
+	}
+	return want
+}
+
+// everyNode stands for all nodes where locks are taken (locking.ALL_SET).
+var everyNode = []string{Everywhere}
+
+// shared makes locks shared ones.
+func shared(want lockSet) lockSet {
+	for name := range want {
+		want[name] = false
 	}
 	return want
 }
@@ -186,13 +245,27 @@ func (m *Master) groupNodes(group string) []string {
 	return names
 }
 
-// keepNodes is ReleaseLocks: it gives up all node and group locks but those of the named nodes.
+// keepNodes is ReleaseLocks: it gives up all locks of node groups, and of nodes and their resources all but those of the
+// named nodes.
 func (m *Master) keepNodes(e *execution, names []string) {
-	keep := m.nodeLocks(names)
-	e.release(func(lock string) bool {
-		return keep[lock] || !strings.HasPrefix(lock, "node/") && !strings.HasPrefix(lock, "nodegroup/")
-	})
+	m.releaseLevel(e, "nodegroup/")
+	m.keepLocks(e, "node/", names)
+	m.keepLocks(e, "node-res/", names)
 }
+
+// keepLocks gives up the locks of one level, but for those of the named nodes.
+func (m *Master) keepLocks(e *execution, level string, names []string) {
+	keep := make(map[string]bool)
+	for _, name := range names {
+		if n := m.cluster.Node(name); n != nil {
+			keep[level+n.UUID] = true
+		}
+	}
+	e.narrow(level, keep)
+}
+
+// releaseLevel gives up all locks of one level.
+func (m *Master) releaseLevel(e *execution, level string) { m.keepLocks(e, level, nil) }
 
 // rpc is what a call to the node daemon of a node would fail with; empty if it would succeed.
 func (m *Master) rpc(name string) string {
@@ -277,33 +350,5 @@ func (m *Master) chooseAllocator(op *queuedOp, nodeGiven bool) *opError {
 	}
 	return nil
 }
-
-// start runs the instance on its primary node: disk activation, then the hypervisor.
-func (m *Master) start(i *Instance, ignoreSecondaries bool) *opError {
-	if !m.assemble(i, ignoreSecondaries) {
-		return execError("Disk consistency error")
-	}
-	if fail := m.rpc(i.Primary); fail != "" {
-		return execError("Could not start instance '%s': %s", i.Name, fail)
-	}
-	i.RunsOn = with(i.RunsOn, i.Primary)
-	return nil
-}
-
-// assemble is AssembleInstanceDisks: whether the disks can be activated.
-func (m *Master) assemble(i *Instance, ignoreSecondaries bool) bool {
-	if m.rpc(i.Primary) != "" || !i.HasDisksOn(i.Primary) {
-		return false
-	}
-	for _, s := range i.Secondaries {
-		if n := m.cluster.Node(s); n.Dead && !n.Offline && !ignoreSecondaries {
-			return false
-		}
-	}
-	return true
-}
-
-// stop shuts the instance down on its primary node.
-func (m *Master) stop(i *Instance) { i.RunsOn = without(i.RunsOn, i.Primary) }
 
 func (m *Master) effect(format string, args ...any) { m.note(LogEffect, format, args...) }

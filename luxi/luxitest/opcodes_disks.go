@@ -28,7 +28,7 @@ func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
 	}
 	r := &recreate{Master: m, op: op, nodes: nodes}
 	e := &execution{
-		locks: m.instanceLocks(op, func(i *Instance) []string {
+		locks: m.resourceLocks(op, func(i *Instance) []string {
 			switch {
 			case op.text("iallocator") != "":
 				r.group = m.cluster.Node(i.Primary).Group
@@ -39,7 +39,7 @@ func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
 			return i.Nodes()
 		}),
 		check: r.check,
-		steps: []step{{after: m.duration(op) / 2, do: r.move, config: true}, {after: m.duration(op) / 2, do: r.create}},
+		steps: []step{{after: m.duration(op) / 2, do: r.move, point: AtConfig}, {after: m.duration(op) / 2, do: r.create}},
 	}
 	return e, nil
 }
@@ -172,13 +172,20 @@ func (r *recreate) create(*execution) *opError {
 			return execError("Can't create block device %s on node %s for instance %s: Can't create block device: File already exists: [Errno 17]",
 				device(i), name, i.Name)
 		}
-		if n := r.cluster.Node(name); nodeBound(i.Template) && i.DiskSize > r.cluster.freeStorage(n, storageKind(i.Template)) {
-			return execError("Can't create block device %s on node %s for instance %s: not enough free space", device(i), name, i.Name)
+		if problem := r.noRoom(i, name); problem != "" {
+			return execError("Can't create block device %s on node %s for instance %s: %s", device(i), name, i.Name, problem)
 		}
 	}
+	by := "disks recreated on " + strings.Join(i.Nodes(), ",")
+	r.overwritten(i, by)
 	i.Data.On = append(clone(i.Data.On), places...)
 	i.Data.Recreated++
-	i.Data.replaced("disks recreated on " + strings.Join(i.Nodes(), ","))
+	i.Data.replaced(by)
+	i.Data.blank = true
+	i.Data.lost = i.Data.lost.with(i.allWrites()...)
+	if i.Template == DRBD {
+		i.write(i.Nodes())
+	}
 	r.effect("instance %s: blank disks on %s", i.Name, strings.Join(i.Nodes(), ","))
 	return nil
 }
@@ -187,189 +194,23 @@ func device(i *Instance) string {
 	return fmt.Sprintf("<%s(%s, size=%dm)>", i.Template, i.Name, i.DiskSize)
 }
 
-// prepareReplace is INSTANCE_REPLACE_DISKS (LUInstanceReplaceDisks, TLReplaceDisks).
-func (m *Master) prepareReplace(op *queuedOp) (*execution, *opError) {
-	allocator, remote := op.text("iallocator"), op.text("remote_node")
-	if op.text("mode") == "replace_new_secondary" {
-		if remote == "" && allocator == "" {
-			return nil, prereq(codeInval, "When changing the secondary either an iallocator script must be used or the new node given")
-		}
-		if err := m.chooseAllocator(op, remote != ""); err != nil {
-			return nil, err
-		}
-	} else if remote != "" || allocator != "" {
-		return nil, prereq(codeInval, "The iallocator and new node options can only be used when changing the secondary node")
+// noRoom returns what keeps the instance's disk from being made on a node, "" if nothing does.
+func (m *Master) noRoom(i *Instance, node string) string {
+	if !nodeBound(i.Template) {
+		return ""
 	}
-	if err := m.expandInstance(op, true); err != nil {
-		return nil, err
-	}
-	if err := m.expandNode(op, "remote_node"); err != nil {
-		return nil, err
-	}
-	r := &replace{Master: m, op: op}
-	d := m.duration(op)
-	return &execution{
-		locks: m.instanceLocks(op, func(i *Instance) []string {
-			if op.text("iallocator") == "" {
-				return append(i.Nodes(), op.text("remote_node"))
-			}
-			var names []string
-			for _, n := range i.Nodes() {
-				names = append(names, m.groupNodes(m.cluster.Node(n).Group)...)
-			}
-			return names
-		}),
-		check: r.check,
-		steps: []step{{after: d / 10, do: r.attach, config: true}, {after: d - d/10, do: r.synced}},
-	}, nil
-}
-
-type replace struct {
-	*Master
-	op       *queuedOp
-	old, new string // secondaries
-}
-
-func (r *replace) check(e *execution) *opError {
-	i, err := r.locked(r.op)
-	if err != nil {
-		return err
-	}
-	if len(i.Secondaries) != 1 {
-		return prereq(codeFault, "The instance has a strange layout, expected one secondary but found %d", len(i.Secondaries))
-	}
-	r.old = i.Secondaries[0]
-	r.new = r.op.text("remote_node")
-	if allocator := r.op.text("iallocator"); allocator != "" {
-		if r.new, err = r.relocate(e, i, allocator, r.old); err != nil {
-			return err
-		}
-		e.info("Selected new secondary for instance '%s': %s", i.UUID, r.new)
-	}
-	switch r.new {
-	case i.Primary:
-		return prereq(codeInval, "The specified node is the primary node of the instance")
-	case r.old:
-		return prereq(codeInval, "The specified node is already the secondary node of the instance")
-	}
-	check := []string{r.new, i.Primary}
-	if r.new == "" {
-		check = []string{r.old, i.Primary}
-	} else {
-		if err := r.checkNotDrained(r.new); err != nil {
-			return err
-		}
-		if n := r.cluster.Node(r.new); n.NotVMCapable {
-			return prereq(codeState, "Can't use non-vm_capable node %s", n.UUID)
-		}
-		if r.cluster.Node(r.old).Offline && !r.op.flag("early_release") {
-			e.info("Old secondary %s is offline, automatically enabling early-release mode", r.cluster.Node(r.old).UUID)
+	n := m.cluster.Node(node)
+	u, ok := n.unit(storageKind(i.Template), i.vg())
+	switch {
+	case !ok:
+		return "Can't compute PV info for vg " + i.vg()
+	case i.DiskSize > m.cluster.freeIn(n, u):
+		return "not enough free space"
+	case u.kind == storageLVM && u.name == volumeGroup && m.cluster.exclusive(n):
+		if free, _ := m.cluster.spindles(n); free < spindlesFor(i, n) {
+			return fmt.Sprintf("Not enough empty PVs (spindles) to create a disk of %d MB: %d available, %d needed",
+				i.DiskSize, free, spindlesFor(i, n))
 		}
 	}
-	for _, name := range check {
-		if err := r.checkOnline(name, ""); err != nil {
-			return err
-		}
-	}
-	r.keepNodes(e, []string{r.new, r.old, i.Primary})
-	return nil
-}
-
-// attach makes the new secondary's disks, points the configuration to them and starts the resync.
-func (r *replace) attach(e *execution) *opError {
-	i, err := r.locked(r.op)
-	if err != nil {
-		return err
-	}
-	e.log("Replacing disk(s) 0 for instance '%s'", i.Name)
-	if msg := r.rpc(i.Primary); msg != "" || !i.HasDisksOn(i.Primary) {
-		return execError("Disk consistency error")
-	}
-	if r.new == "" {
-		return nil
-	}
-	if msg := r.rpc(r.new); msg != "" {
-		return execError("Can't create block device %s on node %s for instance %s: %s", device(i), r.new, i.Name, msg)
-	}
-	if i.DiskSize > r.cluster.freeStorage(r.cluster.Node(r.new), storageLVM) {
-		return execError("Can't create block device %s on node %s for instance %s: not enough free space", device(i), r.new, i.Name)
-	}
-	i.Secondaries = []string{r.new}
-	r.effect("instance %s: secondary %s -> %s", i.Name, r.old, r.new)
-	return nil
-}
-
-// synced is the end of the resync, with the old disks removed where that is possible.
-func (r *replace) synced(e *execution) *opError {
-	i, err := r.locked(r.op)
-	if err != nil {
-		return err
-	}
-	secondary := r.new
-	if secondary == "" {
-		secondary = r.old
-	}
-	for _, name := range []string{i.Primary, secondary} {
-		if msg := r.rpc(name); msg != "" {
-			return execError("Can't find DRBD device 0 on node %s: %s", name, msg)
-		}
-	}
-	i.Data.On = with(i.Data.On, secondary)
-	if r.new != "" {
-		if msg := r.rpc(r.old); msg == "" {
-			i.Data.On = without(i.Data.On, r.old)
-		} else {
-			e.warn("Can't remove old LV on node %s: %s", r.old, msg)
-		}
-	}
-	r.effect("instance %s: replica on %s in sync", i.Name, secondary)
-	return nil
-}
-
-// prepareReinstall is INSTANCE_REINSTALL (py:cmdlib/instance_operation.py).
-func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
-	if err := m.expandInstance(op, false); err != nil {
-		return nil, err
-	}
-	e := &execution{locks: m.instanceLocks(op, nil)}
-	e.check = func(*execution) *opError {
-		i, err := m.locked(op)
-		if err != nil {
-			return err
-		}
-		if err := m.checkOnline(i.Primary, "Instance primary node offline, cannot reinstall"); err != nil {
-			return err
-		}
-		if i.Template == Diskless {
-			return prereq(codeInval, "Instance '%s' has no disks", i.Name)
-		}
-		return m.checkState(e, i, "cannot reinstall", AdminDown)
-	}
-	e.steps = []step{{after: m.duration(op), config: true, do: func(e *execution) *opError {
-		i, err := m.locked(op)
-		if err != nil {
-			return err
-		}
-		if os := op.text("os_type"); os != "" {
-			i.OS = os
-		}
-		if i.OS == "" {
-			e.info("No OS scripts or OS image specified or found in the instance's configuration, nothing to install")
-			return nil
-		}
-		if !m.assemble(i, false) {
-			return execError("Disk consistency error")
-		}
-		e.info("Running instance OS create scripts...")
-		i.Data.Reinstalls++
-		if i.OS == FailingOS {
-			i.Data.replaced("reinstall failed")
-			return execError("Could not install OS for instance '%s' on node '%s': OS create script failed (exited with exit code 1),"+
-				" last lines in the log file:\n", i.Name, i.Primary)
-		}
-		i.Data.replaced("reinstalled")
-		m.effect("instance %s: reinstalled", i.Name)
-		return nil
-	}}}
-	return e, nil
+	return ""
 }

@@ -1,7 +1,5 @@
 package luxitest
 
-import "strings"
-
 // prepareStartup is INSTANCE_STARTUP (py:cmdlib/instance_operation.py).
 func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
@@ -37,8 +35,11 @@ func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 		if err != nil {
 			return err
 		}
-		i.disksLeft = false
-		if !op.flag("no_remember") && i.AdminState != AdminUp {
+		if op.flag("no_remember") {
+			return nil
+		}
+		i.DisksActive = true
+		if i.AdminState != AdminUp {
 			i.AdminState = AdminUp
 			m.effect("instance %s: marked up", i.Name)
 		}
@@ -53,16 +54,22 @@ func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 			e.info("Primary node offline, marked instance as started")
 			return nil
 		}
-		if i.Running() {
-			return nil
-		}
-		if err := m.start(i, op.flag("force")); err != nil {
+		was := i.Running()
+		if err := m.start(e, i, op.flag("force")); err != nil {
 			return err
 		}
-		m.effect("instance %s: started on %s", i.Name, i.Primary)
+		if !was {
+			m.effect("instance %s: started on %s", i.Name, i.Primary)
+		}
 		return nil
 	}
-	e.steps = []step{{do: mark, config: true}, {after: d, do: start}}
+	e.steps = []step{{do: mark, point: AtConfig}, {after: d, do: start}}
+	// A start that fails shuts the disks down again.
+	e.failed = func(*opError) {
+		if i, err := m.locked(op); err == nil && !m.cluster.Node(i.Primary).Offline {
+			i.DisksActive = false
+		}
+	}
 	return e, nil
 }
 
@@ -98,7 +105,6 @@ func (m *Master) prepareShutdown(op *queuedOp) (*execution, *opError) {
 		}
 		if !op.flag("no_remember") && i.AdminState == AdminUp {
 			i.AdminState = AdminDown
-			i.disksLeft = m.cluster.Node(i.Primary).Offline
 			m.effect("instance %s: marked down", i.Name)
 		}
 		return nil
@@ -119,9 +125,10 @@ func (m *Master) prepareShutdown(op *queuedOp) (*execution, *opError) {
 			m.effect("instance %s: stopped on %s", i.Name, i.Primary)
 		}
 		m.stop(i)
+		m.shutdownDisks(e, i, false)
 		return nil
 	}
-	e.steps = []step{{do: mark, config: true}, {after: m.duration(op), do: stop}}
+	e.steps = []step{{do: mark, point: AtConfig}, {after: m.duration(op), do: stop}}
 	return e, nil
 }
 
@@ -146,14 +153,14 @@ func (m *Master) prepareInstanceParams(op *queuedOp) (*execution, *opError) {
 		}
 		return m.checkState(e, i, msg, AdminDown, AdminOffline)
 	}
-	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
+	e.steps = []step{{after: m.duration(op), point: AtConfig, do: func(*execution) *opError {
 		i, err := m.locked(op)
 		if err != nil {
 			return err
 		}
 		i.AdminState = AdminDown
 		if offline {
-			i.AdminState = AdminOffline
+			i.AdminState, i.DisksActive = AdminOffline, false
 		}
 		m.effect("instance %s: marked %s", i.Name, i.AdminState)
 		return nil
@@ -197,7 +204,7 @@ func (m *Master) prepareRename(op *queuedOp) (*execution, *opError) {
 		}
 		return exists()
 	}
-	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
+	e.steps = []step{{after: m.duration(op), point: AtConfig, do: func(*execution) *opError {
 		i, err := m.locked(op)
 		if err != nil {
 			return err
@@ -220,7 +227,7 @@ func (m *Master) prepareRemove(op *queuedOp) (*execution, *opError) {
 		_, err := m.locked(op)
 		return err
 	}
-	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
+	e.steps = []step{{after: m.duration(op), point: AtConfig, do: func(*execution) *opError {
 		i, err := m.locked(op)
 		if err != nil {
 			return err
@@ -229,114 +236,12 @@ func (m *Master) prepareRemove(op *queuedOp) (*execution, *opError) {
 			return execError("Could not shutdown instance %s on node %s: %s", i.Name, i.Primary, msg)
 		}
 		m.stop(i)
+		m.overwritten(i, "removed")
 		i.Data.replaced("removed")
 		m.cluster.RemoveInstance(i.Name)
-		m.cluster.ghosts = append(m.cluster.ghosts, i)
+		m.cluster.removed = append(m.cluster.removed, i)
 		m.effect("instance %s: removed", i.Name)
 		return nil
 	}}}
 	return e, nil
-}
-
-// prepareNodeParams is NODE_SET_PARAMS, of which the flags are simulated (py:cmdlib/node.py LUNodeSetParams).
-func (m *Master) prepareNodeParams(op *queuedOp) (*execution, *opError) {
-	if err := m.expandNode(op, "node_name"); err != nil {
-		return nil, err
-	}
-	flags := []string{"offline", "master_candidate", "drained", "master_capable", "vm_capable"}
-	given, set := 0, 0
-	for _, f := range flags {
-		if op.params[f] != nil {
-			given++
-		}
-		if op.flag(f) {
-			set++
-		}
-	}
-	if given == 0 {
-		return nil, prereq(codeInval, "Please pass at least one modification")
-	}
-	if set > 1 {
-		return nil, prereq(codeInval, "Can't set the node into more than one state at the same time")
-	}
-	name := op.text("node_name")
-	e := &execution{locks: func(level int) lockSet {
-		if level != levelNode {
-			return nil
-		}
-		if op.flag("auto_promote") {
-			return m.nodeLocks(m.allNodes())
-		}
-		return m.nodeLocks([]string{name})
-	}}
-	e.check = func(e *execution) *opError { return m.checkNodeParams(e, op) }
-	e.steps = []step{{after: m.duration(op), config: true, do: func(e *execution) *opError {
-		e.result = m.setNodeFlags(m.cluster.Node(name), op)
-		return nil
-	}}}
-	return e, nil
-}
-
-func (m *Master) checkNodeParams(e *execution, op *queuedOp) *opError {
-	n := m.cluster.Node(op.text("node_name"))
-	if n == nil {
-		return execError("Cannot retrieve locked node %s", op.text("node_name"))
-	}
-	if op.params["master_candidate"] != nil || op.params["drained"] != nil || op.params["offline"] != nil {
-		if n.Name == m.cluster.Master {
-			return prereq(codeInval, "The master role can be changed only via master-failover")
-		}
-	}
-	if v, ok := op.params["vm_capable"].(bool); ok && !v {
-		for _, i := range m.cluster.Instances {
-			if contains(i.Nodes(), n.Name) {
-				return prereq(codeState, "Node %s hosts instances, cannot unset the vm_capable flag", n.Name)
-			}
-		}
-	}
-	stays := op.params["offline"] == nil && !op.flag("drained") || op.flag("offline")
-	if n.Offline && !stays {
-		if n.Dead {
-			return prereq(codeState, "Node %s is being de-offlined but fails to report its version: Error 7: Failed to connect", n.Name)
-		}
-		e.warn("Transitioning node from offline to online state without using re-add. Please make sure the node is healthy!")
-	}
-	return nil
-}
-
-// setNodeFlags gives the node its new role: offline and drained exclude each other.
-func (m *Master) setNodeFlags(n *Node, op *queuedOp) any {
-	result := []any{}
-	change := func(what string, flag *bool, to bool) {
-		if *flag != to {
-			*flag = to
-			result = append(result, []any{what, map[bool]string{true: "True", false: "False"}[to]})
-			m.effect("node %s: %s %s", n.Name, what, strings.ToLower(map[bool]string{true: "yes", false: "no"}[to]))
-		}
-	}
-	if v, ok := op.params["vm_capable"].(bool); ok {
-		capable := !n.NotVMCapable
-		change("vm_capable", &capable, v)
-		n.NotVMCapable = !capable
-	}
-	offline, drained := n.Offline, n.Drained
-	if v, ok := op.params["drained"].(bool); ok {
-		drained = v
-		if v {
-			offline = false
-		}
-	}
-	if v, ok := op.params["offline"].(bool); ok {
-		offline = v
-		if v {
-			drained = false
-		}
-	}
-	candidate := !n.Offline && !n.Drained
-	if was, is := candidate, !offline && !drained; was != is {
-		result = append(result, []any{"master_candidate", map[bool]string{true: "True", false: "False"}[is]})
-	}
-	change("drained", &n.Drained, drained)
-	change("offline", &n.Offline, offline)
-	return result
 }

@@ -2,12 +2,6 @@ package luxitest
 
 import "strings"
 
-// The names of what is there on every node: its volume group and its directory for file storage.
-const (
-	volumeGroup   = "xenvg"
-	fileDirectory = "/srv/ganeti/file-storage"
-)
-
 // prepareStorage is NODE_QUERY_STORAGE (py:cmdlib/node.py LUNodeQueryStorage), for volume groups and file storage.
 func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 	for _, f := range op.list("output_fields") {
@@ -23,8 +17,9 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 		}
 		nodes = with(nodes, n.Name)
 	}
+	lockable := nodes
 	if len(nodes) == 0 {
-		nodes = m.allNodes()
+		nodes, lockable = m.allNodes(), everyNode
 	}
 	var uuids []string // in whose order the rows come
 	for _, name := range nodes {
@@ -35,11 +30,7 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 		if level != levelNode {
 			return nil
 		}
-		want := m.nodeLocks(nodes)
-		for name := range want {
-			want[name] = false
-		}
-		return want
+		return shared(m.nodeLocks(lockable))
 	}}
 	kind := op.text("storage_type")
 	e.check = func(*execution) *opError {
@@ -65,8 +56,10 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 				e.warn("Can't get storage data from node %s: %s", n.Name, fail)
 				continue
 			}
-			if row := m.storageRow(n, kind, op); row != nil {
-				rows = append(rows, row)
+			for _, u := range n.units(kind) {
+				if name := op.text("name"); name == "" || name == u.name {
+					rows = append(rows, m.storageRow(n, u, op))
+				}
 			}
 		}
 		e.result = rows
@@ -75,17 +68,10 @@ func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// storageRow is what the node has of that kind, nil if it has another name than that asked for.
-func (m *Master) storageRow(n *Node, kind string, op *queuedOp) []any {
-	size, free := n.storage(kind), m.cluster.freeStorage(n, kind)
-	unit := volumeGroup
-	if kind == storageFile {
-		unit = fileDirectory
-	}
-	if name := op.text("name"); name != "" && name != unit {
-		return nil
-	}
-	values := map[string]any{"node": n.Name, "type": kind, "name": unit, "size": size, "used": size - free, "free": free, "allocatable": true}
+// storageRow is what the node tells of one of its places.
+func (m *Master) storageRow(n *Node, u unit, op *queuedOp) []any {
+	free := m.cluster.freeIn(n, u)
+	values := map[string]any{"node": n.Name, "type": u.kind, "name": u.name, "size": u.size, "used": u.size - free, "free": free, "allocatable": true}
 	var row []any
 	for _, f := range op.list("output_fields") {
 		row = append(row, values[f])

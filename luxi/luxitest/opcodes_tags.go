@@ -34,7 +34,13 @@ func (m *Master) findTags(kind, name string) (*tagTarget, *opError) {
 		if n == nil {
 			return nil, prereq(codeNoEnt, "Node '%s' not known", name)
 		}
-		return &tagTarget{"node/" + n.UUID, levelNode, func() *[]string { return &n.Tags }, "node " + n.Name}, nil
+		uuid := n.UUID
+		return &tagTarget{"node/" + n.UUID, levelNode, func() *[]string {
+			if n := c.nodeByUUID(uuid); n != nil {
+				return &n.Tags
+			}
+			return nil
+		}, "node " + n.Name}, nil
 	case "nodegroup":
 		for _, g := range c.Groups {
 			if g.Name == name || g.UUID == name {
@@ -92,10 +98,15 @@ func (m *Master) prepareTags(op *queuedOp) (*execution, *opError) {
 	for k, t := range tags {
 		twice = twice || contains(tags[:k], t)
 	}
-	e.steps = []step{{after: m.duration(op), config: true, do: func(*execution) *opError {
+	e.steps = []step{{after: m.duration(op), point: AtConfig, do: func(*execution) *opError {
 		list := target.tags()
 		if list == nil {
 			return execError("%s is gone", target.what)
+		}
+		for _, n := range m.cluster.Nodes {
+			if list == &n.Tags {
+				n.MTime = m.now
+			}
 		}
 		if twice && !adding {
 			return &opError{"TagError", []string{"Tag not found"}}

@@ -80,6 +80,8 @@ var opSpecs = map[string][]paramSpec{
 	"OP_INSTANCE_SHUTDOWN": instanceOp(
 		def("force", false, boolean), def("ignore_offline_nodes", false, boolean), def("timeout", int64(120), nonNegative),
 		def("no_remember", false, boolean), opt("admin_state_source", oneOf("admin", "user"))),
+	"OP_INSTANCE_ACTIVATE_DISKS":   instanceOp(def("ignore_size", false, boolean), def("wait_for_sync", false, boolean)),
+	"OP_INSTANCE_DEACTIVATE_DISKS": instanceOp(def("force", false, boolean)),
 	"OP_INSTANCE_RENAME": instanceOp(
 		req("new_name", nonEmptyText), def("name_check", true, boolean), def("ip_check", true, boolean)),
 	"OP_INSTANCE_REMOVE": instanceOp(

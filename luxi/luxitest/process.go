@@ -74,7 +74,7 @@ func (m *Master) attempt(j *job, op *queuedOp, n int) {
 			return
 		}
 		m.locks.forget(j.id)
-		m.release(j, keepNone)
+		m.release(j)
 		if j.cancel {
 			m.finishCanceled(j)
 			return
@@ -133,7 +133,7 @@ func (m *Master) lockLevel(j *job, op *queuedOp, exec *execution, level int) {
 		if want == nil {
 			want = lockSet{}
 		}
-		want["cluster/BGL"] = false
+		want["cluster/BGL"] = exec.alone
 	}
 	if len(want) == 0 {
 		m.lockLevel(j, op, exec, level+1)
@@ -152,19 +152,20 @@ func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
 		m.onBegin(op.view(), j.view(), m.cluster.Clone())
 	}
 	fault := m.opFault(j, op)
-	if fault.kind == opFail && !fault.late {
-		m.endOp(j, op, &opError{fault.class, fault.args}, nil)
+	if fault.kind == opFail && fault.at == AtChecks {
+		m.endOp(j, op, fault.error(), nil)
 		return
 	}
-	if !fault.late && m.interrupted(j, fault, func() { m.begin2(j, op, exec, OpFault{}) }) {
+	if fault.at == AtChecks && m.interrupted(j, fault, func() { m.check(j, op, exec, OpFault{}) }) {
 		return
 	}
-	m.begin2(j, op, exec, fault)
+	m.check(j, op, exec, fault)
 }
 
-func (m *Master) begin2(j *job, op *queuedOp, exec *execution, fault OpFault) {
+// check is the opcode's CheckPrereq.
+func (m *Master) check(j *job, op *queuedOp, exec *execution, fault OpFault) {
 	exec.log = func(format string, args ...any) { m.opLog(j, op, format, args...) }
-	exec.release = func(keep func(string) bool) { m.release(j, keep) }
+	exec.narrow = func(level string, keep map[string]bool) { m.narrow(j, level, keep) }
 	if exec.check != nil {
 		if err := exec.check(exec); err != nil {
 			m.endOp(j, op, err, nil)
@@ -176,33 +177,71 @@ func (m *Master) begin2(j *job, op *queuedOp, exec *execution, fault OpFault) {
 		m.endOp(j, op, nil, nil)
 		return
 	}
+	if fault.kind != opPass && !exec.has(fault.at) {
+		m.note(LogFault, "job %d: %s has no point %q", j.id, op.id, fault.at)
+		m.endOp(j, op, execError("luxitest: %s has no point %q where a fault could strike", op.id, fault.at), nil)
+		return
+	}
+	if fault.at == AtExec && !exec.reaches(AtExec) {
+		m.strike(j, op, exec, -1, fault)
+		return
+	}
 	m.run(j, op, exec, 0, fault)
 }
 
 // run executes the opcode's steps from the given one on.
 func (m *Master) run(j *job, op *queuedOp, exec *execution, index int, fault OpFault) {
 	if index == len(exec.steps) {
-		m.endOp(j, op, nil, exec.result)
+		m.endExec(j, op, exec, nil)
 		return
 	}
 	s := exec.steps[index]
 	m.later(j, s.after, func() {
-		if err := s.do(exec); err != nil {
-			m.endOp(j, op, err, nil)
+		m.acting = j.id
+		err := s.do(exec)
+		m.cluster.replicate()
+		m.acting = 0
+		if err != nil {
+			m.endExec(j, op, exec, err)
 			return
 		}
 		m.wake()
-		if s.config && fault.kind != opPass {
-			if fault.kind == opFail {
-				m.endOp(j, op, &opError{fault.class, fault.args}, nil)
-				return
-			}
-			if m.interrupted(j, fault, func() { m.run(j, op, exec, index+1, OpFault{}) }) {
-				return
-			}
+		switch {
+		case exec.hangs:
+			exec.hangs = false
+			m.interrupted(j, OpHangs(), func() { m.run(j, op, exec, index+1, fault) })
+		case s.point != "" && s.point == fault.at:
+			m.strike(j, op, exec, index, fault)
+		default:
+			m.run(j, op, exec, index+1, fault)
 		}
-		m.run(j, op, exec, index+1, fault)
 	})
+}
+
+// strike lets a fault take effect behind the step of that index.
+func (m *Master) strike(j *job, op *queuedOp, exec *execution, index int, fault OpFault) {
+	if fault.kind == opFail {
+		m.endExec(j, op, exec, fault.error())
+		return
+	}
+	next := func() { m.run(j, op, exec, index+1, OpFault{}) }
+	if !m.interrupted(j, fault, next) {
+		next()
+	}
+}
+
+// endExec ends an opcode that was executed.
+func (m *Master) endExec(j *job, op *queuedOp, exec *execution, err *opError) {
+	m.acting = j.id
+	if err != nil && exec.failed != nil {
+		exec.failed(err)
+	}
+	if exec.finally != nil {
+		err = exec.finally(exec, err)
+	}
+	m.cluster.replicate()
+	m.acting = 0
+	m.endOp(j, op, err, exec.result)
 }
 
 // endOp records the opcode's end and turns to the next one.
@@ -219,7 +258,7 @@ func (m *Master) endOp(j *job, op *queuedOp, err *opError, result any) {
 			}
 		}
 	}
-	m.release(j, keepNone)
+	m.release(j)
 	m.wake()
 	if j.cancel && err == nil { // it was informed while an opcode ran: the rest is canceled
 		for _, o := range j.ops {
@@ -243,7 +282,7 @@ func (m *Master) finishCanceled(j *job) {
 	}
 	j.attempt++
 	m.locks.forget(j.id)
-	m.release(j, keepNone)
+	m.release(j)
 	m.finish(j)
 }
 
@@ -310,6 +349,6 @@ func (m *Master) noticeDeath(j *job) {
 			op.reason = append(op.reason, Reason{"gnt:daemon:luxid:deathdetection", text, m.now.UnixNano()})
 		}
 	}
-	m.release(j, keepNone)
+	m.release(j)
 	m.finish(j)
 }

@@ -348,6 +348,7 @@ func TestLog(t *testing.T) {
     0.200 start  job 1: INSTANCE_FAILOVER(a)
     5.200 effect instance a: primary node2 -> node1
    10.200 effect instance a: started on node1
+   10.200 incident runs-twice: a runs on node2 and on node1 (job 1)
    10.200 start  job 1: TAGS_DEL
    10.200 end    job 1: error in opcode 1: [OpPrereqError [Tag(s) 'x' not found unknown_entity]]
    10.200 queue  job 1 archived

@@ -15,6 +15,9 @@ func (c *Cluster) settle() error {
 	if c.MaxRunningJobs == 0 {
 		c.MaxRunningJobs = 20
 	}
+	if c.CandidatePool == 0 {
+		c.CandidatePool = 10
+	}
 	if c.EnabledTemplates == nil {
 		c.EnabledTemplates = clone(usualTemplates)
 	}
@@ -67,6 +70,9 @@ func (c *Cluster) settleInstance(i *Instance) error {
 	if !contains(templates, i.Template) {
 		return fmt.Errorf("unknown disk template %q", i.Template)
 	}
+	if _, known := hypervisors[i.Hypervisor]; !known {
+		return fmt.Errorf("unknown hypervisor %q", i.Hypervisor)
+	}
 	if i.AdminState != AdminUp && i.AdminState != AdminDown && i.AdminState != AdminOffline {
 		return fmt.Errorf("unknown admin state %q", i.AdminState)
 	}
@@ -95,6 +101,7 @@ func (c *Cluster) settleInstance(i *Instance) error {
 		default:
 			i.Data.On = []string{Everywhere}
 		}
+		i.DisksActive = i.DisksActive || i.AdminState == AdminUp
 	}
 	var alive []string
 	for _, name := range i.RunsOn {

@@ -10,16 +10,25 @@ import (
 // The text form describes a cluster in lines of words; # begins a comment.
 //
 //	cluster NAME [master=NODE] [version=V] [iallocator=NAME] [tags=A,B] [pause=UNIXTIME] [max-running-jobs=N] [drained] [no-capacity-checks]
-//	        [templates=T,T]
-//	group NAME [policy=preferred|last_resort|unallocable] [tags=A,B]
+//	        [templates=T,T] [candidate-pool=N] [exclusive-storage]
+//	group NAME [policy=preferred|last_resort|unallocable] [tags=A,B] [exclusive-storage]
 //	node NAME [group=NAME] [mem=MIB] [disk=MIB] [filedisk=MIB] [tags=A,B] [offline] [drained] [dead] [not-vm-capable] [master]
-//	instance NAME nodes=PRIMARY[,SECONDARY] [template=T] [state=up|down|offline] [mem=MIB] [disk=MIB] [os=NAME]
-//	         [hypervisor=NAME] [tags=A,B] [stopped] [forthcoming] [runs=NODE,NODE] [data=NODE,NODE|*|none] [generation=N]
+//	     [cpus=N] [vg=NAME:MIB,NAME:MIB] [no-vg] [pvs=N] [exclusive-storage] [os=NAME,NAME|none] [regular] [not-master-capable]
+//	     [oob=works|fails|lies|deceives|hangs] [powered-off] [mtime=UNIXTIME]
+//	instance NAME nodes=PRIMARY[,SECONDARY] [template=T] [state=up|down|offline] [mem=MIB] [minmem=MIB] [usedmem=MIB] [vcpus=N]
+//	         [disk=MIB] [vg=NAME] [os=NAME] [hypervisor=NAME] [always-failover] [tags=A,B] [stopped] [forthcoming]
+//	         [runs=NODE,NODE] [data=NODE,NODE|*|none] [generation=N] [disks-active] [disks-inactive]
+//	         [lacks=NODE,NODE] [partial=NODE] [failed=NODE]
+//	cut NODE NODE
 //
 // Every object takes uuid=. Nodes have 4096 MiB of memory and 10240 MiB of disk unless said otherwise, and filedisk= of it
 // for file storage if that is not the same; templates= are the enabled disk templates in their order. An instance is
 // diskless, takes 128 MiB and, if it has a disk, 1024 MiB of it, is up and runs on its primary node. Groups and nodes
 // come before what refers to them.
+//
+// Of a drbd instance lacks= names the nodes whose copy lacks writes that the others have (all of them: the copies have
+// diverged), partial= those with an incomplete copy, failed= those where drbd goes on without its disk. "cut" ends the
+// replication between two nodes. What the other words mean is told by the fields of Cluster, Group, Node and Instance.
 
 // Parse reads the text form. Errors name the line.
 func Parse(text string) (*Cluster, error) {
@@ -108,6 +117,15 @@ func (w *words) number(key string, standard int) int {
 	return n
 }
 
+// time is a Unix time, zero if it is not given.
+func (w *words) time(key string) time.Time {
+	n := w.number(key, 0)
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(n), 0)
+}
+
 func (w *words) flag(key string) bool {
 	set := w.flags[key]
 	delete(w.flags, key)
@@ -136,23 +154,14 @@ func (c *Cluster) parseLine(line []string, explicit *[]string) error {
 	name := line[1]
 	switch line[0] {
 	case "cluster":
-		if c.Name != "" {
-			return fmt.Errorf("a second cluster")
-		}
-		c.Name, c.UUID, c.Master = name, w.value("uuid", ""), w.value("master", "")
-		c.SoftwareVersion, c.DefaultIAllocator = w.value("version", ""), w.value("iallocator", "hail")
-		c.Tags, c.MaxRunningJobs, c.EnabledTemplates = w.list("tags"), w.number("max-running-jobs", 0), w.list("templates")
-		for _, t := range c.EnabledTemplates {
-			if !contains(templates, t) {
-				return fmt.Errorf("unknown disk template %q", t)
-			}
-		}
-		c.QueueDrained, c.NoCapacityChecks = w.flag("drained"), w.flag("no-capacity-checks")
-		if pause := w.number("pause", 0); pause != 0 {
-			c.WatcherPause = time.Unix(int64(pause), 0)
+		if err := c.parseCluster(name, w); err != nil {
+			return err
 		}
 	case "group":
-		g := &Group{Name: name, UUID: w.value("uuid", ""), AllocPolicy: w.value("policy", "preferred"), Tags: w.list("tags")}
+		g := &Group{
+			Name: name, UUID: w.value("uuid", ""), AllocPolicy: w.value("policy", "preferred"), Tags: w.list("tags"),
+			ExclusiveStorage: w.flag("exclusive-storage"),
+		}
 		if !contains([]string{"preferred", "last_resort", "unallocable"}, g.AllocPolicy) {
 			return fmt.Errorf("unknown policy %q", g.AllocPolicy)
 		}
@@ -168,10 +177,34 @@ func (c *Cluster) parseLine(line []string, explicit *[]string) error {
 		if err := c.parseInstance(name, w, explicit); err != nil {
 			return err
 		}
+	case "cut":
+		if len(line) != 3 || c.Node(name) == nil || c.Node(line[2]) == nil || name == line[2] {
+			return fmt.Errorf("cut: two nodes are wanted")
+		}
+		c.Cut(name, line[2])
+		return nil
 	default:
 		return fmt.Errorf("unknown kind of object %q", line[0])
 	}
 	return w.rest()
+}
+
+func (c *Cluster) parseCluster(name string, w *words) error {
+	if c.Name != "" {
+		return fmt.Errorf("a second cluster")
+	}
+	c.Name, c.UUID, c.Master = name, w.value("uuid", ""), w.value("master", "")
+	c.SoftwareVersion, c.DefaultIAllocator = w.value("version", ""), w.value("iallocator", "hail")
+	c.Tags, c.MaxRunningJobs, c.EnabledTemplates = w.list("tags"), w.number("max-running-jobs", 0), w.list("templates")
+	for _, t := range c.EnabledTemplates {
+		if !contains(templates, t) {
+			return fmt.Errorf("unknown disk template %q", t)
+		}
+	}
+	c.QueueDrained, c.NoCapacityChecks = w.flag("drained"), w.flag("no-capacity-checks")
+	c.CandidatePool, c.ExclusiveStorage = w.number("candidate-pool", 0), w.flag("exclusive-storage")
+	c.WatcherPause = w.time("pause")
+	return nil
 }
 
 func (c *Cluster) parseNode(name string, w *words) error {
@@ -182,6 +215,28 @@ func (c *Cluster) parseNode(name string, w *words) error {
 		Name: name, UUID: w.value("uuid", ""), Group: w.value("group", ""), Tags: w.list("tags"),
 		Offline: w.flag("offline"), Drained: w.flag("drained"), Dead: w.flag("dead"), NotVMCapable: w.flag("not-vm-capable"),
 		Memory: w.number("mem", 4096), Storage: w.number("disk", 10240), FileStorage: w.number("filedisk", 0),
+		CPUs: w.number("cpus", 0), PVs: w.number("pvs", 0), NoVG: w.flag("no-vg"), ExclusiveStorage: w.flag("exclusive-storage"),
+		Regular: w.flag("regular"), NotMasterCapable: w.flag("not-master-capable"),
+		OOB: OOB(w.value("oob", "")), PoweredOff: w.flag("powered-off"), MTime: w.time("mtime"),
+	}
+	if os, given := w.values["os"]; given {
+		if n.OSes = w.list("os"); os == "none" {
+			n.OSes = []string{}
+		}
+	}
+	if n.OOB != OOBNone && !contains(oobs, string(n.OOB)) {
+		return fmt.Errorf("oob=%s: not one of %s", n.OOB, strings.Join(oobs, ", "))
+	}
+	for _, vg := range w.list("vg") {
+		name, size, _ := strings.Cut(vg, ":")
+		mib, err := strconv.Atoi(size)
+		if err != nil || name == "" || mib < 0 {
+			return fmt.Errorf("vg=%s: a name, a colon and MiB are wanted", vg)
+		}
+		if n.VGs == nil {
+			n.VGs = make(map[string]int)
+		}
+		n.VGs[name] = mib
 	}
 	if n.Offline && n.Drained {
 		return fmt.Errorf("a node cannot be offline and drained at the same time")
@@ -207,6 +262,8 @@ func (c *Cluster) parseInstance(name string, w *words, explicit *[]string) error
 		Name: name, UUID: w.value("uuid", ""), Tags: w.list("tags"), Template: w.value("template", Diskless),
 		AdminState: w.value("state", AdminUp), Memory: w.number("mem", 128), OS: w.value("os", "noop"),
 		Hypervisor: w.value("hypervisor", "fake"), Forthcoming: w.flag("forthcoming"),
+		MinMemory: w.number("minmem", 0), RunningMemory: w.number("usedmem", 0), VCPUs: w.number("vcpus", 0),
+		AlwaysFailover: w.flag("always-failover"), VG: w.value("vg", ""),
 	}
 	if nodes := w.list("nodes"); len(nodes) > 0 {
 		i.Primary, i.Secondaries = nodes[0], nodes[1:]
@@ -239,128 +296,41 @@ func (c *Cluster) parseInstance(name string, w *words, explicit *[]string) error
 		i.Data.Generation = generation
 	}
 	c.Instances = append(c.Instances, i)
-	return nil
+	return c.parseCopies(i, w)
 }
 
-// Format renders the cluster in the text form. What has its usual value is left out.
-func (c *Cluster) Format() string {
-	var b strings.Builder
-	l := newLine("cluster", c.Name)
-	l.uuid("cluster "+c.Name, c.UUID)
-	l.value("version", c.SoftwareVersion, "3.0.2")
-	l.value("iallocator", c.DefaultIAllocator, "hail")
-	l.list("tags", c.Tags)
-	l.value("templates", strings.Join(c.EnabledTemplates, ","), strings.Join(usualTemplates, ","))
-	if !c.WatcherPause.IsZero() {
-		l.value("pause", itoa(c.WatcherPause.Unix()), "")
+// parseCopies reads what is said of the copies of an instance's disk.
+func (c *Cluster) parseCopies(i *Instance, w *words) error {
+	if w.flag("disks-active") {
+		i.DisksActive = true
 	}
-	l.value("max-running-jobs", strconv.Itoa(c.MaxRunningJobs), "20")
-	l.flag("drained", c.QueueDrained)
-	l.flag("no-capacity-checks", c.NoCapacityChecks)
-	l.writeTo(&b)
-	for _, g := range c.Groups {
-		l := newLine("group", g.Name)
-		l.uuid("group "+g.Name, g.UUID)
-		l.value("policy", g.AllocPolicy, "preferred")
-		l.list("tags", g.Tags)
-		l.writeTo(&b)
+	if w.flag("disks-inactive") {
+		i.DisksActive = false
 	}
-	for _, n := range c.Nodes {
-		l := newLine("node", n.Name)
-		l.uuid("node "+n.Name, n.UUID)
-		l.value("group", n.Group, "")
-		l.value("mem", strconv.Itoa(n.Memory), "")
-		l.value("disk", strconv.Itoa(n.Storage), "")
-		l.value("filedisk", strconv.Itoa(n.FileStorage), "0")
-		l.list("tags", n.Tags)
-		l.flag("master", n.Name == c.Master)
-		l.flag("offline", n.Offline)
-		l.flag("drained", n.Drained)
-		l.flag("dead", n.Dead)
-		l.flag("not-vm-capable", n.NotVMCapable)
-		l.writeTo(&b)
-	}
-	for _, i := range c.Instances {
-		i.format(c, &b)
-	}
-	return b.String()
-}
-
-func (i *Instance) format(c *Cluster, b *strings.Builder) {
-	l := newLine("instance", i.Name)
-	l.uuid("instance "+i.Name, i.UUID)
-	l.value("template", i.Template, "")
-	if i.Primary != "" {
-		l.value("nodes", strings.Join(i.Nodes(), ","), "")
-	}
-	l.value("state", i.AdminState, "")
-	l.value("mem", strconv.Itoa(i.Memory), "")
-	if i.Template != Diskless {
-		l.value("disk", strconv.Itoa(i.DiskSize), "")
-	}
-	l.value("os", i.OS, "noop")
-	l.value("hypervisor", i.Hypervisor, "fake")
-	l.list("tags", i.Tags)
-	l.flag("forthcoming", i.Forthcoming)
-	usual := i.AdminState == AdminUp && !i.Forthcoming
-	if n := c.Node(i.Primary); n != nil && n.Dead {
-		usual = false
-	}
-	switch {
-	case len(i.RunsOn) == 0 && i.AdminState == AdminUp && usual:
-		l.flag("stopped", true)
-	case usual && len(i.RunsOn) == 1 && i.Running():
-	case len(i.RunsOn) > 0:
-		l.list("runs", i.RunsOn)
-	}
-	standard := clone(i.Nodes())
-	switch {
-	case i.Template == Diskless:
-		standard = nil
-	case !nodeBound(i.Template):
-		standard = []string{Everywhere}
-	}
-	if on := strings.Join(i.Data.On, ","); on != strings.Join(standard, ",") {
-		if on == "" {
-			on = "none"
+	lacks := w.list("lacks")
+	i.Data.Partial, i.Data.Failed = w.list("partial"), w.list("failed")
+	for _, list := range [][]string{lacks, i.Data.Partial, i.Data.Failed} {
+		for _, name := range list {
+			if c.Node(name) == nil {
+				return fmt.Errorf("there is no node %q", name)
+			}
+			if i.Template != DRBD {
+				return fmt.Errorf("only drbd has copies")
+			}
 		}
-		l.value("data", on, "")
 	}
-	l.value("generation", strconv.Itoa(i.Data.Generation), "1")
-	l.writeTo(b)
-}
-
-// textLine is a line being written.
-type textLine struct{ words []string }
-
-func newLine(kind, name string) *textLine { return &textLine{[]string{kind, name}} }
-
-func (l *textLine) value(key, value, usual string) {
-	if value != usual {
-		l.words = append(l.words, key+"="+value)
+	for _, name := range i.Data.Partial {
+		i.Data.On = without(i.Data.On, name)
 	}
-}
-
-func (l *textLine) list(key string, values []string) {
-	if len(values) > 0 {
-		l.words = append(l.words, key+"="+strings.Join(values, ","))
+	if len(common(i.Data.On, lacks)) == len(i.Data.On) && len(lacks) > 0 {
+		i.Diverge()
+		return nil
 	}
-}
-
-func (l *textLine) flag(word string, set bool) {
-	if set {
-		l.words = append(l.words, word)
+	for _, name := range lacks {
+		if !contains(i.Data.On, name) {
+			return fmt.Errorf("lacks=%s: there is no copy", name)
+		}
+		i.LoseWrites(name)
 	}
-}
-
-// uuid writes a UUID that Parse would not make up by itself.
-func (l *textLine) uuid(key, uuid string) {
-	if uuid != madeUpUUID(key, 0) {
-		l.value("uuid", uuid, "")
-	}
-}
-
-func (l *textLine) writeTo(b *strings.Builder) {
-	b.WriteString(strings.Join(l.words, " "))
-	b.WriteByte('\n')
+	return nil
 }
