@@ -215,29 +215,27 @@ func (mv *move) cleanup(e *execution) *opError {
 		return err
 	}
 	e.log("Migrating instance %s", i.Name)
-	e.log("* checking where the instance actually runs (if this hangs, the hypervisor might be in a bad state)")
-	var found []string
-	for _, n := range mv.cluster.Nodes {
-		if n.Offline {
-			continue
-		}
-		if msg := mv.rpc(n.Name); msg != "" {
-			return execError("Can't contact node %s: %s", n.Name, msg)
-		}
-		if contains(i.RunsOn, n.Name) {
-			found = append(found, n.Name)
+	found, err := mv.locations(e, i)
+	if err != nil {
+		return err
+	}
+	if contains(found, mv.source) && contains(found, mv.target) {
+		e.log("Trying to cleanup after failed migration")
+		i.RunsOn = without(i.RunsOn, mv.target) // FinalizeMigrationDst of kvm and fake
+		mv.effect("instance %s: stopped on %s", i.Name, mv.target)
+		if found, err = mv.locations(e, i); err != nil {
+			return err
 		}
 	}
-	e.log("* instance running on: %s", strings.Join(found, ","))
 	atSource, atTarget := contains(found, mv.source), contains(found, mv.target)
 	switch {
-	case atSource && atTarget:
-		return execError("Instance seems to be running on two nodes, or the hypervisor is confused; you will have to ensure" +
-			" manually that it runs only on one and restart this operation")
 	case atSource:
 		e.log("* instance confirmed to be running on its primary node (%s)", mv.source)
 		return nil
 	case !atTarget && len(found) == 1:
+		if intMirrored(i.Template) {
+			return execError("luxitest: %s, mirrored by drbd, runs on %s, which has no copy: not simulated", i.Name, found[0])
+		}
 		mv.target = found[0]
 		e.log("* instance running on unexpected node (%s), updating as the new secondary", mv.target)
 	case !atTarget:
@@ -248,6 +246,25 @@ func (mv *move) cleanup(e *execution) *opError {
 	mv.pointTo(i, mv.target)
 	mv.effect("instance %s: primary %s -> %s", i.Name, mv.source, mv.target)
 	return nil
+}
+
+// locations is _FindInstanceLocations: the online nodes on which the instance runs.
+func (mv *move) locations(e *execution, i *Instance) ([]string, *opError) {
+	e.log("* checking where the instance actually runs (if this hangs, the hypervisor might be in a bad state)")
+	var found []string
+	for _, n := range mv.cluster.Nodes {
+		if n.Offline {
+			continue
+		}
+		if msg := mv.rpc(n.Name); msg != "" {
+			return nil, execError("Can't contact node %s: %s", n.Name, msg)
+		}
+		if contains(i.RunsOn, n.Name) {
+			found = append(found, n.Name)
+		}
+	}
+	e.log("* instance running on: %s", strings.Join(found, ","))
+	return found, nil
 }
 
 // cleanupDisks is the rest of _ExecCleanup.
