@@ -1,0 +1,101 @@
+package judge
+
+import (
+	"sort"
+	"time"
+)
+
+// Cluster is the configuration at one moment, with the settings of the program and,
+// where it is known, what is true of instances and nodes.
+type Cluster struct {
+	Time      time.Time
+	Tags      []string
+	Groups    map[string][]string // tags of the groups, by name
+	Nodes     map[string]Node
+	Instances []*Instance
+	Settings  Settings
+}
+
+// Settings are those of the program's settings that matter to the judge.
+type Settings struct {
+	MaxAttempts       int
+	Interval          time.Duration
+	ReplaceDisksAfter time.Duration // 0 if the program has no such setting
+	RefusedByFence    map[string]bool
+}
+
+// Node is a node. Offline and Drained are the administrator's flags; Dead is the
+// truth.
+type Node struct {
+	Group                          string
+	Offline, Drained, NotVMCapable bool
+	Dead                           bool
+}
+
+func (n Node) bad() bool { return n.Offline || n.Drained }
+func (n Node) fit() bool { return !n.bad() && !n.NotVMCapable }
+
+// Instance is an instance.
+type Instance struct {
+	Name, UUID, Template string
+	Admin                string // admin state: "up", "down", "offline"
+	// Status is the live status as Ganeti tells it, "" if nobody asked.
+	Status             string
+	Primary, Secondary string // Secondary is "" unless the template is drbd
+	Tags               []string
+	// NoMigration is set if a migration of the instance would be a failover:
+	// be/always_failover, or a hypervisor that cannot migrate.
+	NoMigration bool
+	// Truth says that RunsOn, Whole and Generation are known.
+	Truth  bool
+	RunsOn []string // nodes on which it runs
+	Whole  []string // nodes with a complete copy of its data that lacks no write
+	// Generation is 1 for the data that the instance began with, and grows whenever
+	// that is replaced.
+	Generation int
+}
+
+// nodes lists the primary and the secondary node.
+func (i *Instance) nodes() []string {
+	if i.Secondary == "" {
+		return []string{i.Primary}
+	}
+	return []string{i.Primary, i.Secondary}
+}
+
+// running reports whether the instance runs on its primary node, as far as that is
+// known.
+func (i *Instance) running() bool {
+	if i.Truth {
+		return contains(i.RunsOn, i.Primary)
+	}
+	return i.Status == "running" || i.Status == "ERROR_up"
+}
+
+// ByUUID returns the instance, nil if there is none.
+func (c *Cluster) ByUUID(uuid string) *Instance {
+	for _, i := range c.Instances {
+		if i.UUID == uuid {
+			return i
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func sorted(set map[string]bool) []string {
+	var list []string
+	for s := range set {
+		list = append(list, s)
+	}
+	sort.Strings(list)
+	return list
+}

@@ -1,0 +1,187 @@
+package judge
+
+import (
+	"regexp"
+	"time"
+)
+
+// What the jobs of an instance, whoever submitted them, have left behind (S15, S16,
+// S18). Jobs are told by the instance's UUID, archived ones included.
+
+// before calls visit with the opcodes of the instance that had begun by the time, in
+// order of their beginning, as jobs of one instance follow each other.
+func (v *verdict) before(i *Instance, t time.Time, visit func(j *Job, op *Op)) {
+	for k := range v.Jobs {
+		j := &v.Jobs[k]
+		for n := range j.Ops {
+			op := &j.Ops[n]
+			if op.Text("instance_uuid") == i.UUID && !op.Began.IsZero() && !op.Began.After(t) && !op.flag("dry_run") {
+				visit(j, op)
+			}
+		}
+	}
+}
+
+// unfinished reports whether the opcode has not ended by the time.
+func (op *Op) unfinished(t time.Time) bool { return op.Ended.IsZero() || op.Ended.After(t) }
+
+var newSecondary = regexp.MustCompile(`^ - INFO: Selected new secondary for instance '[^']*': (\S+)`)
+
+// target returns the node to which an opcode brings its instance, or its secondary,
+// "" if it does not tell.
+func (op *Op) target() string {
+	for _, line := range op.Log {
+		if m := newSecondary.FindStringSubmatch(line); m != nil {
+			return m[1]
+		}
+	}
+	if name := op.Text("remote_node"); name != "" {
+		return name
+	}
+	return op.Text("target_node")
+}
+
+// halfCopy reports whether the instance's secondary node is one that an unfinished
+// replace-disks was writing (S15).
+func (v *verdict) halfCopy(i *Instance, t time.Time) bool {
+	half := ""
+	v.before(i, t, func(_ *Job, op *Op) {
+		if op.unfinished(t) {
+			return
+		}
+		switch op.ID {
+		case "OP_INSTANCE_REPLACE_DISKS":
+			switch target := op.target(); {
+			case op.Status == "success":
+				half = ""
+			case op.Class != "OpPrereqError" && target != "":
+				half = target
+			case op.Class != "OpPrereqError":
+				half = i.Secondary
+			}
+		case "OP_INSTANCE_MIGRATE":
+			if op.Status == "success" {
+				half = ""
+			}
+		case "OP_INSTANCE_ACTIVATE_DISKS":
+			if op.Status == "success" && op.flag("wait_for_sync") {
+				half = ""
+			}
+		}
+	})
+	return half != "" && half == i.Secondary
+}
+
+var migrating = regexp.MustCompile(`\* migrating instance to (\S+)`)
+
+// whereabouts returns the node on which the instance may run after a migration that
+// had begun to transfer it and has not ended well; open is false once that is settled
+// (S16).
+func (v *verdict) whereabouts(i *Instance, t time.Time) (target string, open bool) {
+	v.before(i, t, func(_ *Job, op *Op) {
+		if op.unfinished(t) {
+			return
+		}
+		switch op.ID {
+		case "OP_INSTANCE_MIGRATE":
+			if op.Status == "success" {
+				open = false
+				return
+			}
+			for _, line := range op.Log {
+				if m := migrating.FindStringSubmatch(line); m != nil {
+					target, open = m[1], true
+				}
+			}
+		case "OP_INSTANCE_FAILOVER":
+			if op.Status == "success" {
+				open = false
+			}
+		}
+	})
+	return target, open
+}
+
+// unmade reports whether a chain has left the instance without a system: it failed
+// after its first opcode, and no reinstallation has succeeded since (S18). start says
+// that the chain would have started it.
+func (v *verdict) unmade(i *Instance, t time.Time) (unmade, start bool) {
+	v.before(i, t, func(j *Job, op *Op) {
+		switch {
+		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && j.has("OP_INSTANCE_REINSTALL") && op.Class != "OpPrereqError" && !op.unfinished(t):
+			unmade, start = true, start || j.has("OP_INSTANCE_STARTUP")
+		case op.ID == "OP_INSTANCE_REINSTALL" && op.Status == "success" && !op.unfinished(t):
+			unmade = false
+		case op.ID == "OP_INSTANCE_STARTUP" && op.Status == "success":
+			start = false
+		}
+	})
+	return unmade, start && unmade
+}
+
+// wasUp reports whether a chain that failed has left the instance down that was up.
+func (v *verdict) wasUp(i *Instance, t time.Time) bool {
+	_, start := v.unmade(i, t)
+	return start
+}
+
+// copies judges an opcode that begins by what is true of the instance: what it would
+// destroy, and what would run twice (P16, P19, S16).
+func (v *verdict) copies(m *Moment, j *Job) {
+	c, op := m.Cluster, &j.Ops[m.Op]
+	i := c.ByUUID(j.uuid())
+	if i == nil || !i.Truth {
+		return
+	}
+	online := func(name string) bool { n, there := c.Nodes[name]; return there && !n.Offline && !n.Dead }
+	whole := func(name string) bool { return contains(i.Whole, name) }
+	switch op.ID {
+	case "OP_INSTANCE_RECREATE_DISKS":
+		for _, name := range i.nodes() {
+			if online(name) && whole(name) && v.late(m, j) {
+				v.wrong("P16", "job %d destroys the data of %s, which node %s holds", j.ID, i.Name, name)
+			}
+		}
+	case "OP_INSTANCE_FAILOVER":
+		if !j.has("OP_INSTANCE_ACTIVATE_DISKS") && !i.running() && i.Secondary != "" && !whole(i.Secondary) && online(i.Primary) && whole(i.Primary) {
+			v.wrong("P19", "job %d fails %s over to node %s, whose copy lacks what online node %s holds", j.ID, i.Name, i.Secondary, i.Primary)
+		}
+	case "OP_INSTANCE_REPLACE_DISKS":
+		if !whole(i.Primary) && online(i.Secondary) && whole(i.Secondary) {
+			v.wrong("P19", "job %d removes the copy of %s on node %s, which the one on node %s does not equal", j.ID, i.Name, i.Secondary, i.Primary)
+		}
+	}
+	starts := op.ID == "OP_INSTANCE_FAILOVER" && i.Admin == "up" || op.ID == "OP_INSTANCE_STARTUP"
+	for _, name := range i.RunsOn {
+		if starts && name != i.Primary && online(name) && name != op.target() && name != i.Secondary && !v.lied(i) {
+			v.wrong("S16", "job %d starts %s, which runs on node %s", j.ID, i.Name, name)
+		}
+	}
+}
+
+// late reports whether the job begins later than at once after its release.
+func (v *verdict) late(m *Moment, j *Job) bool {
+	at, released := v.released[j.ID]
+	return !released || m.Cluster.Time.Sub(v.Moments[at].Cluster.Time) > atOnce
+}
+
+// lied reports whether the instance ever ran on a node that was marked offline: then
+// it is the administrator's fault where it runs.
+func (v *verdict) lied(i *Instance) bool {
+	for _, m := range v.Moments {
+		then := m.Cluster.ByUUID(i.UUID)
+		for _, name := range thenRuns(then) {
+			if m.Cluster.Nodes[name].Offline {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func thenRuns(i *Instance) []string {
+	if i == nil {
+		return nil
+	}
+	return i.RunsOn
+}

@@ -1,0 +1,88 @@
+package judge
+
+import "fmt"
+
+// Owed lists what a program that nothing stands in the way of would have done by the
+// end of the history.
+func Owed(h *History) []Finding {
+	v := &verdict{History: h}
+	c := h.Last
+	var list []Finding
+	owes := func(demand, format string, args ...any) {
+		list = append(list, Finding{demand, fmt.Sprintf(format, args...)})
+	}
+	for _, object := range append([]string{"cluster"}, sorted(groupNames(c))...) {
+		for _, tag := range c.objectTags(object) {
+			if endedSuspension(tag, c.Time.Unix()) {
+				owes("T4", "%s still has %s, whose time has passed", object, tag)
+			}
+		}
+	}
+	for _, i := range c.Instances {
+		for _, tag := range i.Tags {
+			if endedSuspension(tag, c.Time.Unix()) {
+				owes("T4", "%s still has %s, whose time has passed", i.Name, tag)
+			}
+		}
+		policy, r, need := PolicyOf(c, i), recordsOf(i.Tags), NeedOf(c, i)
+		if policy.Suspended || r.unreadable != "" || r.failed || need.Held != "" || v.doubtful(i, need) {
+			continue
+		}
+		for _, p := range r.pending {
+			owes(v.owing(c, i, need, "S6"), "%s still is pending with repair %s", i.Name, p.ID)
+		}
+		switch {
+		case need.Healthy():
+			if r.has("enoperm", "") {
+				owes("T13", "%s is healthy, and a result still tells that it may not be repaired", i.Name)
+			}
+		case policy.Type == "":
+		case Risk(policy.Type) >= Risk(need.Type):
+			owes(v.owing(c, i, need, "S4"), "%s needs a repair of type %s, and %s is permitted", i.Name, need.Type, policy.Type)
+		case !r.has("enoperm", need.Type):
+			owes("S3", "%s needs a repair of type %s, %s alone is permitted, and no result says so", i.Name, need.Type, policy.Type)
+		}
+	}
+	return list
+}
+
+// doubtful reports whether only a person can settle what a job has left behind.
+func (v *verdict) doubtful(i *Instance, need Need) bool {
+	t := v.Last.Time
+	if _, open := v.whereabouts(i, t); open {
+		return true
+	}
+	if unmade, _ := v.unmade(i, t); unmade {
+		return need.Healthy()
+	}
+	return need.first() == stepF && v.halfCopy(i, t)
+}
+
+// owing names the demand by which a repair is owed that the demand of old does not
+// cover: a move to a secondary in another group (P11), or after a replace-disks that
+// left the old mirror whole (S15).
+func (v *verdict) owing(c *Cluster, i *Instance, need Need, demand string) string {
+	moves := i.Secondary != "" && (need.first() == stepM || need.first() == stepF)
+	if moves && c.Nodes[i.Primary].Group != c.Nodes[i.Secondary].Group {
+		return "P11"
+	}
+	failed := false
+	v.before(i, c.Time, func(_ *Job, op *Op) {
+		failed = failed || op.ID == "OP_INSTANCE_REPLACE_DISKS" && op.Status != "success"
+	})
+	if moves && failed {
+		return "S15"
+	}
+	return demand
+}
+
+// has reports whether there is a result with that outcome, and of that type if one is
+// given.
+func (r records) has(outcome, typ string) bool {
+	for _, rec := range r.results {
+		if rec.Outcome == outcome && (typ == "" || rec.Type == typ) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,356 @@
+package judge
+
+import (
+	"fmt"
+	"time"
+)
+
+// atOnce is how long after its release a job that nothing stands in the way of
+// begins at the latest. What changes within that time is nobody's fault.
+const atOnce = 10 * time.Second
+
+// objection is a reason why a job may not be released or begin.
+type objection struct {
+	demand string
+	why    string
+	// taken says that it is also a reason to take the job back (P15).
+	taken bool
+}
+
+// objections returns what speaks against the job as the cluster is.
+func (v *verdict) objections(c *Cluster, j *Job) []objection {
+	var list []objection
+	object := func(demand string, taken bool, format string, args ...any) {
+		list = append(list, objection{demand, fmt.Sprintf(format, args...), taken})
+	}
+	i := c.ByUUID(j.uuid())
+	if i == nil || i.Name != j.Instance() {
+		object("P11", true, "the instance is another one")
+		return list
+	}
+	policy, r := PolicyOf(c, i), recordsOf(i.Tags)
+	if policy.Suspended {
+		object("S2", false, "it is suspended")
+	}
+	if r.failed {
+		object("S11", false, "it has a failure result")
+	}
+	if r.unreadable != "" {
+		object("T10", false, "it has the tag %s", r.unreadable)
+	}
+	typ, named := "", false
+	for _, p := range r.pending {
+		if p.names(j.ID) && (typ == "" || Risk(p.Type) < Risk(typ)) {
+			typ, named = p.Type, true
+		}
+	}
+	least, why := Least(c, i, j.Step())
+	switch {
+	case why != "":
+		object("P12", true, "%s", why)
+	case named && Risk(typ) < Risk(least):
+		demand := "T1"
+		if i.NoMigration {
+			demand = "P18"
+		}
+		object(demand, true, "it takes %s, and its repair is of type %s", least, typ)
+	}
+	if !named {
+		object("C1", true, "no pending tag names it")
+	}
+	if why == "" {
+		v.permission(c, i, j, policy, object)
+		v.place(c, i, j, object)
+	}
+	return list
+}
+
+// permission looks at the policy under which a repair is yet to begin (P22).
+func (v *verdict) permission(c *Cluster, i *Instance, j *Job, policy Opinion, object func(string, bool, string, ...any)) {
+	id := j.Repair()
+	if !v.byPolicy(id) || v.hasBegun(id) || policy.Suspended {
+		return
+	}
+	need := NeedOf(c, i)
+	switch {
+	case policy.Misspelt != "":
+		object("T10", true, "the tag %s is the nearest opinion, and nobody can read it", policy.Misspelt)
+	case Risk(policy.Type) < Risk(need.Type):
+		object("P22", true, "the policy permits %q, and the repair, none of whose jobs has begun, takes %s", policy.Type, need.Type)
+	}
+}
+
+// byPolicy reports whether the repair was not asked for by anybody.
+func (v *verdict) byPolicy(id string) bool {
+	return v.Own(id) && (len(id) < 2 || id[:2] != "r-")
+}
+
+// hasBegun reports whether a job of the repair has begun so far.
+func (v *verdict) hasBegun(id string) bool {
+	for job := range v.begun {
+		if v.jobs[job].Repair() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// place looks at where the job would bring the instance, and at what it would find
+// there.
+func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, bool, string, ...any)) {
+	step, op := j.Step(), j.stepOp()
+	targets := op.list("nodes")
+	for _, key := range []string{"target_node", "remote_node"} {
+		if name := op.Text(key); name != "" {
+			targets = append(targets, name)
+		}
+	}
+	if i.Template == "drbd" && (step == stepM || step == stepF) {
+		targets = []string{i.Secondary}
+	}
+	for _, name := range targets {
+		if n, there := c.Nodes[name]; !there || !n.fit() {
+			object("P11", true, "node %s is not fit to take it", name)
+		}
+	}
+	if step == stepChain && i.Admin == "offline" {
+		object("P10", true, "it is marked offline")
+	}
+	if step == stepChain && v.wasUp(i, c.Time) && !j.has("OP_INSTANCE_STARTUP") {
+		object("S18", true, "it was up before a chain that failed, and this one does not start it")
+	}
+	if step == stepF && v.halfCopy(i, c.Time) {
+		object("S15", true, "%s may hold half a copy", i.Secondary)
+	}
+	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepF && !contains(targets, target)) {
+		object("S16", true, "a migration to %s has not ended well, it may run there", target)
+	}
+	if step == stepF || step == stepChain {
+		for _, name := range i.nodes() {
+			if c.Nodes[name].Offline && c.Settings.RefusedByFence[name] {
+				object("V5", false, "the fence of %s fails", name)
+			}
+		}
+	}
+	if step == stepRD {
+		if since := v.pendingSince(i, j); c.Time.Before(since.Add(c.Settings.ReplaceDisksAfter)) {
+			object("V7", false, "the repair is pending since %v only", since)
+		}
+	}
+}
+
+// stepOp returns the opcode that is the step.
+func (j *Job) stepOp() *Op {
+	for k := range j.Ops {
+		if steps[j.Ops[k].ID] != "" {
+			return &j.Ops[k]
+		}
+	}
+	return &Op{}
+}
+
+func (j *Job) has(op string) bool {
+	for _, o := range j.Ops {
+		if o.ID == op {
+			return true
+		}
+	}
+	return false
+}
+
+// pendingSince returns the time in the pending tag of the job's repair.
+func (v *verdict) pendingSince(i *Instance, j *Job) time.Time {
+	for _, p := range recordsOf(i.Tags).pending {
+		if p.ID == j.Repair() {
+			return time.Unix(p.Time, 0)
+		}
+	}
+	return time.Time{}
+}
+
+// delicate reports whether the job destroys data, or is a failover of what is
+// stopped, of which Ganeti checks little (P16).
+func delicate(c *Cluster, j *Job) bool {
+	i := c.ByUUID(j.uuid())
+	return j.Step() == stepChain || j.Step() == stepF && i != nil && i.Admin != "up"
+}
+
+// release judges a job that the program lets go.
+func (v *verdict) release(m *Moment, j *Job) {
+	for _, o := range v.objections(m.Cluster, j) {
+		v.wrong(o.demand, "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), o.why)
+	}
+	if delicate(m.Cluster, j) {
+		if why := v.inTheWay(m, j); why != "" {
+			v.wrong("P16", "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), why)
+		}
+	}
+}
+
+// inTheWay says what is known to keep a job from beginning at once: its limits are
+// reached, or an unfinished job that changes something has the instance or its nodes.
+// Jobs that this pass has let go do not count.
+func (v *verdict) inTheWay(m *Moment, j *Job) string {
+	i := m.Cluster.ByUUID(j.uuid())
+	if i == nil {
+		return ""
+	}
+	nodes := append(i.nodes(), j.stepOp().list("nodes")...)
+	for _, limit := range j.limits() {
+		var most, running int
+		if n, _ := fmt.Sscanf(limit, "rate-limit:%d:", &most); n != 1 {
+			continue
+		}
+		for other := range v.released {
+			if o := v.jobs[other]; o != j && !o.endedBy(m.Cluster.Time) && contains(o.limits(), limit) {
+				running++
+			}
+		}
+		if running >= most {
+			return fmt.Sprintf("%d jobs share its limit %s", running, limit)
+		}
+	}
+	for k := range v.Jobs {
+		o := &v.Jobs[k]
+		if o == j || o.Received.After(m.Cluster.Time) || o.endedBy(m.Cluster.Time) || !o.changes() {
+			continue
+		}
+		if at, released := v.released[o.ID]; o.Kind() != "" && (o.Kind() != "repair" || !released || v.inPass && at > v.open.begin) {
+			continue
+		}
+		if o.uuid() == i.UUID || o.Instance() == i.Name {
+			return fmt.Sprintf("job %d has the instance", o.ID)
+		}
+		for _, name := range o.nodes(m.Cluster) {
+			if contains(nodes, name) {
+				return fmt.Sprintf("job %d has node %s", o.ID, name)
+			}
+		}
+	}
+	return ""
+}
+
+// changes reports whether the job does more than to look or to wait.
+func (j *Job) changes() bool {
+	for k := range j.Ops {
+		switch op := &j.Ops[k]; op.ID {
+		case "OP_TEST_DELAY", "OP_NODE_QUERY_STORAGE", "OP_INSTANCE_QUERY_DATA", "OP_OS_DIAGNOSE", "OP_GROUP_VERIFY_DISKS", "OP_CLUSTER_VERIFY_GROUP", "OP_TAGS_SET", "OP_TAGS_DEL":
+		default:
+			if !op.flag("dry_run") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nodes lists the nodes that the job names, and those of the instance that it names.
+func (j *Job) nodes(c *Cluster) []string {
+	var list []string
+	for k := range j.Ops {
+		op := &j.Ops[k]
+		for _, key := range []string{"target_node", "remote_node", "node_name"} {
+			if name := op.Text(key); name != "" {
+				list = append(list, name)
+			}
+		}
+		list = append(append(list, op.list("nodes")...), op.list("node_names")...)
+		if i := c.ByUUID(op.Text("instance_uuid")); i != nil {
+			list = append(list, i.nodes()...)
+		}
+	}
+	return list
+}
+
+// begin judges a job of which an opcode begins.
+func (v *verdict) begin(k int, m *Moment, j *Job) {
+	v.copies(m, j)
+	if v.begun[j.ID] {
+		return
+	}
+	defer func() { v.begun[j.ID] = true }()
+	at, released := v.released[j.ID]
+	if !released {
+		v.wrong("C7", "job %d, %s of %s, begins, and the program has not released it", j.ID, j.Step(), j.Instance())
+		at = k
+	}
+	since := m.Cluster.Time.Sub(v.Moments[at].Cluster.Time)
+	for _, o := range v.objections(m.Cluster, j) {
+		switch {
+		case !o.taken:
+		case v.left(at, k, j, o):
+			if o.demand != "P22" && o.demand != "S15" && o.demand != "S16" && o.demand != "T10" {
+				o.demand = "P15"
+			}
+			v.wrong(o.demand, "job %d, %s of %s, begins although %s, and a whole pass has left it in the queue", j.ID, j.Step(), j.Instance(), o.why)
+		case delicate(m.Cluster, j) && since > atOnce:
+			v.wrong("P16", "job %d, %s of %s, begins %v after its release, and %s", j.ID, j.Step(), j.Instance(), since, o.why)
+		}
+	}
+	v.oneAtATime(j)
+	v.attempts(m, j)
+}
+
+// left reports whether a pass that nothing disturbed has had the same reason to take
+// the job back, after it was released and before it began.
+func (v *verdict) left(released, begins int, j *Job, o objection) bool {
+	for _, p := range v.passes {
+		if p.begin < released || p.end > begins {
+			continue
+		}
+		for _, then := range v.objections(v.Moments[p.begin].Cluster, j) {
+			if then.taken && then.demand == o.demand {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// oneAtATime wants the instance's last repair job to have ended (C2).
+func (v *verdict) oneAtATime(j *Job) {
+	if last := v.jobs[v.running[j.uuid()]]; last != nil && !last.endedBy(j.first()) {
+		v.wrong("C2", "job %d began while job %d of %s was under way", j.ID, last.ID, j.Instance())
+	}
+	v.running[j.uuid()] = j.ID
+}
+
+// attempts wants no step to be tried more often than it may be, and no chain that
+// has changed anything to be tried again in the same repair (S7).
+func (v *verdict) attempts(m *Moment, j *Job) {
+	tries := 0
+	for k := range v.Jobs {
+		o := &v.Jobs[k]
+		if o.ID == j.ID || o.Kind() != "repair" || o.Repair() != j.Repair() || !o.endedBy(j.first()) || !o.Began() {
+			continue
+		}
+		switch {
+		case o.Status == "success":
+			tries = 0
+		case o.Step() != j.Step() || o.Status != "error" || o.refused():
+		case o.Step() == stepChain:
+			v.wrong("S7", "job %d begins the reinstallation of %s again, which job %d did not end", j.ID, j.Instance(), o.ID)
+		default:
+			tries++
+		}
+	}
+	if most := m.Cluster.Settings.MaxAttempts; most > 0 && tries >= most {
+		v.wrong("S7", "job %d tries %s of %s once more after %d failures", j.ID, j.Step(), j.Instance(), tries)
+	}
+}
+
+// takenBack judges a job that the program cancels (P15).
+func (v *verdict) takenBack(m *Moment, j *Job) {
+	switch {
+	case j.Status != "canceled":
+	case j.beganBy(m.Cluster.Time):
+		v.wrong("P15", "job %d, %s of %s, was cut by the program after it had begun", j.ID, j.Step(), j.Instance())
+	default:
+		for _, o := range v.objections(m.Cluster, j) {
+			if o.taken {
+				return
+			}
+		}
+		v.wrong("P15", "job %d, %s of %s, was taken back although everything is as it was", j.ID, j.Step(), j.Instance())
+	}
+}
