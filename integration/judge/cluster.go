@@ -8,7 +8,8 @@ import (
 // Cluster is the configuration at one moment, with the settings of the program and,
 // where it is known, what is true of instances and nodes.
 type Cluster struct {
-	Time      time.Time
+	Time      time.Time // by the master's clock
+	Clock     time.Time // by that of the program
 	Tags      []string
 	Groups    map[string][]string // tags of the groups, by name
 	Nodes     map[string]Node

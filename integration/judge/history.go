@@ -43,6 +43,8 @@ type Change struct {
 	Tag    string
 	Added  bool
 	Ours   bool // by a job of the program
+	// Renamed is the instance's new name, where that is what changed.
+	Renamed string
 }
 
 // Finding is something that must not be.

@@ -162,7 +162,7 @@ func (j *Job) refused() bool {
 		case op.Status == "success":
 			return false
 		default:
-			return op.Began.IsZero() || op.Class == "OpPrereqError"
+			return op.Began.IsZero() || op.Class == "OpPrereqError" || noAnswer(op.Message)
 		}
 	}
 	return true

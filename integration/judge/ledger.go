@@ -9,27 +9,38 @@ import (
 type life struct {
 	open    int     // pending tags
 	jobs    []int64 // that its tags have named
-	results int
-	taken   bool // a person has removed its last pending tag
+	results int     // that it has
+	ended   bool    // it had a result once
+	taken   bool    // a person has removed its last pending tag
 }
 
 // ledger follows all tags and judges what the program wrote and removed.
 func (v *verdict) ledger() {
-	lives := make(map[string]*life)
-	get := func(id string) *life {
-		if lives[id] == nil {
-			lives[id] = &life{}
+	lives := make(map[[2]string]*life) // by instance and id
+	get := func(name, id string) *life {
+		key := [2]string{name, id}
+		if lives[key] == nil {
+			lives[key] = &life{}
 		}
-		return lives[id]
+		return lives[key]
 	}
 	for _, i := range v.First.Instances {
 		for _, tag := range i.Tags {
 			if r, ok := ReadRecord(tag); ok {
-				get(r.ID).added(r)
+				get(i.Name, r.ID).added(r)
 			}
 		}
 	}
 	for _, change := range v.Tags {
+		if change.Renamed != "" {
+			for key, l := range lives {
+				if key[0] == change.Object {
+					delete(lives, key)
+					lives[[2]string{change.Renamed, key[1]}] = l
+				}
+			}
+			continue
+		}
 		if change.Object == "cluster" || strings.HasPrefix(change.Object, "group:") {
 			v.policyChange(change)
 			continue
@@ -39,7 +50,7 @@ func (v *verdict) ledger() {
 		case !ok:
 			v.policyChange(change)
 		case change.Added:
-			l := get(r.ID)
+			l := get(change.Object, r.ID)
 			if change.Ours {
 				v.wrote(change, r, l)
 			}
@@ -48,7 +59,7 @@ func (v *verdict) ledger() {
 				v.concluded(change, r, l)
 			}
 		default:
-			v.removed(change, r, get(r.ID))
+			v.removed(change, r, get(change.Object, r.ID))
 		}
 	}
 }
@@ -60,6 +71,7 @@ func (l *life) added(r Record) {
 		l.taken = false
 	} else {
 		l.results++
+		l.ended = true
 	}
 }
 
@@ -211,6 +223,7 @@ func (v *verdict) success(change Change, r Record) {
 // removed judges a record that went.
 func (v *verdict) removed(change Change, r Record, l *life) {
 	if r.Outcome != "" {
+		l.results--
 		if change.Ours && r.Outcome == "failure" {
 			v.wrong("S11", "the program removed %s from %s", change.Tag, change.Object)
 		}
@@ -218,7 +231,7 @@ func (v *verdict) removed(change Change, r Record, l *life) {
 	}
 	l.open--
 	switch {
-	case l.open > 0 || l.results > 0:
+	case l.open > 0 || l.ended:
 		return
 	case !change.Ours:
 		l.taken = true

@@ -13,14 +13,14 @@ func Owed(h *History) []Finding {
 	}
 	for _, object := range append([]string{"cluster"}, sorted(groupNames(c))...) {
 		for _, tag := range c.objectTags(object) {
-			if endedSuspension(tag, c.Time.Unix()) {
+			if endedSuspension(tag, c.Clock.Unix()) {
 				owes("T4", "%s still has %s, whose time has passed", object, tag)
 			}
 		}
 	}
 	for _, i := range c.Instances {
 		for _, tag := range i.Tags {
-			if endedSuspension(tag, c.Time.Unix()) {
+			if endedSuspension(tag, c.Clock.Unix()) {
 				owes("T4", "%s still has %s, whose time has passed", i.Name, tag)
 			}
 		}
@@ -40,7 +40,7 @@ func Owed(h *History) []Finding {
 		case Risk(policy.Type) >= Risk(need.Type):
 			owes(v.owing(c, i, need, "S4"), "%s needs a repair of type %s, and %s is permitted", i.Name, need.Type, policy.Type)
 		case !r.has("enoperm", need.Type):
-			owes("S3", "%s needs a repair of type %s, %s alone is permitted, and no result says so", i.Name, need.Type, policy.Type)
+			owes(v.owing(c, i, need, "S3"), "%s needs a repair of type %s, %s alone is permitted, and no result says so", i.Name, need.Type, policy.Type)
 		}
 	}
 	return list
@@ -58,10 +58,13 @@ func (v *verdict) doubtful(i *Instance, need Need) bool {
 	return need.first() == stepF && v.halfCopy(i, t)
 }
 
-// owing names the demand by which a repair is owed that the demand of old does not
-// cover: a move to a secondary in another group (P11), or after a replace-disks that
-// left the old mirror whole (S15).
+// owing names the demand by which a repair is owed if that is a more special one: a
+// move to a secondary in another group (P11), one after a replace-disks that left the
+// old mirror whole (S15), and one beside a misspelt type (T10).
 func (v *verdict) owing(c *Cluster, i *Instance, need Need, demand string) string {
+	if PolicyOf(c, i).Misspelt != "" {
+		return "T10"
+	}
 	moves := i.Secondary != "" && (need.first() == stepM || need.first() == stepF)
 	if moves && c.Nodes[i.Primary].Group != c.Nodes[i.Secondary].Group {
 		return "P11"

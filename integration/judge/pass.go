@@ -22,7 +22,7 @@ func (v *verdict) passEnded(p span) {
 func (v *verdict) unwritten(begin, end *Cluster) {
 	for _, object := range append([]string{"cluster"}, sorted(groupNames(begin))...) {
 		for _, tag := range end.objectTags(object) {
-			if endedSuspension(tag, begin.Time.Unix()) && contains(begin.objectTags(object), tag) {
+			if endedSuspension(tag, begin.Clock.Unix()) && contains(begin.objectTags(object), tag) {
 				v.wrong("C6", "a whole pass has left %s on %s", tag, object)
 			}
 		}
@@ -36,7 +36,7 @@ func (v *verdict) unwritten(begin, end *Cluster) {
 			if !contains(was.Tags, tag) {
 				continue
 			}
-			if endedSuspension(tag, begin.Time.Unix()) {
+			if endedSuspension(tag, begin.Clock.Unix()) {
 				v.wrong("C6", "a whole pass has left %s on %s", tag, i.Name)
 			}
 			r, ok := ReadRecord(tag)

@@ -133,7 +133,7 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 		}
 	}
 	if step == stepRD {
-		if since := v.pendingSince(i, j); c.Time.Before(since.Add(c.Settings.ReplaceDisksAfter)) {
+		if since := v.pendingSince(i, j); c.Clock.Before(since.Add(c.Settings.ReplaceDisksAfter)) {
 			object("V7", false, "the repair is pending since %v only", since)
 		}
 	}

@@ -96,7 +96,7 @@ func PolicyOf(c *Cluster, i *Instance) Opinion {
 			case body == tag:
 			case word == "suspend":
 				until, err := strconv.ParseInt(rest, 10, 64)
-				o.Suspended = o.Suspended || err != nil || until > c.Time.Unix()
+				o.Suspended = o.Suspended || err != nil || until > c.Clock.Unix()
 			case looksLikeSuspend(word):
 				o.Suspended = true
 			case colon || word == "pending" || word == "result" || word == "node-offline":

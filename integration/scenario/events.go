@@ -238,7 +238,7 @@ func (w *World) countTags(args []string) error {
 		}
 	}
 	if want, err := strconv.Atoi(args[1]); err != nil || n != want && w.Disturb == nil {
-		w.wrong("C4: %d opcodes wrote tags of %s", n, args[0])
+		w.wrong("C4", "%d opcodes wrote tags of %s", n, args[0])
 	}
 	return nil
 }
@@ -251,12 +251,12 @@ func (w *World) firstRepair(args []string) error {
 			tags++
 		case e.Kind == luxitest.LogStart && strings.Contains(e.Text, "INSTANCE_"):
 			if want, err := strconv.Atoi(args[0]); err != nil || tags >= want && w.Disturb == nil {
-				w.wrong("C4: the first repair began after %d tags", tags)
+				w.wrong("C4", "the first repair began after %d tags", tags)
 			}
 			return nil
 		}
 	}
-	w.wrong("C4: no repair began")
+	w.wrong("C4", "no repair began")
 	return nil
 }
 

@@ -54,7 +54,7 @@ func (w *World) killed(args []string) error {
 func (w *World) during(args []string) error {
 	return w.hookAt(args, func(*hook) luxitest.Fault {
 		if err := w.Do(args[2:]); err != nil {
-			w.wrong("during %s: %v", strings.Join(args, " "), err)
+			w.wrong("story", "during %s: %v", strings.Join(args, " "), err)
 		}
 		return luxitest.Pass()
 	})
@@ -100,6 +100,7 @@ func (w *World) onOpcode(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 	for _, f := range w.opcodes {
 		if f.times != 0 && op.ID == "OP_"+f.op && !dry && (op.Text("instance_name") == f.instance || op.Text("name") == f.instance) {
 			f.times--
+			w.disturbed = w.disturbed || strings.HasPrefix(f.op, "TAGS_")
 			return f.fault
 		}
 	}

@@ -27,6 +27,7 @@ func (w *World) Log() string {
 		}
 	}
 	text = strings.ReplaceAll(text, tagstore.Prefix, "")
+	text = idWord.ReplaceAllStringFunc(text, shownID)
 	text = jobWord.ReplaceAllStringFunc(text, func(word string) string {
 		id, _ := strconv.ParseInt(word, 10, 64)
 		return "j" + strconv.Itoa(number[id])
@@ -202,10 +203,37 @@ func (w *World) meaning(i *luxitest.Instance) string {
 	return strings.Join(words, "; ")
 }
 
-var ownID = regexp.MustCompile(`^r\d+$`)
+// ownID is the n-th id of the program's own repairs: eight letters, which the engine
+// may put something in front of.
+func ownID(n int) string {
+	id := []byte("zzaaaaaa")
+	for k := len(id) - 1; n > 0; k-- {
+		id[k] += byte(n % 26)
+		n /= 26
+	}
+	return string(id)
+}
+
+var idWord = regexp.MustCompile(`\b(?:([pr])-)?zz([a-z]{6})\b`)
+
+// shownID is an own id as logs show it: r1, r2, ..., or p1, p2, ... where the engine
+// says so.
+func shownID(id string) string {
+	m := idWord.FindStringSubmatch(id)
+	n := 0
+	for _, c := range m[2] {
+		n = n*26 + int(c-'a')
+	}
+	if m[1] == "" {
+		m[1] = "r"
+	}
+	return m[1] + strconv.Itoa(n)
+}
+
+func isOwn(id string) bool { return idWord.FindString(id) == id && id != "" }
 
 func own(id string) string {
-	if ownID.MatchString(id) {
+	if isOwn(id) {
 		return "own"
 	}
 	return id

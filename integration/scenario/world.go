@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
 
+	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin"
@@ -27,6 +29,8 @@ type World struct {
 	// Again is called after every pass that ended, and asks for another one at
 	// once.
 	Again func() bool
+	// Strict has what is found under unmended demands count as well.
+	Strict bool
 	// Moves are the steps between states that were seen: within passes, and
 	// between them.
 	Moves map[Move]bool
@@ -42,13 +46,17 @@ type World struct {
 	states map[string]repair.State
 	refuse map[string]bool // nodes for which the fence does not hold
 
-	mu      sync.Mutex
-	out     strings.Builder
-	inPass  bool
-	hooks   []*hook
-	opcodes []*opcodeFault
-	wrongMu sync.Mutex
-	broken  []string // what is wrong whatever the scenario expects
+	found []judge.Finding // what was owed when it should have been done
+
+	mu        sync.Mutex
+	out       strings.Builder
+	inPass    bool
+	deadline  *deadline // of the pass
+	disturbed bool      // something interfered with the pass
+	hooks     []*hook
+	opcodes   []*opcodeFault
+	moments   []judge.Moment
+	broken    []judge.Finding // what is wrong whatever the scenario expects
 }
 
 // Move is a step between states; By is "pass" or "others".
@@ -96,6 +104,7 @@ func NewWorld(cluster string) (*World, error) {
 	w.client = luxi.New(m.Socket(), luxi.Options{Now: m.Now})
 	m.OnCall(w.onCall)
 	m.OnOpcode(w.onOpcode)
+	m.OnBegin(w.onBegin)
 	return w, nil
 }
 
@@ -112,11 +121,12 @@ func (w *World) onCall(c luxitest.Call) luxitest.Fault {
 		w.mu.Unlock()
 		return luxitest.Pass()
 	}
+	w.mu.Unlock()
 	if c.Method == "CancelJob" {
-		w.mu.Unlock()
-		w.checkRelease(c)
-		w.mu.Lock()
+		w.onCancel(c)
 	}
+	late := w.deadline.passed(w.Master.Now())
+	w.mu.Lock()
 	w.calls++
 	n := w.calls
 	disturb := w.Disturb
@@ -137,16 +147,21 @@ func (w *World) onCall(c luxitest.Call) luxitest.Fault {
 			}
 		}
 	}
+	w.disturbed = w.disturbed || dead || now != nil
 	w.mu.Unlock()
 	switch {
-	case dead:
+	case dead || late:
 		return luxitest.DieBefore()
 	case now != nil && now.empty:
 		return emptyAnswer(c)
 	case now != nil:
 		return now.do()
 	case disturb != nil:
-		return disturb(n, c)
+		f := disturb(n, c)
+		w.mu.Lock()
+		w.disturbed = w.disturbed || !reflect.DeepEqual(f, luxitest.Pass())
+		w.mu.Unlock()
+		return f
 	}
 	return luxitest.Pass()
 }
@@ -173,11 +188,11 @@ func (w *World) tell(level, msg string, args []any) {
 
 func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 
-// newPass makes a pass; the ids of repairs are r1, r2, ...
+// newPass makes a pass; the ids of repairs are shown as r1, r2, ...
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now}), Settings: w.Settings, Now: w.now, Log: w,
-		NewID: func() string { w.ids++; return fmt.Sprintf("r%d", w.ids) },
+		NewID: func() string { w.ids++; return ownID(w.ids) },
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -206,10 +221,11 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	defer p.Client.Close()
 	w.passes++
 	w.say("= pass %d, %s", w.passes, minutes(w.Master.Now().Sub(Start)))
+	w.moment(judge.PassBegins, 0)
+	ctx := newDeadline(w.Master.Now().Add(w.Settings.PassTimeout * 5 / 6))
 	w.mu.Lock()
-	w.inPass = true
+	w.inPass, w.disturbed, w.deadline = true, false, ctx
 	w.mu.Unlock()
-	ctx := context.Background()
 	var did *plugin.Report
 	err := plugin.Preflight(ctx, p.Client, w.host, w.now(), false)
 	if err == nil {
@@ -218,8 +234,12 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	w.mu.Lock()
 	w.inPass = false
 	w.endHooks()
+	end := judge.PassEnds
+	if err != nil || w.disturbed {
+		end = judge.PassFails
+	}
 	w.mu.Unlock()
-	w.Master.Now() // what hooks wrote is seen from here on
+	w.moment(end, 0)
 	if err != nil {
 		w.say("  ended: %s", err)
 	}
@@ -240,7 +260,7 @@ func (w *World) endHooks() {
 			h.n = h.first
 			rest = append(rest, h)
 		default:
-			w.wrong("there is no call %d of %s", h.first, h.method)
+			w.broken = append(w.broken, judge.Finding{Demand: "story", Text: fmt.Sprintf("there is no call %d of %s", h.first, h.method)})
 		}
 	}
 	w.hooks = rest
@@ -289,14 +309,48 @@ func (w *World) move(m Move, name string) {
 			return
 		}
 	}
-	w.wrong("%s goes from %s to %s by %s, which is no transition", name, m.From, m.To, m.By)
+	w.wrong("S1", "%s goes from %s to %s by %s, which is no transition", name, m.From, m.To, m.By)
 }
 
 // wrong notes what must never be.
-func (w *World) wrong(format string, args ...any) {
-	w.wrongMu.Lock()
-	defer w.wrongMu.Unlock()
-	w.broken = append(w.broken, fmt.Sprintf(format, args...))
+func (w *World) wrong(demand, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = append(w.broken, judge.Finding{Demand: demand, Text: fmt.Sprintf(format, args...)})
+}
+
+// deadline is a context that ends at a time of the master's clock, as a pass ends at
+// one of the machine's.
+type deadline struct {
+	context.Context
+	at   time.Time
+	once sync.Once
+	done chan struct{}
+}
+
+func newDeadline(at time.Time) *deadline {
+	return &deadline{Context: context.Background(), at: at, done: make(chan struct{})}
+}
+
+// passed reports whether the time has come, and ends the context if so.
+func (d *deadline) passed(now time.Time) bool {
+	if now.Before(d.at) {
+		return false
+	}
+	d.once.Do(func() { close(d.done) })
+	return true
+}
+
+// Done and Err are those of context.Context.
+func (d *deadline) Done() <-chan struct{} { return d.done }
+
+func (d *deadline) Err() error {
+	select {
+	case <-d.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // Quiet lets time pass until all jobs have ended, and five minutes more. It
