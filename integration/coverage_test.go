@@ -50,6 +50,18 @@ func TestDemandsAreCited(t *testing.T) {
 	if err != nil || len(texts) == 0 {
 		t.Fatalf("no scenarios: %v", err)
 	}
+	waiting := make(map[string]int) // pending scenarios, which prove nothing yet
+	pending, err := filepath.Glob("scenarios/pending/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range pending {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count(waiting, path, headerDemands(string(body)))
+	}
 	for _, path := range texts {
 		body, err := os.ReadFile(path)
 		if err != nil {
@@ -68,11 +80,11 @@ func TestDemandsAreCited(t *testing.T) {
 	}
 	sort.Strings(ids)
 	for _, id := range ids {
-		excused := strings.HasPrefix(titles[id], "optional:") || strings.HasPrefix(titles[id], "elsewhere:")
+		excused := waiting[id] > 0 || strings.HasPrefix(titles[id], "optional:") || strings.HasPrefix(titles[id], "elsewhere:")
 		if scenarios[id]+tests[id] == 0 && !excused {
 			t.Errorf("no scenario and no test cites %s: %s", id, titles[id])
 		}
-		t.Logf("%-4s %3d scenarios, %3d citations in tests: %s", id, scenarios[id], tests[id], titles[id])
+		t.Logf("%-4s %3d scenarios, %3d pending, %3d citations in tests: %s", id, scenarios[id], waiting[id], tests[id], titles[id])
 	}
 }
 
@@ -86,6 +98,8 @@ func testSources(t *testing.T) map[string][]byte {
 		case err != nil:
 			return err
 		case e.IsDir() && (path == "../build" || path == "../.git"):
+			return fs.SkipDir
+		case e.IsDir() && path == "../integration/judge": // its tests are of the judge
 			return fs.SkipDir
 		case e.Type().IsRegular() && strings.HasSuffix(path, "_test.go"):
 			out[path], err = os.ReadFile(path)

@@ -349,6 +349,12 @@ func TestJudge(t *testing.T) {
 			t.Jobs[1].Status, t.Jobs[1].Ops[0].Status, t.Jobs[1].Ops[0].Began = "canceled", "canceled", time.Time{}
 			t.Moments = t.Moments[:t.begins]
 		}, "S13 S13"},
+		{"S13: tried again at once after a person has canceled it", func(t *tale) {
+			earlier := repairJob(9, "own1", "OP_INSTANCE_FAILOVER", 0, 0, nil)
+			earlier.Status, earlier.Ops[0].Status, earlier.Ops[0].Began = "canceled", "canceled", time.Time{}
+			t.Jobs = append([]Job{earlier}, t.Jobs...)
+			t.Moments = append([]Moment{{Kind: Canceled, Job: 9, Cluster: t.First}}, t.Moments...)
+		}, "S13"},
 		{"S7: canceled after it began", func(t *tale) {
 			t.fails("", "", "")
 			t.Jobs[1].Status, t.Jobs[1].Ops[0].Status = "canceled", "canceled"

@@ -152,7 +152,7 @@ const mostWhileWaiting = 50
 
 // quiet counts the jobs of repairs that wait.
 func (v *verdict) quiet() {
-	times := make(map[string][]time.Time) // when jobs of a repair were submitted
+	times := make(map[string][]time.Time) // when jobs of a repair were submitted since one began
 	for k := range v.Jobs {
 		j := &v.Jobs[k]
 		kind, id := j.mark()
@@ -160,19 +160,10 @@ func (v *verdict) quiet() {
 		case kind == "repair" && j.Began():
 			times[id] = nil
 		case kind != "" && id != "" && id != "suspend":
-			times[id] = append(times[id], j.Received)
-		}
-	}
-	ids := make(map[string]bool)
-	for id := range times {
-		ids[id] = true
-	}
-	for _, id := range sorted(ids) {
-		list := times[id]
-		for k := mostWhileWaiting; k < len(list); k++ {
-			if list[k].Sub(list[k-mostWhileWaiting]) < 24*time.Hour {
+			list := append(times[id], j.Received)
+			times[id] = list
+			if n := len(list) - 1 - mostWhileWaiting; n >= 0 && list[len(list)-1].Sub(list[n]) < 24*time.Hour {
 				v.wrong("P21", "repair %s waits, and more than %d jobs of it were submitted in a day", id, mostWhileWaiting)
-				break
 			}
 		}
 	}

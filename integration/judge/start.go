@@ -180,6 +180,15 @@ func (v *verdict) release(m *Moment, j *Job) {
 	for _, o := range v.objections(m.Cluster, j) {
 		v.wrong(o.demand, "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), o.why)
 	}
+	for _, earlier := range v.Moments[:v.released[j.ID]] {
+		o := v.jobs[earlier.Job]
+		if earlier.Kind != Canceled || o == nil || o.Began() || o.Kind() != "repair" || o.Repair() != j.Repair() || o.Step() != j.Step() {
+			continue
+		}
+		if since := m.Cluster.Time.Sub(earlier.Cluster.Time); since < m.Cluster.Settings.Interval {
+			v.wrong("S13", "job %d, %s of %s, is released %v after a person has canceled job %d", j.ID, j.Step(), j.Instance(), since, o.ID)
+		}
+	}
 	if delicate(m.Cluster, j) {
 		if why := v.inTheWay(m, j); why != "" {
 			v.wrong("P16", "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), why)

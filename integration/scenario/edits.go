@@ -46,6 +46,7 @@ func mark(how string) func(*World, []string) error {
 func (w *World) edit(change func(*luxitest.Cluster) error) error {
 	var err error
 	w.Master.Edit(func(c *luxitest.Cluster) { err = change(c) })
+	w.Master.Note("edited") // ends the lines of this edit, see tagChanges
 	return err
 }
 
@@ -94,6 +95,10 @@ func tag(add bool) func(*World, []string) error {
 			case "group":
 				if g := c.Group(args[1]); g != nil {
 					list, rest = &g.Tags, args[2:]
+				}
+			case "node":
+				if n := c.Node(args[1]); n != nil {
+					list, rest = &n.Tags, args[2:]
 				}
 			case "instance":
 				if i := c.Instance(args[1]); i != nil {
@@ -186,6 +191,10 @@ func (w *World) remove(args []string) error {
 
 func misbehave(f luxitest.OpFault) func(*World, []string) error {
 	return func(w *World, args []string) error {
+		f := f
+		if len(args) > 2 {
+			f = f.Late()
+		}
 		w.addOpcode(&opcodeFault{args[0], args[1], 1, f})
 		return nil
 	}

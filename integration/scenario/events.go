@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
-	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin/report"
 )
@@ -36,6 +36,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 // Do lets one event happen:
 //
 //	pass                                a pass, as the watcher does it
+//	passes N 5m                         so many passes, so far apart
 //	repair                              passes until there is nothing left to do, jobs ending in between
 //	plenty, settle                      nothing stands in the way; passes until the master shows nothing that is owed
 //	quiet                               all jobs end, and five minutes pass
@@ -45,17 +46,18 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	offline|drain|online NODE...        the administrator marks nodes; an offline one is dead unless it "lives"
 //	die|revive NODE...                  what is true of a node, whatever its mark
 //	node NODE mem=N disk=N filedisk=N no-vms group=G   changes of a node
-//	tag|untag cluster|group NAME|instance NAME TAG...
+//	tag|untag cluster|group NAME|node NAME|instance NAME TAG...
 //	stop|start|down|crash INSTANCE      admin down, admin up, admin offline; it stops by itself
 //	move INSTANCE NODE[,NODE]           somebody moved it
 //	rename|swap|remove INSTANCE [NAME]  renamed; replaced by another one of that name; removed
 //
 //	fail OPCODE INSTANCE CODE [late] [N times|always]   the opcode fails (CODE: exec, or one of Ganeti's)
-//	hang|lose OPCODE INSTANCE           the opcode stands still; its process dies
-//	continue                            what stands still goes on
-//	admin OPCODE INSTANCE               somebody submits a job
-//	cancel INSTANCE                     somebody cancels the repair job
-//	archive, purge                      of all jobs that have ended
+//	hang|lose OPCODE INSTANCE [late]    the opcode stands still; its process dies
+//	continue [INSTANCE]                 what stands still goes on
+//	admin OPCODE NAME [KEY=VALUE...]    somebody submits a job about an instance, a node or a group
+//	watcher                             ganeti-watcher: it archives old jobs, and starts what should run
+//	cancel INSTANCE [gate]              somebody cancels the repair job, or the gate in front of it
+//	archive [AGE], purge [AGE]          of jobs that have ended, so long ago at least
 //
 //	fault METHOD N FAULT                a call of the next pass: before, after, cut, refused
 //	killed METHOD N before|after        the program dies at that call
@@ -69,93 +71,137 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	clock 2h                            this node's clock is wrong by that much
 //	settings KEY=VALUE..., fence NODE... (which the fence refuses), pause 10m, queue drain|undrain
 func (w *World) Do(words []string) error {
-	args := words[1:]
-	if do := simple[words[0]]; do != nil {
-		return do(w)
-	}
-	do, known := events[words[0]]
-	if !known {
+	e, known := events[words[0]]
+	switch {
+	case !known:
 		return fmt.Errorf("unknown event")
-	}
-	if len(args) == 0 && words[0] != "fence" {
+	case len(words)-1 < e.least:
 		return fmt.Errorf("of what?")
 	}
-	return do(w, args)
+	return e.do(w, words[1:])
 }
 
-var simple, events = map[string]func(*World) error{}, map[string]func(*World, []string) error{}
+// event is what a word stands for; least is how many words have to follow.
+type event struct {
+	least int
+	do    func(*World, []string) error
+}
+
+var events map[string]event
 
 func init() {
-	simple["pass"] = func(w *World) error { w.Pass(); return nil }
-	simple["repair"] = func(w *World) error {
-		if !w.Repair() {
-			w.say("  repairs do not come to an end")
-		}
-		return nil
+	alone := func(do func(*World) error) event {
+		return event{0, func(w *World, _ []string) error { return do(w) }}
 	}
-	simple["plenty"], simple["settle"] = (*World).plenty, (*World).settle
-	simple["quiet"] = func(w *World) error {
-		if !w.Quiet() {
-			w.say("  some job does not end")
-		}
-		return nil
+	events = map[string]event{
+		"pass": alone(func(w *World) error { w.Pass(); return nil }), "passes": {2, (*World).somePasses}, "repair": alone((*World).repairAll),
+		"plenty": alone((*World).plenty), "settle": alone((*World).settle), "quiet": alone((*World).quiet),
+		"dry-run": alone((*World).dryRun), "kill-hold": alone((*World).killHold), "calm": alone((*World).calm),
+		"wait": {1, (*World).wait}, "clock": {1, (*World).clock}, "pause": {1, (*World).pause}, "queue": {1, (*World).queue},
+		"offline": {1, mark("offline")}, "drain": {1, mark("drain")}, "online": {1, mark("online")},
+		"die": {1, mark("die")}, "revive": {1, mark("revive")}, "node": {2, (*World).node},
+		"tag": {2, tag(true)}, "untag": {2, tag(false)},
+		"stop": {1, state(luxitest.AdminDown)}, "start": {1, state(luxitest.AdminUp)}, "down": {1, state(luxitest.AdminOffline)},
+		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove},
+		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs())}, "lose": {2, misbehave(luxitest.OpLosesProcess())}, "continue": {0, (*World).goOn},
+		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
+		"fault": {3, (*World).fault}, "answer": {1, (*World).answer}, "killed": {3, (*World).killed}, "during": {3, (*World).during},
+		"try": {1, (*World).try}, "maybe": {1, (*World).maybe},
+		"count-tags": {2, (*World).countTags}, "first-repair-before": {1, (*World).firstRepair},
+		"luxid": {1, (*World).luxid}, "master": {1, (*World).newMaster}, "host": {1, (*World).newHost},
+		"settings": {1, (*World).set}, "fence": {0, (*World).fences},
 	}
-	simple["dry-run"] = (*World).dryRun
-	simple["kill-hold"] = func(w *World) error {
-		for _, j := range w.Master.Jobs() {
-			if kind, _ := MarkOf(j); kind == "hold" {
-				w.Master.KillJobProcess(j.ID)
-			}
-		}
-		return nil
-	}
-	simple["archive"] = func(w *World) error { w.Master.ArchiveJobs(0); return nil }
-	simple["purge"] = func(w *World) error {
-		for _, j := range w.Master.Jobs() {
-			w.Master.Purge(j.ID)
-		}
-		return nil
-	}
-	simple["continue"] = func(w *World) error {
-		for _, j := range w.Master.Jobs() {
-			w.Master.Continue(j.ID)
-		}
-		return nil
-	}
-	simple["calm"] = func(w *World) error {
-		w.mu.Lock()
-		w.opcodes, w.hooks = nil, nil
-		w.mu.Unlock()
-		return simple["continue"](w)
-	}
-	// What cannot be is left.
-	events["try"] = func(w *World, args []string) error {
-		_ = w.Do(args)
-		return nil
-	}
-	// What need not happen.
-	events["maybe"] = func(w *World, args []string) error {
-		err := w.Do(args)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.hooks[len(w.hooks)-1].maybe = true
+}
+
+func (w *World) somePasses(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
 		return err
 	}
-	for name, do := range map[string]func(*World, []string) error{
-		"wait": (*World).wait, "clock": (*World).clock, "pause": (*World).pause, "queue": (*World).queue,
-		"offline": mark("offline"), "drain": mark("drain"), "online": mark("online"),
-		"die": mark("die"), "revive": mark("revive"), "node": (*World).node,
-		"tag": tag(true), "untag": tag(false),
-		"stop": state(luxitest.AdminDown), "start": state(luxitest.AdminUp), "down": state(luxitest.AdminOffline),
-		"crash": (*World).crash, "move": (*World).moveInstance, "rename": (*World).rename, "swap": (*World).swap, "remove": (*World).remove,
-		"fail": (*World).fail, "hang": misbehave(luxitest.OpHangs()), "lose": misbehave(luxitest.OpLosesProcess()),
-		"admin": (*World).admin, "cancel": (*World).cancel,
-		"fault": (*World).fault, "answer": (*World).answer, "count-tags": (*World).countTags, "first-repair-before": (*World).firstRepair, "killed": (*World).killed, "during": (*World).during,
-		"luxid": (*World).luxid, "master": (*World).newMaster, "host": (*World).newHost,
-		"settings": (*World).set, "fence": (*World).fences,
-	} {
-		events[name] = do
+	for ; n > 0 && err == nil; n-- {
+		w.Pass()
+		err = w.wait(args[1:])
 	}
+	return err
+}
+
+func (w *World) repairAll() error {
+	if !w.Repair() {
+		w.say("  repairs do not come to an end")
+	}
+	return nil
+}
+
+func (w *World) quiet() error {
+	if !w.Quiet() {
+		w.say("  some job does not end")
+	}
+	return nil
+}
+
+func (w *World) killHold() error {
+	for _, j := range w.Master.Jobs() {
+		if kind, _ := MarkOf(j); kind == "hold" {
+			w.Master.KillJobProcess(j.ID)
+		}
+	}
+	return nil
+}
+
+// age reads the optional age of jobs.
+func age(args []string) (time.Duration, error) {
+	if len(args) == 0 {
+		return 0, nil
+	}
+	return time.ParseDuration(args[0])
+}
+
+func (w *World) archive(args []string) error {
+	d, err := age(args)
+	w.Master.ArchiveJobs(d)
+	return err
+}
+
+func (w *World) purge(args []string) error {
+	d, err := age(args)
+	for _, j := range w.Master.Jobs() {
+		if !j.End.IsZero() && !j.End.After(w.Master.Now().Add(-d)) {
+			w.Master.Purge(j.ID)
+		}
+	}
+	return err
+}
+
+// goOn has what stands still go on: all of it, or the jobs of an instance.
+func (w *World) goOn(args []string) error {
+	for _, j := range w.Master.Jobs() {
+		if len(args) == 0 || len(j.Ops) > 0 && j.Ops[0].Text("instance_name") == args[0] {
+			w.Master.Continue(j.ID)
+		}
+	}
+	return nil
+}
+
+func (w *World) calm() error {
+	w.mu.Lock()
+	w.opcodes, w.hooks = nil, nil
+	w.mu.Unlock()
+	return w.goOn(nil)
+}
+
+// try leaves what cannot be.
+func (w *World) try(args []string) error {
+	_ = w.Do(args)
+	return nil
+}
+
+// maybe arranges for what need not happen.
+func (w *World) maybe(args []string) error {
+	err := w.Do(args)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hooks[len(w.hooks)-1].maybe = true
+	return err
 }
 
 func (w *World) wait(args []string) error {
@@ -210,20 +256,39 @@ func (w *World) fences(args []string) error {
 	return nil
 }
 
+// fields are the settings whose fields are not named as their keys are.
+var fields = map[string]string{"iallocator": "IAllocator", "max_new_per_pass": "MaxNew", "max_unhealthy_nodes": "MaxUnhealthy"}
+
+// later are settings that the engine may not have yet; it is as if they were not
+// there.
+var later = map[string]bool{"max_copying": true, "replace_disks_after": true}
+
 func (w *World) set(args []string) error {
-	s := &w.Settings
 	for _, word := range args {
 		key, value, _ := strings.Cut(word, "=")
-		if key == "iallocator" {
-			s.IAllocator = value
-			continue
+		name := fields[key]
+		if name == "" {
+			for _, part := range strings.Split(key, "_") {
+				name += strings.ToUpper(part[:1]) + part[1:]
+			}
 		}
-		at := map[string]*int{"max_running": &s.MaxRunning, "max_new_per_pass": &s.MaxNew, "max_unhealthy_nodes": &s.MaxUnhealthy, "max_attempts": &s.MaxAttempts, "results_kept": &s.ResultsKept}[key]
-		n, err := strconv.Atoi(value)
-		if at == nil || err != nil {
-			return fmt.Errorf("no such setting: %s", word)
+		field := reflect.ValueOf(&w.Settings).Elem().FieldByName(name)
+		switch {
+		case !field.IsValid() && later[key]:
+		case !field.IsValid():
+			return fmt.Errorf("no such setting: %s", key)
+		case field.Kind() == reflect.String:
+			field.SetString(value)
+		default:
+			n, err := strconv.ParseInt(value, 10, 64)
+			if d, no := time.ParseDuration(value); field.Type() == reflect.TypeOf(d) {
+				n, err = int64(d), no
+			}
+			if err != nil {
+				return err
+			}
+			field.SetInt(n)
 		}
-		*at = n
 	}
 	return nil
 }
@@ -276,41 +341,3 @@ func (w *World) luxid(args []string) error {
 
 func (w *World) newMaster(args []string) error { return w.Master.MasterFailover(args[0]) }
 func (w *World) newHost(args []string) error   { w.host = args[0]; return nil }
-
-func (w *World) admin(args []string) error {
-	name := args[1]
-	common := luxi.Common{Reason: []luxi.ReasonEntry{{Source: "gnt:user", Text: "by hand"}}}
-	var op luxi.OpCode
-	switch args[0] {
-	case "INSTANCE_FAILOVER":
-		op = &luxi.InstanceFailover{Common: common, InstanceName: name}
-	case "INSTANCE_STARTUP":
-		op = &luxi.InstanceStartup{Common: common, InstanceName: name}
-	case "INSTANCE_SHUTDOWN":
-		op = &luxi.InstanceShutdown{Common: common, InstanceName: name}
-	case "INSTANCE_MIGRATE":
-		op = &luxi.InstanceMigrate{Common: common, InstanceName: name}
-	case "INSTANCE_REPLACE_DISKS":
-		op = &luxi.InstanceReplaceDisks{Common: common, InstanceName: name, Mode: luxi.ReplaceNewSecondary, IAllocator: "."}
-	case "TAGS_SET":
-		op = &luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: name, Tags: []string{"colour:blue"}}
-	default:
-		return fmt.Errorf("nobody submits that")
-	}
-	_, err := w.client.SubmitJob(context.Background(), []luxi.OpCode{op})
-	return err
-}
-
-// cancel cancels the newest unfinished repair job of the instance.
-func (w *World) cancel(args []string) error {
-	jobs := w.Master.Jobs()
-	for k := len(jobs) - 1; k >= 0; k-- {
-		j := jobs[k]
-		if kind, _ := MarkOf(j); kind == "repair" && j.End.IsZero() && j.Ops[0].Text("instance_name") == args[0] {
-			ok, text, err := w.client.CancelJob(context.Background(), luxi.JobID(j.ID), false)
-			w.say("  job %d canceled: %v %s", j.ID, ok, text)
-			return err
-		}
-	}
-	return fmt.Errorf("it has no unfinished repair job")
-}

@@ -88,9 +88,9 @@ func emptyAnswer(c luxitest.Call) luxitest.Fault {
 
 // opcodeFault is what becomes of an opcode.
 type opcodeFault struct {
-	op, instance string
-	times        int // how often; -1 is always
-	fault        luxitest.OpFault
+	op, object string // of what the opcode names, an instance or a node
+	times      int    // how often; -1 is always
+	fault      luxitest.OpFault
 }
 
 func (w *World) onOpcode(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
@@ -98,7 +98,7 @@ func (w *World) onOpcode(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 	defer w.mu.Unlock()
 	dry, _ := op.Params["dry_run"].(bool)
 	for _, f := range w.opcodes {
-		if f.times != 0 && op.ID == "OP_"+f.op && !dry && (op.Text("instance_name") == f.instance || op.Text("name") == f.instance) {
+		if f.times != 0 && op.ID == "OP_"+f.op && !dry && (op.Text("instance_name") == f.object || op.Text("name") == f.object || op.Text("node_name") == f.object) {
 			f.times--
 			w.disturbed = w.disturbed || strings.HasPrefix(f.op, "TAGS_")
 			return f.fault

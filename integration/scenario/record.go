@@ -85,10 +85,11 @@ func (w *World) onCancel(c luxitest.Call) {
 	if json.Unmarshal(c.Args, &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &id) != nil {
 		return
 	}
-	switch kind, _ := MarkOf(w.Master.Job(id)); kind {
-	case "repair":
+	job := w.Master.Job(id)
+	switch kind, _ := MarkOf(job); {
+	case kind == "repair":
 		w.moment(judge.TakenBack, id)
-	case "gate":
+	case kind == "gate" && job.End.IsZero(): // nobody else has canceled it
 		for _, j := range w.Master.Jobs() {
 			if kind, _ := MarkOf(j); kind == "repair" && j.End.IsZero() && dependsOn(j, id) {
 				w.moment(judge.Released, j.ID)

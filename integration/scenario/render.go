@@ -127,13 +127,12 @@ func (w *World) Ends() string {
 
 // short renders a repair job: "F web", "RD! web".
 func short(j luxitest.Job) string {
-	step := map[string]string{
-		"OP_INSTANCE_FAILOVER": "F", "OP_INSTANCE_MIGRATE": "M", "OP_INSTANCE_REPLACE_DISKS": "RD", "OP_INSTANCE_RECREATE_DISKS": "CHAIN",
-	}[j.Ops[0].ID]
+	job := judgedJob(j)
+	step := job.Step()
 	if !j.End.IsZero() && j.Status != "success" {
 		step += "!"
 	}
-	return step + " " + j.Ops[0].Text("instance_name")
+	return step + " " + job.Instance()
 }
 
 // Outcome is all that may not depend on a crash: which repair jobs began, with
