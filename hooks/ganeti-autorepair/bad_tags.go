@@ -32,15 +32,22 @@ func groupBadTags(list []report.BadTag) []*badTagGroup {
 // lines returns a text for each tag of the group, or one for all if there are more
 // than that.
 func (g badTagGroup) lines(most int) []string {
-	first := g.tags[0]
-	if len(g.tags) > most {
-		return []string{fmt.Sprintf("%d objects, the first %s: %s: %s", len(g.tags), first.Object, first.Tag, g.why)}
+	if n := len(g.tags); n > most {
+		return []string{fmt.Sprintf("%d objects, the first %s", n, badTagText(g.tags[0]))}
 	}
 	var list []string
 	for _, b := range g.tags {
-		list = append(list, fmt.Sprintf("%s: %s: %s", b.Object, b.Tag, b.Why))
+		list = append(list, badTagText(b))
 	}
 	return list
+}
+
+func badTagText(b report.BadTag) string {
+	text := fmt.Sprintf("%s: %s: %s", b.Object, b.Tag, b.Why)
+	if b.Suggest != "" {
+		text += "; did you mean " + b.Suggest + "?"
+	}
+	return text
 }
 
 // allBadTags lists the unreadable tags of the cluster, the node groups and the
@@ -56,12 +63,20 @@ func allBadTags(plan *repair.Plan) []report.BadTag {
 // logBadTags logs tags that cannot be read and that the last pass did not find.
 func (r *runner) logBadTags(list []report.BadTag) {
 	for _, g := range groupBadTags(list) {
-		if first := g.tags[0]; len(g.tags) > linesEach {
-			r.log.Warn("unreadable tag", "objects", len(g.tags), "object", first.Object, "tag", first.Tag, "why", g.why)
+		if n := len(g.tags); n > linesEach {
+			r.log.Warn("unreadable tag", append([]any{"objects", n}, badTagArgs(g.tags[0])...)...)
 			continue
 		}
 		for _, b := range g.tags {
-			r.log.Warn("unreadable tag", "object", b.Object, "tag", b.Tag, "why", b.Why)
+			r.log.Warn("unreadable tag", badTagArgs(b)...)
 		}
 	}
+}
+
+func badTagArgs(b report.BadTag) []any {
+	args := []any{"object", b.Object, "tag", b.Tag, "why", b.Why}
+	if b.Suggest != "" {
+		args = append(args, "did_you_mean", b.Suggest)
+	}
+	return args
 }

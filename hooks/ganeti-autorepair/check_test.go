@@ -89,16 +89,19 @@ func TestCheck(t *testing.T) {
 		}, 1, "AUTOREPAIR WARNING - unreadable tag: group default: ganeti:watcher:autorepair:suspend:soon: suspend time is not a Unix time in seconds"},
 		{"unknown tag", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) { c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:repair"} })
-		}, 1, "AUTOREPAIR WARNING - unknown tag: instance web1: ganeti:watcher:autorepair:repair: not a repair type"},
+		}, 1, "AUTOREPAIR WARNING - unreadable tag: instance web1: ganeti:watcher:autorepair:repair: not a repair type"},
+		{"misspelt tag", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:Failover"} })
+		}, 1, "AUTOREPAIR WARNING - unreadable tag: instance web1: ganeti:watcher:autorepair:Failover: not a repair type; the types are fix-storage, migrate, failover, reinstall; did you mean ganeti:watcher:autorepair:failover? | "},
 		{"tag on a node", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) { c.Nodes[1].Tags = []string{"ganeti:watcher:autorepair:migrate"} })
-		}, 1, "AUTOREPAIR WARNING - unknown tag: node node2: ganeti:watcher:autorepair:migrate means nothing on nodes; use the group | "},
-		{"no repair exists", func(b *bed) { b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Drained = true }) }, 1, "AUTOREPAIR WARNING - no repair exists: for web2 | healthy=1"},
+		}, 1, "AUTOREPAIR WARNING - unreadable tag: node node2: ganeti:watcher:autorepair:migrate: migrate means nothing on a node; it belongs on the node's group, the cluster, or instances | "},
+		{"no repair exists", func(b *bed) { b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Drained = true }) }, 1, "AUTOREPAIR WARNING - no-repair: web2 | healthy=1"},
 		{"failed", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) {
 				c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:result:failover:x:1:failure:"}
 			})
-		}, 1, "AUTOREPAIR WARNING - failed repairs: wait for a person: web1 | healthy=1 suspended=0 needs-repair=0 pending=0 failed=1\n"},
+		}, 1, "AUTOREPAIR WARNING - failed: web1 | healthy=1 suspended=0 needs-repair=0 pending=0 failed=1\n"},
 		{"half a copy", func(b *bed) {
 			b.m.Edit(func(c *luxitest.Cluster) {
 				c.Instances = append(c.Instances, &luxitest.Instance{
@@ -113,7 +116,7 @@ func TestCheck(t *testing.T) {
 			b.m.RunUntilQuiet()
 			b.m.OnOpcode(nil)
 			b.m.Edit(func(c *luxitest.Cluster) { c.Node("node3").Offline, c.Instance("web2").Primary = true, "node4" })
-		}, 1, "AUTOREPAIR WARNING - incomplete mirrors: of db1 | "},
+		}, 1, "AUTOREPAIR WARNING - half-copy: db1 | "},
 		{"a fence that others can write", func(b *bed) {
 			b.write("/fence", "#!/bin/sh\n")
 			os.Chmod(filepath.Join(b.root, "fence"), 0o757)

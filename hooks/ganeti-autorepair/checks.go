@@ -92,8 +92,11 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 		c.add(levelCritical, "reading", "%s", err)
 		return "", ""
 	}
+	plan = readLastReasons(e.paths.state()).over(plan)
+	c.tags(plan)
 	c.nodeTags(ctx, pass.Client)
-	return c.instances(plan)
+	c.instances(plan)
+	return counted(plan)
 }
 
 // state checks the lock, the stamp of the last pass, and whether passes can keep
@@ -154,7 +157,7 @@ func stampCannotBeWritten(dir stateDir) bool {
 	return err != nil
 }
 
-// nodeTags looks for tags of ours on nodes, where they mean nothing.
+// nodeTags checks the tags of nodes, where few mean anything (T12).
 func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
 	t, err := client.Query(ctx, luxi.ResNode, []string{"name", "tags"}, nil)
 	if err != nil {
@@ -168,59 +171,54 @@ func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
 			c.add(levelUnknown, "node tags", "%s", err)
 			return
 		}
-		for _, tag := range tags {
-			if strings.HasPrefix(tag, tagstore.Prefix) {
-				c.add(levelWarning, "unknown tag", "node %s: %s means nothing on nodes; use the group", name, tag)
-			}
+		for _, m := range tagstore.Parse(luxi.TagNode, tags).Malformed {
+			c.add(levelWarning, "unreadable tag", "%s", badTagText(report.BadTag{Object: "node " + name, Tag: m.Tag, Why: m.Why, Suggest: m.Suggest}))
 		}
 	}
 }
 
-// instances checks what waits for a person.
-func (c *checkup) instances(plan *repair.Plan) (summary, perf string) {
-	states := make(map[repair.State]int)
-	stuck := make(map[repair.Reason][]string)
-	for _, d := range plan.Decisions {
-		states[d.State]++
-	}
-	for _, v := range report.Notable(plan) {
-		switch v.Reason {
-		case repair.ReasonFailed, repair.ReasonNoRepair, repair.ReasonAdminOffline, repair.ReasonNoTarget, repair.ReasonUnknownPlace, repair.ReasonHalfCopy, repair.ReasonMaxUnhealthy:
-			stuck[v.Reason] = append(stuck[v.Reason], v.Instance)
-		}
-	}
+// tags checks whether all tags can be read.
+func (c *checkup) tags(plan *repair.Plan) {
 	bad := allBadTags(plan)
 	for _, g := range groupBadTags(bad) {
-		about := "unreadable tag"
-		if strings.HasPrefix(g.why, "not a repair type") {
-			about = "unknown tag"
-		}
 		for _, line := range g.lines(3) {
-			c.add(levelWarning, about, "%s", line)
+			c.add(levelWarning, "unreadable tag", "%s", line)
 		}
 	}
 	if len(bad) == 0 {
 		c.add(levelOK, "tags", "can all be read")
 	}
-	for _, s := range []struct {
-		reason repair.Reason
-		about  string
-		text   string
-	}{
-		{repair.ReasonFailed, "failed repairs", "wait for a person: "},
-		{repair.ReasonNoRepair, "no repair exists", "for "},
-		{repair.ReasonAdminOffline, "no repair exists", "while marked offline: "},
-		{repair.ReasonNoTarget, "no target node", "for "},
-		{repair.ReasonUnknownPlace, "unknown nodes", "of "},
-		{repair.ReasonHalfCopy, "incomplete mirrors", "of "},
-		{repair.ReasonMaxUnhealthy, "max_unhealthy_nodes", "holds "},
-	} {
-		if names := stuck[s.reason]; len(names) > 0 {
-			c.add(levelWarning, s.about, "%s%s", s.text, someNames(names))
+}
+
+// instances checks whether instances wait for a person. What no tag permits does
+// not: that is how people want it. Unreadable tags are told by themselves.
+func (c *checkup) instances(plan *repair.Plan) {
+	waiting := make(map[repair.Reason][]string)
+	for _, d := range plan.Decisions {
+		switch d.Reason {
+		case repair.ReasonNoPermission, repair.ReasonTooWeak, repair.ReasonUnreadableTag:
+			continue
+		}
+		if d.Reason.Info().Person {
+			waiting[d.Reason] = append(waiting[d.Reason], d.Instance.Name)
 		}
 	}
-	if len(stuck) == 0 {
+	for _, info := range repair.ReasonTable() {
+		if names := waiting[info.Reason]; len(names) > 0 {
+			c.add(levelWarning, string(info.Reason), "%s", someNames(names))
+		}
+	}
+	if len(waiting) == 0 {
 		c.add(levelOK, "instances", "none waits for a person")
+	}
+}
+
+// counted returns how many instances there are in each state, as text and as
+// numbers for Nagios.
+func counted(plan *repair.Plan) (summary, perf string) {
+	states := make(map[repair.State]int)
+	for _, d := range plan.Decisions {
+		states[d.State]++
 	}
 	summary = fmt.Sprintf("%d instances", len(plan.Decisions))
 	for _, s := range repair.States {

@@ -23,6 +23,7 @@ type lastReasons struct {
 type lastReason struct {
 	Name   string        `json:"name"`
 	Reason repair.Reason `json:"reason"`
+	Detail string        `json:"detail,omitempty"` // of what only a pass finds out
 }
 
 // reasonsFile is the name of the file with the last reasons.
@@ -45,6 +46,29 @@ func (l lastReasons) write(state stateDir) error {
 		return err
 	}
 	return replaceFile(state.file(reasonsFile), data, 0o600)
+}
+
+func lastReasonOf(v report.View) lastReason {
+	last := lastReason{Name: v.Instance, Reason: v.Reason}
+	if v.Reason.Info().Found {
+		last.Detail = v.Detail
+	}
+	return last
+}
+
+// over returns the plan with what only the last pass could find out, such as that a
+// fence failed, in place of "ready": nobody is told that a step is ready which was
+// blocked a moment ago (O). What the configuration tells by now counts more.
+func (l lastReasons) over(plan *repair.Plan) *repair.Plan {
+	after := *plan
+	after.Decisions = append([]repair.Decision(nil), plan.Decisions...)
+	for k, d := range after.Decisions {
+		last, known := l.Instances[d.Instance.UUID]
+		if known && d.Start != nil && last.Reason.Info().Found && (d.Reason == repair.ReasonReady || d.Reason == repair.ReasonRetry) {
+			after.Decisions[k].Reason, after.Decisions[k].Detail = last.Reason, last.Detail
+		}
+	}
+	return &after
 }
 
 // changes are what a pass found otherwise than the one before.
@@ -81,7 +105,7 @@ func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 			was = last.Reason
 		}
 		if v.Reason != repair.ReasonHealthy {
-			now.Instances[v.UUID] = lastReason{v.Instance, v.Reason}
+			now.Instances[v.UUID] = lastReasonOf(v)
 		}
 		if was != v.Reason {
 			c.reasons = append(c.reasons, reasonChange{v, was, d.Changes()})

@@ -66,7 +66,8 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// console says to a person what the log says to a file.
+// console writes to a terminal what the log has in a file: the instance first, then
+// what was done, then the rest, and at the end, as text, why or what went wrong.
 type console struct {
 	w   io.Writer
 	now func() time.Time
@@ -76,23 +77,23 @@ func (c console) Info(msg string, args ...any) { c.line("", msg, args) }
 func (c console) Warn(msg string, args ...any) { c.line("warning: ", msg, args) }
 
 func (c console) line(level, msg string, args []any) {
-	var rest []string
-	about := ""
+	about, why := "", ""
+	words := []string{msg}
 	for k := 0; k+1 < len(args); k += 2 {
 		key, value := fmt.Sprint(args[k]), fmt.Sprint(args[k+1])
-		if key == "instance" {
+		switch {
+		case value == "":
+		case key == "instance":
 			about = value + ": "
-			continue
+		case key == "why" || key == "error":
+			why += ": " + oneLine(value)
+		case strings.ContainsAny(value, " \t\n\""):
+			words = append(words, fmt.Sprintf("%s=%q", key, value))
+		default:
+			words = append(words, key+"="+value)
 		}
-		if value == "" {
-			continue
-		}
-		if strings.ContainsAny(value, " \t\n\"") {
-			value = fmt.Sprintf("%q", value)
-		}
-		rest = append(rest, key+"="+value)
 	}
-	fmt.Fprintln(c.w, strings.TrimSpace(level+about+msg+" "+strings.Join(rest, " ")))
+	fmt.Fprintln(c.w, level+about+strings.Join(words, " ")+why)
 }
 
 // both logs to two places.

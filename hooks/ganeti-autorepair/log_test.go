@@ -19,7 +19,7 @@ func TestConsole(t *testing.T) {
 	c.Info("nothing more")
 	c.Info("odd", "left")
 	want := "web1: repair job released step=failover job=5\n" +
-		"warning: failed object=web1 error=\"no such \\\"thing\\\" at all\"\n" +
+		"warning: failed object=web1: no such \"thing\" at all\n" +
 		"nothing more\n" +
 		"odd\n"
 	if b.String() != want {
@@ -81,8 +81,11 @@ func TestUnreadableTagsAreReported(t *testing.T) {
 	if err != nil || !strings.Contains(string(data), `object="group default"`) || !strings.Contains(string(data), `object="instance odd"`) {
 		t.Errorf("%v, %s", err, data)
 	}
+	if !strings.Contains(string(data), "did_you_mean=ganeti:watcher:autorepair:failover") || !strings.Contains(stdout, "did you mean ganeti:watcher:autorepair:failover?") {
+		t.Errorf("no suggestion in\n%s%s", data, stdout)
+	}
 	_, stdout, _ = b.run("status", "--json")
-	for _, text := range []string{`"object": "group default"`, `"object": "instance odd"`} {
+	for _, text := range []string{`"object": "group default"`, `"object": "instance odd"`, `"did_you_mean": "ganeti:watcher:autorepair:failover"`} {
 		if !strings.Contains(stdout, text) {
 			t.Errorf("no %s in\n%s", text, stdout)
 		}

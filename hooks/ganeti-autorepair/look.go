@@ -55,8 +55,15 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 		return nil, err
 	}
 	if f.Save == "" {
-		l.plan, err = pass.Look(ctx, assume)
-		return l, err
+		plan, err := pass.Look(ctx, assume)
+		if err != nil {
+			return nil, err
+		}
+		if assume.Empty() {
+			plan = readLastReasons(e.paths.state()).over(plan)
+		}
+		l.plan = plan
+		return l, nil
 	}
 	plan, saved, err := pass.LookAndSave(ctx)
 	if err != nil {

@@ -113,14 +113,14 @@ func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
 		}
 		total += fmt.Sprintf(", %d %s", states[s], s)
 		if s != repair.StateHealthy || len(reasons[s]) > 1 {
-			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), counted(reasons[s])), t.columns)
+			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), byCount(reasons[s])), t.columns)
 		}
 	}
 	writeFolded(w, "", "  ", total, t.columns)
 }
 
-// counted is a list of counts by word, the most first.
-func counted(m map[string]int) string {
+// byCount is a list of counts by word, the most first.
+func byCount(m map[string]int) string {
 	var words []string
 	for word := range m {
 		words = append(words, word)

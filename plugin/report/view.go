@@ -68,9 +68,10 @@ type JobView struct {
 
 // BadTag is a tag that cannot be read.
 type BadTag struct {
-	Object string `json:"object"`
-	Tag    string `json:"tag"`
-	Why    string `json:"why"`
+	Object  string `json:"object"`
+	Tag     string `json:"tag"`
+	Why     string `json:"why"`
+	Suggest string `json:"did_you_mean,omitempty"` // the tag that was probably meant
 }
 
 // Views returns the view of every instance.
@@ -147,7 +148,7 @@ func BadTags(p *repair.Plan) []BadTag {
 func badTags(o tagstore.Object) []BadTag {
 	var list []BadTag
 	for _, m := range o.Tags.Malformed {
-		list = append(list, BadTag{Object: o.String(), Tag: m.Tag, Why: m.Why})
+		list = append(list, BadTag{Object: o.String(), Tag: m.Tag, Why: m.Why, Suggest: m.Suggest})
 	}
 	return list
 }
