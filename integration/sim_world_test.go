@@ -52,7 +52,7 @@ func loadWorld(t *testing.T, ctx context.Context, c *simcluster.Cluster, text st
 	w := &simWorld{world: dress(t, ctx, c.Cluster), cluster: c, sim: c.Sim}
 	t.Cleanup(func() {
 		for _, i := range w.sim.Incidents() {
-			if w.maybe == nil || !w.maybe(i) {
+			if w.maybe == nil || !w.maybe(i.String()) {
 				t.Errorf("on the nodes: %s", i)
 			}
 		}

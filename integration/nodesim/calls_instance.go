@@ -2,7 +2,7 @@ package nodesim
 
 import "fmt"
 
-func (r running) info() map[string]interface{} {
+func (r *running) info() map[string]interface{} {
 	return map[string]interface{}{"memory": r.memory, "vcpus": r.vcpus, "state": 0, "time": 1.0}
 }
 
@@ -37,6 +37,8 @@ func instanceInfo(n *node, a *arguments) (interface{}, error) {
 	return map[string]interface{}{}, nil
 }
 
+// instanceStart starts nothing if there is a process already (StartInstance in
+// lib/backend.py).
 func instanceStart(n *node, a *arguments) (interface{}, error) {
 	i := a.instance(0)
 	if _, ok := n.running[i.Name]; ok || a.err != nil {
@@ -45,15 +47,19 @@ func instanceStart(n *node, a *arguments) (interface{}, error) {
 	if n.freeMemory() < i.BEParams.MaxMem {
 		return nil, callError(fmt.Sprintf("Could not start instance '%s': not enough memory", i.Name))
 	}
-	if err := n.starts(i); err != nil {
+	if err := n.begins(i); err != nil {
 		return nil, err
 	}
-	n.running[i.Name] = running{hypervisor: i.Hypervisor, memory: i.BEParams.MaxMem, vcpus: i.BEParams.VCPUs}
+	n.running[i.Name] = i.process(executing)
 	return nil, nil
 }
 
 func instanceShutdown(n *node, a *arguments) (interface{}, error) {
-	delete(n.running, a.instance(0).Name)
+	name := a.instance(0).Name
+	delete(n.running, name)
+	if m := n.fleet.migrating[name]; m != nil && (m.source == n || m.target == n) {
+		delete(n.fleet.migrating, name)
+	}
 	return nil, nil
 }
 
@@ -61,7 +67,7 @@ func instanceShutdown(n *node, a *arguments) (interface{}, error) {
 func instanceOSAdd(n *node, a *arguments) (interface{}, error) {
 	i := a.instance(0)
 	for _, d := range i.Disks {
-		if v := n.volumeOf(d); v == nil || d.DevType == "drbd" && n.drbd[d.key()] == nil {
+		if v := n.volumeOf(d); d.DevType != "blockdev" && (v == nil || d.DevType == "drbd" && n.drbd[d.key()] == nil) {
 			return nil, callError("OS create script failed: disk " + d.key() + " is not active")
 		}
 	}
@@ -69,8 +75,8 @@ func instanceOSAdd(n *node, a *arguments) (interface{}, error) {
 		return nil, callError("OS create script failed (exited with exit code 1), last lines in the log file: no")
 	}
 	for _, d := range i.Disks {
-		n.fleet.written++
-		n.write(d.key(), fmt.Sprintf("installed %d", n.fleet.written))
+		n.replaces(i.Name, d.key(), "overwritten by an installation")
+		n.write(d.key(), fmt.Sprintf("installed %d", n.fleet.writes+1))
 	}
 	return nil, nil
 }
@@ -87,50 +93,48 @@ func instanceMigratable(n *node, a *arguments) (interface{}, error) {
 	return nil, nil
 }
 
-// instanceMigrate begins a migration: it takes some looks at its status.
+func acceptInstance(n *node, a *arguments) (interface{}, error) {
+	i := a.instance(0)
+	if a.err != nil {
+		return nil, nil
+	}
+	return nil, n.accept(i)
+}
+
+// instanceMigrate takes the cluster's name and the instance. The migration takes
+// some looks at its status.
 func instanceMigrate(n *node, a *arguments) (interface{}, error) {
 	i := a.instance(1)
-	if _, ok := n.running[i.Name]; !ok {
-		return nil, callError("Instance " + i.Name + " is not running")
+	if a.err != nil {
+		return nil, nil
 	}
-	n.fleet.migrating[i.Name] = n.fleet.polls
-	return nil, nil
+	return nil, n.migrate(i)
 }
 
 func migrationStatus(n *node, a *arguments) (interface{}, error) {
 	i := a.instance(0)
-	answer := map[string]interface{}{"transferred_ram": 1, "total_ram": 1, "postcopy_status": nil, "status": "completed"}
-	if n.fleet.migrating[i.Name] > 0 {
-		n.fleet.migrating[i.Name]--
-		answer["status"] = "active"
+	if a.err != nil {
+		return nil, nil
 	}
-	return answer, nil
+	status, err := n.transfer(i)
+	return map[string]interface{}{"transferred_ram": 1, "total_ram": 1, "postcopy_status": nil, "status": status}, err
 }
 
+// finalizeSource takes the instance, whether the migration succeeded and whether it
+// was live; finalizeTarget the instance, information from the source and whether it
+// succeeded.
 func finalizeSource(n *node, a *arguments) (interface{}, error) {
-	i := a.instance(0)
-	var success bool
-	a.get(1, &success)
-	if success {
-		delete(n.running, i.Name)
+	i, success := a.instance(0), a.flag(1)
+	if a.err == nil {
+		n.endSource(i, success)
 	}
 	return nil, nil
 }
 
 func finalizeTarget(n *node, a *arguments) (interface{}, error) {
-	i := a.instance(0)
-	var success bool
-	a.get(2, &success)
-	if !success {
-		return nil, nil
+	i, success := a.instance(0), a.flag(2)
+	if a.err == nil {
+		n.endTarget(i, success)
 	}
-	// The source still shows it until its own turn, or has lost it already.
-	for _, other := range n.fleet.runsOn(i.Name) {
-		delete(n.fleet.nodes[other].running, i.Name)
-	}
-	if err := n.starts(i); err != nil {
-		return nil, err
-	}
-	n.running[i.Name] = running{hypervisor: i.Hypervisor, memory: i.BEParams.MaxMem, vcpus: i.BEParams.VCPUs}
 	return nil, nil
 }

@@ -14,13 +14,18 @@ func init() {
 		"version":                    version,
 		"master_node_name":           masterNodeName,
 		"node_info":                  nodeInfo,
-		"node_verify":                nothing(map[string]interface{}{}),
+		"node_verify":                nodeVerify,
+		"node_verify_light":          nodeVerify,
 		"node_ensure_daemon":         nothing(nil),
-		"node_crypto_tokens":         nothing([]interface{}{}),
+		"node_crypto_tokens":         cryptoTokens,
+		"node_demote_from_mc":        nothing(nil),
+		"node_powercycle":            powercycle,
+		"node_has_ip_address":        hasAddress,
 		"hooks_runner":               nothing([]interface{}{}),
 		"bridges_exist":              nothing(nil),
 		"hypervisor_validate_params": nothing(nil),
 		"write_ssconf_files":         writeSsconf,
+		"upload_file":                nothing(nil),
 		"upload_file_single":         nothing(nil),
 		"jobqueue_update":            nothing(nil),
 		"jobqueue_rename":            nothing(nil),
@@ -30,10 +35,12 @@ func init() {
 		"storage_list":               storageList,
 		"vg_list":                    volumeGroups,
 		"lv_list":                    logicalVolumes,
+		"node_volumes":               nodeVolumes,
 		"file_storage_dir_create":    nothing(nil),
 		"file_storage_dir_remove":    nothing(nil),
-		"os_validate":                nothing(true),
+		"os_validate":                osValidate,
 		"os_diagnose":                osDiagnose,
+		"extstorage_diagnose":        nothing([]interface{}{}),
 
 		"all_instances_info":              allInstancesInfo,
 		"instance_list":                   instanceList,
@@ -46,7 +53,7 @@ func init() {
 		"instance_metadata_modify":        nothing(nil),
 		"instance_migratable":             instanceMigratable,
 		"migration_info":                  nothing(""),
-		"accept_instance":                 nothing(nil),
+		"accept_instance":                 acceptInstance,
 		"instance_migrate":                instanceMigrate,
 		"instance_get_migration_status":   migrationStatus,
 		"instance_finalize_migration_src": finalizeSource,
@@ -60,6 +67,9 @@ func init() {
 		"blockdev_close":                 blockdevClose,
 		"blockdev_setinfo":               nothing(nil),
 		"blockdev_find":                  blockdevFind,
+		"blockdev_rename":                blockdevRename,
+		"blockdev_addchildren":           addChildren,
+		"blockdev_removechildren":        removeChildren,
 		"blockdev_getmirrorstatus":       mirrorStatus,
 		"blockdev_getmirrorstatus_multi": mirrorStatusMulti,
 		"blockdev_getdimensions":         dimensions,
@@ -67,7 +77,7 @@ func init() {
 		"drbd_disconnect_net":            drbdDisconnect,
 		"drbd_attach_net":                drbdAttach,
 		"drbd_wait_sync":                 drbdWaitSync,
-		"drbd_needs_activation":          nothing([]interface{}{}),
+		"drbd_needs_activation":          drbdNeedsActivation,
 	}
 }
 
@@ -80,34 +90,35 @@ func version(n *node, _ *arguments) (interface{}, error) { return n.fleet.opts.V
 
 func masterNodeName(n *node, _ *arguments) (interface{}, error) { return n.master, nil }
 
-// writeSsconf is how a node learns who is master. It takes the lines of each file.
+// writeSsconf tells a node who is master and which nodes are marked offline. It
+// takes the lines of each file.
 func writeSsconf(n *node, a *arguments) (interface{}, error) {
 	var files map[string][]string
 	a.get(0, &files)
 	if lines := files["master_node"]; len(lines) == 1 {
 		n.master = lines[0]
 	}
+	if lines, ok := files["offline_nodes"]; ok {
+		n.fleet.offline = make(map[string]bool)
+		for _, name := range lines {
+			n.fleet.offline[name] = true
+		}
+	}
 	return nil, nil
 }
 
-// nodeInfo takes storage units [type, key, ...] and hypervisors [name, params].
+// nodeInfo takes storage units [type, key, params] and hypervisors [name, params].
 func nodeInfo(n *node, a *arguments) (interface{}, error) {
 	var units, hypervisors [][]json.RawMessage
 	a.get(0, &units)
 	a.get(1, &hypervisors)
 	storage := []interface{}{}
 	for _, u := range units {
-		var kind, key string
-		if len(u) < 2 || json.Unmarshal(u[0], &kind) != nil || json.Unmarshal(u[1], &key) != nil {
-			return nil, callError(fmt.Sprintf("unknown storage unit %s", u))
+		info, err := n.unit(u)
+		if err != nil {
+			return nil, err
 		}
-		pool := kind
-		if pool == "lvm-pv" {
-			pool = "lvm-vg"
-		}
-		storage = append(storage, map[string]interface{}{
-			"type": kind, "name": key, "storage_free": n.freeStorage(pool), "storage_size": n.storage(pool),
-		})
+		storage = append(storage, info)
 	}
 	info := []interface{}{}
 	for range hypervisors {
@@ -116,68 +127,84 @@ func nodeInfo(n *node, a *arguments) (interface{}, error) {
 			"cpu_total": 64, "cpu_nodes": 1, "cpu_sockets": 1, "cpu_dom0": 1,
 		})
 	}
-	return []interface{}{"boot-" + n.spec.Name, storage, info}, nil
+	return []interface{}{n.bootID(), storage, info}, nil
 }
 
-func volumeGroups(n *node, _ *arguments) (interface{}, error) {
-	return map[string]float64{VolumeGroup: float64(n.spec.Storage)}, nil
-}
-
-// VolumeGroup is the volume group of all nodes.
-const VolumeGroup = "xenvg"
-
-// storageList takes a storage type, the directories of file storage, the name of
-// the only unit to list, or null, and the fields of the rows.
-func storageList(n *node, a *arguments) (interface{}, error) {
-	kind := a.text(0)
-	var args [][]string
-	var name *string
-	var fields []string
-	a.get(1, &args)
-	a.get(2, &name)
-	a.get(3, &fields)
-	var units []string
-	switch kind {
-	case "lvm-vg":
-		units = []string{VolumeGroup}
-		if name != nil && *name != VolumeGroup {
-			return nil, callError(fmt.Sprintf("Failed to run 'vgs', command output: Volume group %q not found", *name))
-		}
-	case "file":
-		if len(args) == 1 {
-			units = args[0]
-		}
-		if name != nil {
-			units = []string{*name}
-		}
-	default:
-		return nil, callError("nodesim does not list storage of type " + kind)
+// unit tells how large a storage unit is and how much of it is free: in MiB, or for
+// lvm-pv in physical volumes, which are counted with exclusive storage alone
+// (_GetVgInfo and _GetVgSpindlesInfo in lib/backend.py).
+func (n *node) unit(u []json.RawMessage) (interface{}, error) {
+	var kind, key string
+	if len(u) < 2 || json.Unmarshal(u[0], &kind) != nil || json.Unmarshal(u[1], &key) != nil {
+		return nil, callError(fmt.Sprintf("unknown storage unit %s", u))
 	}
-	rows := []interface{}{}
-	for _, unit := range units {
-		size, free := n.storage(kind), n.freeStorage(kind)
-		values := map[string]interface{}{"name": unit, "size": size, "used": size - free, "free": free, "allocatable": true}
-		row := []interface{}{}
-		for _, field := range fields {
-			row = append(row, values[field])
-		}
-		rows = append(rows, row)
+	var params []bool
+	if len(u) > 2 {
+		_ = json.Unmarshal(u[2], &params) // those of other types are no truth values
 	}
-	return rows, nil
+	exclusive := len(params) > 0 && params[0]
+	info := map[string]interface{}{"type": kind, "name": key, "storage_free": nil, "storage_size": nil}
+	g := n.groups[key]
+	switch {
+	case kind == "file":
+		info["storage_free"], info["storage_size"] = n.freeFile(), n.fileStorage()
+	case kind == "lvm-pv" && (g == nil || !exclusive):
+		info["storage_free"], info["storage_size"] = 0, 0
+	case kind == "lvm-pv":
+		info["storage_free"], info["storage_size"] = n.freePhysical(key), g.count()
+	case kind == "lvm-vg" && g != nil && exclusive:
+		info["storage_free"], info["storage_size"] = n.freePhysical(key)*g.physicalSize(), g.size
+	case kind == "lvm-vg" && g != nil:
+		info["storage_free"], info["storage_size"] = n.freeGroup(key), g.size
+	}
+	return info, nil
 }
 
-func logicalVolumes(n *node, _ *arguments) (interface{}, error) {
-	list := make(map[string]interface{})
-	for key, v := range n.volumes {
-		if storageKind(key) == "lvm-vg" {
-			_, runs := n.running[v.owner]
-			list[key[len("lvm:"):]] = []interface{}{fmt.Sprintf("%d.00", v.size), !runs, runs}
+// cryptoTokens answers a request for the digest of the node's certificate, which is
+// made up. It takes a list of [type, action, options].
+func cryptoTokens(n *node, a *arguments) (interface{}, error) {
+	var requests [][]json.RawMessage
+	a.get(0, &requests)
+	list := []interface{}{}
+	for _, r := range requests {
+		if len(r) > 0 {
+			list = append(list, []interface{}{r[0], "digest of " + n.spec.Name})
 		}
 	}
 	return list, nil
 }
 
-func osDiagnose(*node, *arguments) (interface{}, error) {
-	system := []interface{}{"noop", "/srv/ganeti/os/noop", true, "", []string{}, []string{}, []int{20}, true}
-	return []interface{}{system}, nil
+// powercycle reboots the node, after it has answered.
+func powercycle(n *node, _ *arguments) (interface{}, error) {
+	f := n.fleet
+	go func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.powerOff(n)
+		// It cannot listen only if the fleet is being closed.
+		_ = f.powerOn(n)
+	}()
+	return "Reboot scheduled in 5 seconds", nil
+}
+
+func hasAddress(n *node, a *arguments) (interface{}, error) { return a.text(0) == n.spec.Address, nil }
+
+// osValidate takes whether the system must be there, and its name with a variant.
+func osValidate(n *node, a *arguments) (interface{}, error) {
+	required, name := a.flag(0), systemOf(a.text(1))
+	if contains(n.systems, name) {
+		return true, nil
+	}
+	if required {
+		return nil, callError(fmt.Sprintf("Directory for OS %s not found in search path", name))
+	}
+	return false, nil
+}
+
+func osDiagnose(n *node, _ *arguments) (interface{}, error) {
+	list := []interface{}{}
+	for _, name := range n.systems {
+		list = append(list, []interface{}{name, "/srv/ganeti/os/" + name, true, "", []string{}, []string{}, []int{20}, true})
+	}
+	return list, nil
 }

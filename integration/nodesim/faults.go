@@ -14,7 +14,7 @@ type Fault struct {
 	Times int // how many calls it spoils; 0 for all
 
 	Fail   string        // the node answers with this error
-	After  bool          // Fail and Drop come after the call was executed
+	After  bool          // Fail, Drop and Result come after the call was executed
 	Drop   bool          // the connection ends without an answer
 	Hang   bool          // no answer before the fault is lifted
 	Delay  time.Duration // the answer is late

@@ -20,7 +20,8 @@ type Options struct {
 	// Master is the name of the node that the nodes take for the master until
 	// they are told of another.
 	Master string
-	// Version is what nodes answer to "version", such as 3000000.
+	// Version is what nodes answer to "version", such as 3000000. It also decides
+	// what the nodes mean by ldisk_status 4; see status.go.
 	Version int
 }
 
@@ -28,23 +29,30 @@ type Options struct {
 const Port = 1811
 
 // Fleet is a set of simulated nodes. Its methods may be called concurrently.
+// Those that take the name of a node panic if there is no such node.
 type Fleet struct {
 	opts Options
 	tls  *tls.Config
 	done chan struct{} // closed by Close
 
-	mu        sync.Mutex
-	nodes     map[string]*node   // by name
-	uuids     map[string]*node   // by UUID
-	shared    map[string]*volume // storage that every node reaches, by key
-	faults    []*Fault
-	calls     []Call
-	hook      func(Call) // told each call before it is answered
-	incidents []string
-	polls     int             // looks that a resynchronization or migration takes
-	stuck     map[string]bool // instances whose disks never get in sync
-	written   int             // counts contents
-	migrating map[string]int  // polls left of a migration, by instance
+	mu         sync.Mutex
+	nodes      map[string]*node   // by name
+	uuids      map[string]*node   // by UUID
+	shared     map[string]*volume // storage that every node reaches, by key
+	cut        map[link]bool      // pairs of nodes without replication
+	offline    map[string]bool    // nodes that the master has marked offline, as last told
+	faults     []*Fault
+	calls      []Call
+	hook       func(Call) // told each call before it is answered
+	incidents  []Incident
+	polls      int                   // looks that a resynchronization or migration takes
+	stuck      map[string]bool       // instances whose disks never get in sync
+	writes     int                   // counts writes
+	migrating  map[string]*migration // by instance
+	oob        map[string]OOB        // by node; "" stands for all others
+	oobChange  chan struct{}         // closed and replaced when oob changes
+	noDiskless bool                  // a DRBD device is never set up without its volumes
+	current    string                // the call that is being executed, as incidents tell it
 }
 
 // New returns a fleet without nodes.
@@ -68,8 +76,12 @@ func New(o Options) (*Fleet, error) {
 		nodes:     make(map[string]*node),
 		uuids:     make(map[string]*node),
 		shared:    make(map[string]*volume),
+		cut:       make(map[link]bool),
+		offline:   make(map[string]bool),
 		stuck:     make(map[string]bool),
-		migrating: make(map[string]int),
+		migrating: make(map[string]*migration),
+		oob:       make(map[string]OOB),
+		oobChange: make(chan struct{}),
 	}, nil
 }
 
@@ -129,18 +141,6 @@ func (f *Fleet) Count(name, instance string) int {
 	return n
 }
 
-// Incidents tell what a cluster must never see: an instance that runs twice, or
-// starts from data that are stale or incomplete.
-func (f *Fleet) Incidents() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]string(nil), f.incidents...)
-}
-
-func (f *Fleet) incident(format string, args ...interface{}) {
-	f.incidents = append(f.incidents, fmt.Sprintf(format, args...))
-}
-
 // SetPolls says after how many looks at it a resynchronization of DRBD or a
 // migration is done; 0, which is how a fleet begins, means at once.
 func (f *Fleet) SetPolls(polls int) {
@@ -157,32 +157,22 @@ func (f *Fleet) StickSync(instance string, stuck bool) {
 	f.stuck[instance] = stuck
 }
 
-// RunsOn lists the nodes on which the instance runs, sorted.
-func (f *Fleet) RunsOn(instance string) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.runsOn(instance)
+func (f *Fleet) mustNode(name string) *node {
+	n := f.nodes[name]
+	if n == nil {
+		panic("nodesim: there is no node " + name)
+	}
+	return n
 }
 
-func (f *Fleet) runsOn(instance string) []string {
-	var list []string
+// sorted lists all nodes by name.
+func (f *Fleet) sorted() []*node {
+	var list []*node
 	for _, n := range f.nodes {
-		if _, ok := n.running[instance]; ok {
-			list = append(list, n.spec.Name)
-		}
+		list = append(list, n)
 	}
-	sort.Strings(list)
+	sort.Slice(list, func(a, b int) bool { return list[a].spec.Name < list[b].spec.Name })
 	return list
-}
-
-// nodeNames lists all nodes, sorted.
-func (f *Fleet) nodeNames() []string {
-	var names []string
-	for name := range f.nodes {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }
 
 func contains(list []string, s string) bool {

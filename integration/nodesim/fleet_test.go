@@ -30,39 +30,7 @@ func TestReplaceSecondary(t *testing.T) {
 		t.Errorf("then: %s", second)
 	}
 	r.wantContent("c", Original)
-	r.wantIncidents(0)
-}
-
-// Whoever starts an instance from a mirror that missed something, or while it
-// runs elsewhere, is caught.
-func TestIncidents(t *testing.T) {
-	r := newRig(t, "a", "b")
-	d := r.onAB()
-	start := func(node string) {
-		r.must(node, "blockdev_assemble", d, web(d), false, 0)
-		r.must(node, "blockdev_assemble", d, web(d), true, 0)
-		r.must(node, "instance_start", web(d), false, []string{})
-	}
-	// The power is gone on a: b has everything.
-	r.PowerOff("a")
-	start("b")
-	r.wantIncidents(0)
-	// a comes back with its old volume, and b goes on writing alone.
-	if err := r.PowerOn("a"); err != nil {
-		t.Fatal(err)
-	}
-	r.PowerOff("b")
-	start("a")
-	r.wantIncidents(1)
-	// Unplugged, a still runs it.
-	if err := r.PowerOn("b"); err != nil {
-		t.Fatal(err)
-	}
-	r.Unplug("a")
-	start("b")
-	if got := strings.Join(r.Incidents()[1:], "; "); !strings.Contains(got, "web runs on a and is started on b") {
-		t.Errorf("incidents %q", got)
-	}
+	r.wantIncidents()
 }
 
 // Faults spoil the calls they fit, as often as they say, until they are lifted.

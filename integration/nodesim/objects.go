@@ -3,6 +3,8 @@ package nodesim
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // arguments are those of a call. The first error in reading them stays.
@@ -28,6 +30,12 @@ func (a *arguments) text(n int) string {
 	var s string
 	a.get(n, &s)
 	return s
+}
+
+func (a *arguments) flag(n int) bool {
+	var b bool
+	a.get(n, &b)
+	return b
 }
 
 func (a *arguments) disk(n int) disk {
@@ -67,6 +75,7 @@ type disk struct {
 	DevType   string            `json:"dev_type"`
 	LogicalID []json.RawMessage `json:"logical_id"`
 	Size      int               `json:"size"` // MiB
+	Spindles  int               `json:"spindles"`
 	UUID      string            `json:"uuid"`
 	IVName    string            `json:"iv_name"`
 	Children  []disk            `json:"children"`
@@ -91,26 +100,40 @@ func (d disk) key() string {
 		}
 		return "drbd:?"
 	case "plain":
-		return "lvm:" + d.word(0) + "/" + d.word(1)
+		return volumeKey(d.word(0), d.word(1))
 	}
 	return d.DevType + ":" + d.word(1)
 }
 
-// storageKind is that of Ganeti's storage types which the key's volume takes
-// room of.
-func storageKind(key string) string {
-	if len(key) > 4 && key[:4] == "lvm:" {
-		return "lvm-vg"
+// volumeKey is the key of a logical volume, and groupOf the volume group of a key,
+// "" if it is a file's.
+func volumeKey(group, name string) string { return "lvm:" + group + "/" + name }
+
+func groupOf(key string) string {
+	if !strings.HasPrefix(key, "lvm:") {
+		return ""
 	}
-	return "file"
+	group, _, _ := strings.Cut(strings.TrimPrefix(key, "lvm:"), "/")
+	return group
 }
 
-// local says whether the disk is on the node alone.
+// path is the path of the device of a volume.
+func path(key string) string { return "/dev/" + strings.TrimPrefix(key, "lvm:") }
+
+// number is that of the instance's disk, by its iv_name, and -1 if it has none.
+func (d disk) number() int {
+	if n, err := strconv.Atoi(strings.TrimPrefix(d.IVName, "disk/")); err == nil {
+		return n
+	}
+	return -1
+}
+
+// local reports whether the disk is on the node alone.
 func (d disk) local() bool {
 	return d.DevType == "plain" || d.DevType == "file" || d.DevType == "drbd"
 }
 
-// networked says whether a drbd disk has a port: without one a device stands
+// networked reports whether a drbd disk has a port: without one a device stands
 // alone.
 func (d disk) networked() bool {
 	return d.DevType == "drbd" && len(d.LogicalID) > 2 && string(d.LogicalID[2]) != "null"
@@ -124,7 +147,7 @@ func (d disk) peer(self string) string {
 	return d.word(0)
 }
 
-// instanceOf tells which instance a call is about.
+// instanceOf tells which instance a call is about, "" if none.
 func (f *Fleet) instanceOf(call string, args []json.RawMessage) string {
 	for _, raw := range args {
 		var i instance
@@ -171,4 +194,15 @@ func (f *Fleet) ownerOf(d disk) string {
 		}
 	}
 	return ""
+}
+
+// mustConvert turns a value into another type by way of JSON.
+func mustConvert(from, into interface{}) {
+	data, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		panic("nodesim: " + err.Error())
+	}
 }

@@ -11,9 +11,11 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +32,11 @@ type rig struct {
 }
 
 func newRig(t *testing.T, nodes ...string) *rig {
+	t.Helper()
+	return newRigOf(t, 3000000, nodes...)
+}
+
+func newRigOf(t *testing.T, version int, nodes ...string) *rig {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -49,7 +56,7 @@ func newRig(t *testing.T, nodes ...string) *rig {
 	}
 	both := append(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	r := &rig{t: t, addresses: make(map[string]string)}
-	r.Fleet, err = New(Options{Certificate: both, Master: "master", Version: 3000000, Listen: func(address string) (net.Listener, error) {
+	r.Fleet, err = New(Options{Certificate: both, Master: "master", Version: version, Listen: func(address string) (net.Listener, error) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err == nil {
 			r.mu.Lock()
@@ -125,7 +132,7 @@ func mirror(primary, secondary string, port interface{}) object {
 	}
 	return object{
 		"dev_type": "drbd", "logical_id": []interface{}{"uuid-" + primary, "uuid-" + secondary, port, 0, 0, "s"}, "size": 100,
-		"children": []object{part("data", 100), part("meta", metaSize)},
+		"iv_name": "disk/0", "uuid": "uuid-disk", "children": []object{part("data", 100), part("meta", metaSize)},
 	}
 }
 
@@ -147,9 +154,85 @@ func (r *rig) wantContent(node, want string) {
 	}
 }
 
-func (r *rig) wantIncidents(n int) {
+// wantIncidents wants just these kinds, in order.
+func (r *rig) wantIncidents(want ...Kind) {
 	r.t.Helper()
-	if got := r.Incidents(); len(got) != n {
-		r.t.Errorf("incidents %q, want %d", got, n)
+	got := r.Incidents()
+	same := len(got) == len(want)
+	for k := 0; same && k < len(got); k++ {
+		same = got[k].Kind == want[k]
+	}
+	if !same {
+		r.t.Errorf("incidents %q, want %q", got, want)
+	}
+}
+
+// fails wants a call to fail with an error that contains the text.
+func (r *rig) fails(want, node, name string, args ...interface{}) {
+	r.t.Helper()
+	if _, err := r.call(node, name, args...); !strings.Contains(errorText(err), want) || err == nil {
+		r.t.Errorf("%s on %s: %v, want %q", name, node, err, want)
+	}
+}
+
+// activate assembles a disk as the master does: first on both nodes, then as primary.
+func (r *rig) activate(d object, primary, secondary string) {
+	r.t.Helper()
+	r.must(primary, "blockdev_assemble", d, web(d), false, 0)
+	if secondary != "" {
+		r.must(secondary, "blockdev_assemble", d, web(d), false, 0)
+	}
+	r.must(primary, "blockdev_assemble", d, web(d), true, 0)
+}
+
+// start activates a disk on one node alone and starts web there.
+func (r *rig) start(node string, d object) {
+	r.t.Helper()
+	r.activate(d, node, "")
+	r.must(node, "instance_start", web(d), false, []string{})
+}
+
+// stop shuts web down on its nodes.
+func (r *rig) stop(d object, nodes ...string) {
+	r.t.Helper()
+	r.must(nodes[0], "instance_shutdown", web(d), 1, []string{})
+	for _, node := range nodes {
+		r.must(node, "blockdev_shutdown", d)
+	}
+}
+
+// wantStatus wants what a node says of a disk, as "degraded ldisk_status", with the
+// percentage in front while it is copied, or "null".
+func (r *rig) wantStatus(node string, d object, want string) {
+	r.t.Helper()
+	var s *struct {
+		Percent  *float64 `json:"sync_percent"`
+		Degraded bool     `json:"is_degraded"`
+		Local    int      `json:"ldisk_status"`
+	}
+	if err := json.Unmarshal(r.must(node, "blockdev_find", d), &s); err != nil {
+		r.t.Fatal(err)
+	}
+	got := "null"
+	if s != nil {
+		got = fmt.Sprintf("%v %d", s.Degraded, s.Local)
+		if s.Percent != nil {
+			got = fmt.Sprintf("%v%% %s", *s.Percent, got)
+		}
+	}
+	if got != want {
+		r.t.Errorf("disk on %s: %s, want %s", node, got, want)
+	}
+}
+
+// wantCopies wants what Copies tells of web, in lines.
+func (r *rig) wantCopies(want ...string) {
+	r.t.Helper()
+	got := []string{}
+	for _, c := range r.Copies("web") {
+		got = append(got, c.String())
+	}
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
+		r.t.Errorf("copies %q, want %q", got, want)
 	}
 }

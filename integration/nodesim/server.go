@@ -71,6 +71,8 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	case fault != nil && fault.Fail != "" && !fault.After:
 		answer = [2]interface{}{false, fault.Fail}
 		call.Err = fault.Fail
+	case fault != nil && fault.Result != nil && !fault.After:
+		answer = [2]interface{}{true, fault.Result}
 	default:
 		result, err := f.execute(n, call.Name, args)
 		if fault != nil && fault.Result != nil {
@@ -109,6 +111,11 @@ func (f *Fleet) execute(n *node, name string, args []json.RawMessage) (interface
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !n.powered {
+		return nil, callError("the node has lost its power")
+	}
+	f.current = name + " on " + n.spec.Name
+	defer func() { f.current = "" }()
 	a := &arguments{list: args}
 	result, err := do(n, a)
 	if a.err != nil {

@@ -141,7 +141,11 @@ func (s *server) obey(words []string) (text string, err error) {
 		}
 		return b.String(), nil
 	case "incidents":
-		return strings.Join(append(sim.Incidents(), ""), "\n"), nil
+		var b strings.Builder
+		for _, i := range sim.Incidents() {
+			fmt.Fprintln(&b, i)
+		}
+		return b.String(), nil
 	default:
 		return "", fmt.Errorf("unknown command %q", words[0])
 	}
