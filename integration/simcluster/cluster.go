@@ -20,8 +20,10 @@ type Cluster struct {
 	// Sim are the simulated nodes. Load replaces them.
 	Sim *nodesim.Fleet
 
-	base  []byte // config.data as gnt-cluster init left it
-	certs []byte // server.pem
+	base  []byte       // config.data as gnt-cluster init left it
+	certs []byte       // server.pem
+	hosts []byte       // /etc/hosts without simulated nodes
+	oob   net.Listener // of Sim; nil before Load
 	desc  *luxitest.Cluster
 }
 
@@ -53,9 +55,17 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if c.certs, err = c.ReadFile(dir + "/server.pem"); err != nil {
 		return err
 	}
+	if c.hosts, err = c.ReadFile(hostsFile); err != nil {
+		return err
+	}
 	// All addresses of this network are local ones from now on.
-	_, err = c.Run(ctx, "", "ip", "route", "add", "local", network, "dev", "lo")
-	return err
+	if _, err = c.Run(ctx, "", "ip", "route", "add", "local", network, "dev", "lo"); err != nil {
+		return err
+	}
+	if err := c.WriteFile(OOBProgram, []byte(oobScript), 0o755); err != nil {
+		return err
+	}
+	return c.makeStandIn(ctx)
 }
 
 // network is that of the simulated nodes, and address the n-th node's, from 0.
@@ -65,10 +75,19 @@ func address(n int) string { return fmt.Sprintf("198.18.%d.%d", n/250, n%250+1) 
 
 // Close ends the cluster and its nodes.
 func (c *Cluster) Close() error {
+	c.endFleet()
+	return c.Cluster.Close()
+}
+
+// endFleet ends the simulated nodes.
+func (c *Cluster) endFleet() {
+	if c.oob != nil {
+		c.oob.Close()
+		c.oob = nil
+	}
 	if c.Sim != nil {
 		c.Sim.Close()
 	}
-	return c.Cluster.Close()
 }
 
 // RealNodes is what a description says of the real nodes, to be put behind the
@@ -126,9 +145,7 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 			return err
 		}
 	}
-	if c.Sim != nil {
-		c.Sim.Close()
-	}
+	c.endFleet()
 	version, err := versionOf(c.base)
 	if err != nil {
 		return err
@@ -143,6 +160,10 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		return err
 	}
 	c.Sim, c.desc = fleet, desc
+	if c.oob, err = c.Listen("tcp", oobAddress); err != nil {
+		return err
+	}
+	go serveOOB(c.oob, fleet)
 	made, err := generate(c.base, c.Cluster.Nodes(), desc)
 	if err != nil {
 		return err
@@ -151,6 +172,9 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		if err := fleet.Add(n); err != nil {
 			return err
 		}
+	}
+	if err := c.nameNodes(made.nodes); err != nil {
+		return err
 	}
 	for _, p := range made.placements {
 		fleet.Place(p)

@@ -119,7 +119,9 @@ func (g *generator) allNodes() error {
 			"offline": node.Offline, "drained": node.Drained, "group": g.uuid("group", group), "vm_capable": !node.NotVMCapable,
 			"ndparams": object{}, "powered": true,
 		})
-		g.nodes = append(g.nodes, nodesim.NodeSpec{Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage, FileStorage: node.FileStorage})
+		g.nodes = append(g.nodes, nodesim.NodeSpec{
+			Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage, FileStorage: node.FileStorage, Offline: node.Offline,
+		})
 	}
 	for name := range g.real {
 		if g.desc.Node(name) == nil {
