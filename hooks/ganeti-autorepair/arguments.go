@@ -30,7 +30,7 @@ func flagsFirst(model *kong.Application, args []string) []string {
 				flags = append(flags, args[k])
 			}
 		case !command:
-			// Those before it are of all commands.
+			// Flags before the command are those of all commands.
 			command = true
 			flags = append(flags, arg)
 			for _, c := range model.Children {

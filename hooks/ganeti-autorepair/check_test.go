@@ -148,7 +148,7 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, stdout, _ := b.run("check", "-v"); !strings.Contains(stdout, fmt.Sprintf("OK: lock: is held by a pass that runs, process %d\n", os.Getpid())) {
+	if _, stdout, _ := b.run("check", "-v"); !strings.Contains(stdout, fmt.Sprintf("OK: lock: is taken by a running pass, process %d\n", os.Getpid())) {
 		t.Error(stdout)
 	}
 	lock.release()

@@ -17,7 +17,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// hook checks what the watcher runs.
+// hook checks the script that ganeti-watcher runs.
 func (c *checkup) hook() {
 	path := c.env.paths.hook()
 	info, err := os.Stat(path)
@@ -33,8 +33,8 @@ func (c *checkup) hook() {
 	}
 }
 
-// programs checks what is run for administrators: the fence command and the event
-// programs.
+// programs checks the programs of the administrator: the fence command and the
+// event programs.
 func (c *checkup) programs(set settings) {
 	if path := set.engine.Fence; path != repair.NoFence {
 		if err := outside.CheckFile(path); err != nil {
@@ -57,7 +57,8 @@ func (c *checkup) programs(set settings) {
 	}
 }
 
-// cluster checks what the master knows, and returns a summary and numbers.
+// cluster checks the cluster through luxid. It returns a summary, and numbers for
+// Nagios.
 func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf string) {
 	e := c.env
 	pass := e.pass(set, nil)
@@ -109,7 +110,7 @@ func (c *checkup) state(set settings) {
 	holder := lockHolder(dir)
 	word := "is free"
 	if holder != "" {
-		word = "is held by a pass that runs, process " + holder
+		word = "is taken by a running pass, process " + holder
 	}
 	c.add(levelOK, "lock", "%s", word)
 	unwritable := c.env.unwritable(set)
@@ -190,8 +191,9 @@ func (c *checkup) tags(plan *repair.Plan) {
 	}
 }
 
-// instances checks whether instances wait for a person. What no tag permits does
-// not: that is how people want it. Unreadable tags are told by themselves.
+// instances checks whether instances wait for a person. It leaves those out whose
+// repair no tag permits, as that is a decision, and those with an unreadable tag,
+// which tags has told.
 func (c *checkup) instances(plan *repair.Plan) {
 	waiting := make(map[repair.Reason][]string)
 	for _, d := range plan.Decisions {
@@ -230,7 +232,7 @@ func counted(plan *repair.Plan) (summary, perf string) {
 	return summary, strings.TrimSpace(perf)
 }
 
-// someNames lists names, not too many.
+// someNames joins the first names and counts the others.
 func someNames(names []string) string {
 	const most = 5
 	if len(names) > most {

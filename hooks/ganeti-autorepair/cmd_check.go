@@ -8,12 +8,13 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// checkCmd is "ganeti-autorepair check", a plugin for Nagios and its kin.
+// checkCmd is "ganeti-autorepair check", a plugin for Nagios and compatible
+// monitors.
 type checkCmd struct {
 	Verbose bool `short:"v" help:"Tell the result of every check, not only what is wrong."`
 }
 
-// level is a state as Nagios has it, and its exit code.
+// level is a state of Nagios, and its exit code.
 type level int
 
 const (
@@ -25,12 +26,13 @@ const (
 
 func (l level) String() string { return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[l] }
 
-// levelError ends the program with the exit code of a level; all is told.
+// levelError ends the program with the exit code of a level, after everything was
+// printed.
 type levelError struct{ level level }
 
 func (e *levelError) Error() string { return e.level.String() }
 
-// finding is what came of one check.
+// finding is the result of one check.
 type finding struct {
 	level level
 	about string
@@ -47,7 +49,7 @@ func (c *checkup) add(l level, about, format string, args ...any) {
 	c.findings = append(c.findings, finding{l, about, fmt.Sprintf(format, args...)})
 }
 
-// worst is the state of the whole; not knowing is less than being broken.
+// worst returns the worst level of all findings. Unknown is not as bad as critical.
 func (c *checkup) worst() level {
 	worst := levelOK
 	for _, f := range c.findings {
@@ -95,7 +97,7 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 	} else if summary != "" {
 		line += " - " + summary
 	}
-	// What follows the bar is read as numbers.
+	// Nagios reads what follows the bar as numbers.
 	line = strings.ReplaceAll(oneLine(line), "|", "/")
 	if perf != "" {
 		line += " | " + perf

@@ -15,7 +15,7 @@ type explainCmd struct {
 	lookFlags
 }
 
-// explainJSON is what "explain --json" writes.
+// explainJSON is the output of "explain --json".
 type explainJSON struct {
 	Version int    `json:"version"`
 	Time    int64  `json:"time"` // Unix time in seconds
@@ -23,7 +23,8 @@ type explainJSON struct {
 	report.Explanation
 }
 
-// Run tells the whole reasoning about one instance. It changes nothing.
+// Run explains the state of one instance and what the next pass does about it. It
+// changes nothing.
 func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 	l, err := cmd.look(ctx, e, repair.Assumption{})
 	if err != nil {
@@ -97,8 +98,8 @@ func (e *env) writeExplanation(x report.Explanation) {
 	}
 }
 
-// passes says when the last pass was and the next is due, as far as this node
-// knows.
+// passes returns when the last pass was and when the next is due, as far as this
+// node remembers.
 func (e *env) passes(set settings) []string {
 	s, found, err := e.paths.state().readStamp()
 	if err != nil || !found {

@@ -13,12 +13,12 @@ import (
 // historyCmd is "ganeti-autorepair history".
 type historyCmd struct {
 	Instance string `arg:"" optional:"" help:"Only this instance."`
-	Since    span   `placeholder:"TIME" help:"Only what happened in this last time, for example 7d."`
+	Since    span   `placeholder:"TIME" help:"Only repairs since this long ago, for example 7d."`
 	jsonFlag
 	layoutFlags
 }
 
-// historyJSON is what "history --json" writes.
+// historyJSON is the output of "history --json".
 type historyJSON struct {
 	Version int               `json:"version"`
 	Time    int64             `json:"time"` // Unix time in seconds
@@ -42,7 +42,7 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 		for _, l := range d.Instances {
 			names = append(names, l.Name)
 		}
-		// One that is gone may still be in the archive.
+		// Jobs of an instance that was removed may still be in the archive.
 		if full, err := matchName(names, name); err == nil {
 			name = full
 		}

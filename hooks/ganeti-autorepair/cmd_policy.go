@@ -46,7 +46,7 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 	return cmd.carryOut(ctx, e, c, "policy", actions)
 }
 
-// policyAction permits repairs of the object up to a type, or takes its policy away.
+// policyAction permits repairs of the object up to a type, or removes its policy.
 func policyAction(dir *read.Directory, o tagstore.Object, typ tagstore.Type, now int64) tagAction {
 	a := tagAction{object: o, change: o.SetPolicy(typ)}
 	if typ == tagstore.None {
@@ -64,7 +64,8 @@ func policyAction(dir *read.Directory, o tagstore.Object, typ tagstore.Type, now
 	return a
 }
 
-// show shows the policies of objects, or of all that have one.
+// show prints the policies of objects, or of all objects that have one of their
+// own.
 func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 	if err := e.onMaster(); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 	if err != nil {
 		var h *hintError
 		if len(words) > 1 && errors.As(err, &h) {
-			// Most likely a type that was mistyped.
+			// The last word is probably a misspelt type.
 			h.err = fmt.Errorf("%w; the types are fix-storage, migrate, failover, reinstall, and none", h.err)
 		}
 		return err

@@ -8,7 +8,7 @@ import (
 // runCmd is "ganeti-autorepair run".
 type runCmd struct {
 	FromWatcher bool `help:"Run as the watcher's hook: quiet, and only when a pass is due."`
-	DryRun      bool `short:"n" help:"Say what a pass would do, opcodes included, and change nothing."`
+	DryRun      bool `short:"n" help:"Show what a pass would do, with its opcodes, and change nothing."`
 	Wait        bool `short:"w" help:"Wait for the repairs to end, pass after pass."`
 	IgnorePause bool `help:"Run although the watcher is paused."`
 	dryRunFlags
@@ -32,7 +32,7 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	// A node that is not the master has no socket; its own files tell sooner.
+	// Ask the node's own files first: only the master has a socket.
 	if err := e.onMaster(); err != nil {
 		e.removeMetrics(set)
 		if cmd.FromWatcher {

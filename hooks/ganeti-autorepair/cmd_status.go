@@ -26,7 +26,7 @@ type statusCmd struct {
 	lookFlags
 }
 
-// Run shows what is thought of the instances. It changes nothing.
+// Run shows the states of the instances. It changes nothing.
 func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 	if cmd.JSON && cmd.scripted() {
 		return usage(fmt.Errorf("--json goes with none of -o, --no-headers and --separator"))
@@ -50,7 +50,7 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 			if errors.As(err, &h) && h.code != exitFailed {
 				return err // wrong usage, or not the master
 			}
-			// The master may be busy for a moment; the next look tells.
+			// luxid may be busy for a moment. Try again at the next look.
 			fmt.Fprintf(&b, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
 		}
 		if e.redraw(b.String()) != nil {
@@ -62,8 +62,8 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 	}
 }
 
-// redraw shows a text in place of the last one: on a terminal as much of it as
-// fits, the end in any case, as the summary is there.
+// redraw replaces the last text on the screen. A terminal gets as many lines as
+// fit, the last ones in any case, as the summary is there.
 func (e *env) redraw(text string) error {
 	t := e.screen
 	if t.rows == 0 {
@@ -124,8 +124,8 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	return nil
 }
 
-// idle says why nothing will be repaired anywhere, whatever breaks; it is empty
-// where something may be.
+// idle returns why no instance would be repaired, whatever breaks; "" if some would
+// be.
 func idle(p *repair.Plan) string {
 	now := p.Snapshot.Time.Unix()
 	for _, d := range p.Decisions {
@@ -147,7 +147,7 @@ func idle(p *repair.Plan) string {
 	return ""
 }
 
-// chosenViews are those of the instances that were named.
+// chosenViews returns the views of the named instances.
 func chosenViews(views []report.View, names []string) ([]report.View, error) {
 	var list []report.View
 	var known []string
@@ -168,7 +168,7 @@ func chosenViews(views []report.View, names []string) ([]report.View, error) {
 	return list, nil
 }
 
-// statusJSON is what "status --json" writes.
+// statusJSON is the output of "status --json".
 type statusJSON struct {
 	Version    int             `json:"version"`
 	Time       int64           `json:"time"` // Unix time in seconds

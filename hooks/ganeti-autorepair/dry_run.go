@@ -12,7 +12,7 @@ import (
 	"ganeti-autorepair/plugin/report"
 )
 
-// dryRunFlags are those of "run" that say more of what a dry run is about.
+// dryRunFlags are the flags of "run" that need --dry-run.
 type dryRunFlags struct {
 	AssumeOffline []string `placeholder:"NODE" help:"With --dry-run: as if these nodes were offline."`
 	AssumeDrained []string `placeholder:"NODE" help:"With --dry-run: as if these nodes were drained."`
@@ -24,12 +24,12 @@ func (f dryRunFlags) assumption() repair.Assumption {
 	return repair.Assumption{Offline: f.AssumeOffline, Drained: f.AssumeDrained}
 }
 
-// given reports whether any of the flags is.
+// given reports whether any of the flags is set.
 func (f dryRunFlags) given() bool {
 	return !f.assumption().Empty() || f.JSON || f.Snapshot != "" || f.Save != ""
 }
 
-// dryRunJSON is what "run --dry-run --json" writes.
+// dryRunJSON is the output of "run --dry-run --json".
 type dryRunJSON struct {
 	Version int                 `json:"version"`
 	Time    int64               `json:"time"` // Unix time in seconds
@@ -41,7 +41,7 @@ type dryRunJSON struct {
 	Counts  map[string]int      `json:"counts"` // instances by state
 }
 
-// dryRun says what a pass would do, and does nothing.
+// dryRun prints the actions of a pass and carries out none.
 func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	assume := cmd.assumption()
 	l, err := cmd.look(ctx, e, assume)
@@ -77,7 +77,7 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	return nil
 }
 
-// blocked says why a pass would do nothing now, if so.
+// blocked returns why a pass would do nothing now; "" if it would act.
 func (cmd *runCmd) blocked(ctx context.Context, e *env, l *looked) (string, error) {
 	r := &runner{cmd: cmd, env: e, set: l.set}
 	c := e.client()

@@ -11,8 +11,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// env is what a command needs of the world outside, so that tests can give it
-// another one.
+// env is the access of a command to everything outside it: output, environment,
+// clock and files. Tests give commands another one.
 type env struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -52,9 +52,8 @@ func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
 	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: commandFence(set.engine.Fence)}
 }
 
-// onMaster returns an error unless this node is the master, as far as its own
-// files tell: a node that is not has no socket. With a socket named it is for
-// luxid to say.
+// onMaster returns an error unless this node is the master by its own files, as
+// only the master has a socket. With --luxi it is for luxid to say.
 func (e *env) onMaster() error {
 	master := e.paths.localMaster()
 	if e.cli.Luxi != "" || repair.SameNode(e.paths.hostname, master) {

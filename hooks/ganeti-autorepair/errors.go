@@ -32,10 +32,10 @@ func notMaster(err error) error {
 	return &hintError{code: exitNotMaster, err: err, hint: "gnt-cluster getmaster"}
 }
 
-// errFailed ends a command whose only error has been told.
+// errFailed ends a command whose only error has been printed.
 var errFailed = errors.New("failed")
 
-// fail reports an error, if there is one, and returns the exit code for it.
+// fail prints an error, if there is one, and returns the exit code for it.
 func (e *env) fail(err error) int {
 	if err == nil {
 		return exitDone

@@ -15,10 +15,10 @@ import (
 	"ganeti-autorepair/plugin"
 )
 
-// Events are told to the programs in a directory of people's own (event_dir):
-// the facts as environment variables, and as JSON on standard input. They are
-// run after the pass, when its lock is free and its stamp written, so that none
-// of them can stop or hold up a pass; and each only for a time.
+// Programs in the directory event_dir of the administrator are told of events, by
+// environment variables and by JSON on standard input. They run after the pass,
+// when its stamp is written and its lock released, so that none of them can stop or
+// delay a pass, and each for a limited time.
 
 // The kinds of events.
 const (
@@ -27,7 +27,7 @@ const (
 	eventBlocked = "repair-blocked" // a valve keeps it from beginning
 )
 
-// event is something that programs are told of.
+// event is an event in the form in which programs get it.
 type event struct {
 	Version  int    `json:"version"`
 	Event    string `json:"event"`
@@ -43,7 +43,7 @@ type event struct {
 	Why      string `json:"why,omitempty"`
 }
 
-// environment is the event as environment variables.
+// environment returns the event as environment variables.
 func (v event) environment() []string {
 	var list []string
 	for _, pair := range [][2]string{
@@ -55,17 +55,17 @@ func (v event) environment() []string {
 	return list
 }
 
-// The bounds of event programs: one for each run, one for all runs after a pass.
+// The time limits of event programs: of each run, and of all runs after a pass.
 const (
 	oneEventTime  = 10 * time.Second
 	allEventsTime = 30 * time.Second
 	eventNameRule = `^[a-zA-Z0-9_-]+$`
 )
 
-// eventBounds are the bounds in force.
+// eventBounds are the time limits of event programs.
 type eventBounds struct{ one, all time.Duration }
 
-// event notes an event for when the pass is over.
+// event keeps an event until the pass is over.
 func (r *runner) event(report *plugin.Report, v event) {
 	if r.set.eventDir == "" {
 		return
@@ -74,8 +74,8 @@ func (r *runner) event(report *plugin.Report, v event) {
 	r.events = append(r.events, v)
 }
 
-// passEvents notes the repairs that the pass began and ended, and what a valve
-// blocks now that it did not block before.
+// passEvents keeps the events of a pass: what valves block now and did not block
+// before, and the repairs that it began and ended.
 func (r *runner) passEvents(did *plugin.Report, changed []reasonChange) {
 	for _, c := range changed {
 		if v, blocked := blockedEvent(c.v); blocked {
@@ -87,8 +87,8 @@ func (r *runner) passEvents(did *plugin.Report, changed []reasonChange) {
 	}
 }
 
-// tellEvents runs the programs, each once for each event, in order, as long as
-// the time allows. Whatever they do is logged at most.
+// tellEvents runs the programs, each once for each event, in order, as long as the
+// time allows. Their failures are logged and change nothing else.
 func (r *runner) tellEvents(ctx context.Context) {
 	events := r.events
 	r.events = nil
@@ -121,9 +121,9 @@ func (r *runner) tellEvents(ctx context.Context) {
 	}
 }
 
-// eventPrograms lists the programs of a directory, by the rules that Ganeti has
-// for its own hooks (lib/utils/process.py RunParts), and those that are not run
-// because others than root could have written them.
+// eventPrograms lists the programs of a directory, by the rules that Ganeti has for
+// its own hooks (lib/utils/process.py RunParts). Programs that others than root
+// could have written are skipped.
 func eventPrograms(dir string) (programs, skipped []string, err error) {
 	if err := outside.CheckDirectory(dir); err != nil {
 		return nil, nil, err

@@ -2,7 +2,7 @@ package main
 
 import "github.com/alecthomas/kong"
 
-// helpTexts are the parts of help that several commands have, for kong to put in
+// helpTexts are texts that the help of several commands has. kong puts them in
 // place of ${name}.
 var helpTexts = kong.Vars{
 	"objects":   "Objects: cluster, group:NAME, node:NAME (its instances), or names of instances",

@@ -11,8 +11,8 @@ import (
 	"ganeti-autorepair/plugin/report"
 )
 
-// What a pass did and found, in the form in which events, log, stamp and screens
-// take it. Nothing else here knows where the report of the engine says so.
+// The actions and findings of a pass, in the form that events, log, stamp and
+// screens need. No other file of the program reads the report of the engine.
 
 // didEvents returns an event for each repair that the pass began, by releasing its
 // first job, and for each whose result it wrote.

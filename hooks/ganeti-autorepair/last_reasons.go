@@ -10,9 +10,9 @@ import (
 	"ganeti-autorepair/plugin/report"
 )
 
-// lastReasons are the reasons that the last pass had for the states of all
-// instances that are not plainly healthy, and what else it told. They are no state:
-// log and event programs are told of changes alone by them.
+// lastReasons are the reasons for the states of all instances that are not plainly
+// healthy, as the last pass left them, and the other things that it told once. They
+// are not state: they make log and events tell of changes alone.
 type lastReasons struct {
 	Instances    map[string]lastReason `json:"instances"`       // by UUID
 	BadTags      []string              `json:"unreadable_tags"` // object and tag
@@ -29,8 +29,8 @@ type lastReason struct {
 // reasonsFile is the name of the file with the last reasons.
 const reasonsFile = "reasons"
 
-// readLastReasons reads what the last pass wrote. What is not there, or cannot be
-// read, is empty.
+// readLastReasons reads the reasons that the last pass wrote. If there are none, or
+// they cannot be read, it returns none.
 func readLastReasons(state stateDir) lastReasons {
 	var l lastReasons
 	data, err := os.ReadFile(state.file(reasonsFile))
@@ -56,9 +56,10 @@ func lastReasonOf(v report.View) lastReason {
 	return last
 }
 
-// over returns the plan with what only the last pass could find out, such as that a
-// fence failed, in place of "ready": nobody is told that a step is ready which was
-// blocked a moment ago (O). What the configuration tells by now counts more.
+// over returns the plan with the reasons that only a pass can find out, such as a
+// failed fence, in place of "ready" and "retry": nobody is told that a step is
+// ready which was blocked a moment ago (O). Where the configuration now gives
+// another reason, that one stays.
 func (l lastReasons) over(plan *repair.Plan) *repair.Plan {
 	after := *plan
 	after.Decisions = append([]repair.Decision(nil), plan.Decisions...)
@@ -71,7 +72,7 @@ func (l lastReasons) over(plan *repair.Plan) *repair.Plan {
 	return &after
 }
 
-// changes are what a pass found otherwise than the one before.
+// changes are the differences between two passes.
 type changes struct {
 	reasons      []reasonChange
 	noNewRepairs []string
@@ -85,7 +86,7 @@ type reasonChange struct {
 	told bool // the pass has logged what it did to the instance
 }
 
-// compare returns the reasons of a plan, and what in them has changed.
+// compare returns the reasons of a plan, and how they differ from the last ones.
 func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 	now.Instances = make(map[string]lastReason)
 	bad := report.BadTags(plan)
@@ -140,11 +141,11 @@ func setOf(list []string) map[string]bool {
 	return set
 }
 
-// linesEach is how many objects of which the same is to be said are told one by
-// one; more share a line (W8).
+// linesEach is the number of objects up to which each has a line of its own. More
+// objects of which the same is said share a line (W8).
 const linesEach = 20
 
-// among names the first of many objects.
+// among joins the names of the first objects.
 func among(names []string) string {
 	if len(names) > 5 {
 		names = names[:5]
@@ -152,7 +153,7 @@ func among(names []string) string {
 	return strings.Join(names, " ")
 }
 
-// logChanges logs what has changed. What the pass did has been told by itself.
+// logChanges logs the changes. The pass itself has logged its actions.
 func (r *runner) logChanges(c changes) {
 	if n := len(c.noNewRepairs); n > linesEach {
 		r.log.Warn("no new repairs", "node_groups", n, "why", strings.Join(c.noNewRepairs[:3], "; ")+"; and more")
@@ -165,8 +166,8 @@ func (r *runner) logChanges(c changes) {
 	r.logBadTags(c.badTags)
 }
 
-// logReasons logs the reasons that have changed, a line for each or for all of
-// many that changed in the same way.
+// logReasons logs the reasons that have changed: a line for each instance, or one
+// line for many that changed in the same way.
 func (r *runner) logReasons(list []reasonChange) {
 	kinds := make(map[[2]repair.Reason][]report.View)
 	var order [][2]repair.Reason

@@ -39,7 +39,8 @@ func takeLock(state stateDir) (*passLock, error) {
 
 func (l *passLock) release() { l.dir.Close() }
 
-// waitForLock takes the lock of passes; one that runs ends within its bound.
+// waitForLock takes the lock. It waits for a running pass to end, which has a limit
+// in time.
 func (e *env) waitForLock(ctx context.Context, bound time.Duration) (*passLock, error) {
 	end := time.Now().Add(bound + 10*time.Second)
 	for told := false; ; {
@@ -60,8 +61,9 @@ func (e *env) waitForLock(ctx context.Context, bound time.Duration) (*passLock, 
 	}
 }
 
-// lockHolder is the id of the process that holds the lock, empty if none does.
-// It only looks: to try the lock would make a pass that begins just then leave.
+// lockHolder returns the id of the process that has the lock; "" if none has. It
+// does not try the lock: a pass that begins at that moment would find it taken, and
+// leave.
 func lockHolder(dir stateDir) string {
 	info, err := os.Stat(string(dir))
 	if err != nil {

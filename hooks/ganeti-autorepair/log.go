@@ -12,9 +12,9 @@ import (
 	"ganeti-autorepair/plugin"
 )
 
-// openLog opens the log file for appending, and returns a logger that writes
-// there, and what to call at the end. A log that cannot be written is no reason not
-// to repair: standard error says so, once, and there is no log (W8).
+// openLog opens the log file for appending. It returns a logger that writes there,
+// and a function to call at the end. A log that cannot be written does not stop a
+// pass: standard error says so once (W8).
 func (e *env) openLog(path, format string) (plugin.Logger, func()) {
 	if path == "" {
 		return logging.New(io.Discard), func() {}
@@ -45,7 +45,7 @@ func openAppending(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
-// logFile is a log that remembers why a line of it could not be written.
+// logFile is a log file that remembers its first error.
 type logFile struct {
 	file *os.File
 	err  error // the first
@@ -66,8 +66,8 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// console writes to a terminal what the log has in a file: the instance first, then
-// what was done, then the rest, and at the end, as text, why or what went wrong.
+// console prints for people what the log has in a file: the instance, the action,
+// its keys, and at the end the cause as text.
 type console struct {
 	w   io.Writer
 	now func() time.Time

@@ -13,13 +13,14 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// lookFlags say what the commands that change nothing look at.
+// lookFlags are the flags of commands that read a snapshot, from the cluster or
+// from a file.
 type lookFlags struct {
 	Snapshot string `placeholder:"FILE" help:"Look at a saved snapshot instead of the cluster."`
 	Save     string `placeholder:"FILE" help:"Save what was read, without secrets, for a bug report or another look."`
 }
 
-// looked is a plan, and the pass that it would be carried out by.
+// looked is a plan that was made only to be looked at.
 type looked struct {
 	plan *repair.Plan
 	pass *plugin.Pass
@@ -29,8 +30,8 @@ type looked struct {
 	unwritable []unwritable // what passes cannot keep
 }
 
-// look makes a plan: of the cluster or of a saved snapshot, as it is or as it
-// would be under an assumption.
+// look makes a plan of the cluster or of a saved snapshot, as it is or under an
+// assumption.
 func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (*looked, error) {
 	if f.Save != "" && (f.Snapshot != "" || !assume.Empty()) {
 		return nil, usage(errors.New("--save goes with neither --snapshot nor an assumption"))
@@ -74,8 +75,8 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	return l, saveTo(f.Save, saved)
 }
 
-// noPass says what keeps passes as such from acting: the watcher's pause, a
-// drained queue, a hook that is switched off.
+// noPass returns why passes do not act at all: the watcher is paused, the queue
+// drained, or the hook switched off.
 func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 	v, err := pass.Client.QueryConfigValues(ctx)
 	if err != nil {
@@ -94,8 +95,8 @@ func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 	return list, nil
 }
 
-// lookBack makes a plan of a saved snapshot, at its time and with its settings,
-// unless others were asked for by name.
+// lookBack makes a plan of a saved snapshot, at its time and with its settings, or
+// else with those of --config.
 func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	file, err := os.Open(f.Snapshot)
 	if err != nil {
@@ -130,8 +131,8 @@ func noSnapshot(err error) error {
 	return &hintError{code: exitFailed, err: err, hint: "ganeti-autorepair status --save FILE"}
 }
 
-// saveTo writes a snapshot beside its place and renames it there, so that there
-// is never half a file.
+// saveTo writes a snapshot to a temporary file and renames it, so that the file is
+// always whole.
 func saveTo(path string, saved *read.Saved) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
 	if err != nil {

@@ -28,20 +28,20 @@ type cli struct {
 
 	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
 	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
-	Explain    explainCmd    `cmd:"" help:"Explain what is thought of an instance, from the facts to the next step."`
-	Policy     policyCmd     `cmd:"" help:"Show what may be repaired without being asked, or permit it."`
+	Explain    explainCmd    `cmd:"" help:"Explain the state of an instance and the next step of its repair."`
+	Policy     policyCmd     `cmd:"" help:"Show which repairs are permitted, or permit them."`
 	Suspend    suspendCmd    `cmd:"" help:"Let no repair begin or go on."`
 	Resume     resumeCmd     `cmd:"" help:"End suspensions."`
-	Repair     repairCmd     `cmd:"" help:"Ask for a repair once, whatever the policy."`
-	Ack        ackCmd        `cmd:"" help:"Clear failures after a look."`
-	Cancel     cancelCmd     `cmd:"" help:"Give pending repairs up, with their jobs that have not begun."`
+	Repair     repairCmd     `cmd:"" help:"Request a repair once, whatever the policy."`
+	Ack        ackCmd        `cmd:"" help:"Clear failures that were looked at."`
+	Cancel     cancelCmd     `cmd:"" help:"Cancel pending repairs, with their jobs that have not begun."`
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
-	Check      checkCmd      `cmd:"" help:"Check that it works and whether anything waits for a person; for Nagios."`
+	Check      checkCmd      `cmd:"" help:"Check that auto-repair works and whether anything waits for a person, for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }
 
 func main() {
-	// A watcher that died must not kill a pass at its next line of output.
+	// Writing to a watcher that has died must not kill a pass.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	code := realMain(ctx, os.Args[1:], &env{
@@ -85,7 +85,7 @@ func realMain(ctx context.Context, args []string, e *env) int {
 	return e.fail(kctx.Run(e))
 }
 
-// helpFor is the command that tells how the one among the arguments is used.
+// helpFor returns the command that shows the usage of the command in the arguments.
 func helpFor(model *kong.Application, args []string) string {
 	for _, arg := range args {
 		for _, c := range model.Children {

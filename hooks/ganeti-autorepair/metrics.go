@@ -11,7 +11,7 @@ import (
 	"ganeti-autorepair/plugin/report"
 )
 
-// metricsPath is where the metrics go, empty if nowhere.
+// metricsPath returns the path of the metrics file; "" if there is none.
 func (e *env) metricsPath(set settings) string {
 	if set.metricsFile == "" {
 		return ""
@@ -19,9 +19,9 @@ func (e *env) metricsPath(set settings) string {
 	return e.paths.in(set.metricsFile)
 }
 
-// writeMetrics writes the metrics beside their place and renames them there:
-// the collector may read at any time, and reads no file with another ending.
-// Trouble is no reason not to repair.
+// writeMetrics writes the metrics to a temporary file and renames it: the collector
+// may read at any time, and reads no file with another ending. An error does not
+// stop the pass.
 func (e *env) writeMetrics(set settings, plan *repair.Plan, facts report.PassFacts) {
 	path := e.metricsPath(set)
 	if path == "" {
@@ -38,8 +38,7 @@ func (e *env) writeMetrics(set settings, plan *repair.Plan, facts report.PassFac
 	}
 }
 
-// removeMetrics removes the metrics of the time when this node was the master:
-// they would go on telling of a cluster that another node looks after.
+// removeMetrics removes the metrics that this node wrote when it was the master.
 func (e *env) removeMetrics(set settings) {
 	path := e.metricsPath(set)
 	if path == "" {

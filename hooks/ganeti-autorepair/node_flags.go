@@ -45,7 +45,8 @@ func flagsOf(s *repair.Snapshot) nodeFlags {
 	return flags
 }
 
-// readNodeFlags asks luxid for the flags, which it knows without asking a node.
+// readNodeFlags asks luxid for the flags. luxid has them in its configuration and
+// asks no node.
 func readNodeFlags(ctx context.Context, c *luxi.Client) (nodeFlags, error) {
 	t, err := c.Query(ctx, luxi.ResNode, []string{"uuid", "offline", "drained", "vm_capable"}, nil)
 	if err != nil {
@@ -63,8 +64,8 @@ func readNodeFlags(ctx context.Context, c *luxi.Client) (nodeFlags, error) {
 	return flags, nil
 }
 
-// differ reports whether these flags are others than those of the last pass, as
-// far as the state directory tells.
+// differ reports whether the flags are not those of the last pass. It is false if
+// these are not known.
 func (f nodeFlags) differ(state stateDir) bool {
 	data, err := os.ReadFile(state.file(nodeFlagsFile))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// selectFlags select instances in place of naming objects; what is given must
-// all be true.
+// selectFlags select instances instead of naming objects. An instance must match
+// all that are given.
 type selectFlags struct {
 	Filter   string `short:"F" placeholder:"FILTER" help:"Instances that match a filter, as in gnt-instance list -F."`
 	Tag      string `placeholder:"TAG" help:"Instances with this tag."`
@@ -25,7 +25,7 @@ type selectFlags struct {
 
 func (f selectFlags) given() bool { return f != selectFlags{} }
 
-// filter is what luxid is asked for.
+// filter returns the query filter for luxid.
 func (f selectFlags) filter() (luxi.Filter, error) {
 	var all []luxi.Filter
 	if f.Filter != "" {
@@ -47,11 +47,11 @@ func (f selectFlags) filter() (luxi.Filter, error) {
 	return luxi.And(all...), nil // also around one alone, which may ask for names
 }
 
-// objectHelp tells how objects are named.
+// objectHelp is how objects are named.
 const objectHelp = "cluster, group:NAME, node:NAME (its instances), or the name of an instance."
 
-// resolve finds the objects that are meant. It never returns none: nothing found
-// is an error, as nothing named is.
+// resolve returns the named or selected objects, at least one: to name none is an
+// error, and so is to find none.
 func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string) (*read.Directory, []tagstore.Object, error) {
 	if f.given() && len(words) > 0 {
 		return nil, nil, usage(fmt.Errorf("%s is named beside --filter, --tag, --os or --template; give one or the other", words[0]))
@@ -105,7 +105,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 	return d, list, nil
 }
 
-// named finds what one word means.
+// named returns the objects that one argument names.
 func named(d *read.Directory, word string) ([]tagstore.Object, error) {
 	kind, name, qualified := strings.Cut(word, ":")
 	switch {
@@ -175,7 +175,7 @@ func matchName(known []string, name string) (string, error) {
 	return "", fmt.Errorf("%q is short for %s and %s", name, found[0], found[1])
 }
 
-// instancesOnly refuses objects that are no instances.
+// instancesOnly returns an error if one of the objects is no instance.
 func instancesOnly(list []tagstore.Object) error {
 	for _, o := range list {
 		if o.Kind != luxi.TagInstance {
@@ -185,10 +185,10 @@ func instancesOnly(list []tagstore.Object) error {
 	return nil
 }
 
-// word is an object as the commands take it.
+// word returns the name of an object as the commands take it.
 func word(o tagstore.Object) string { return report.ObjectWord(o.String()) }
 
-// someWords lists objects, not too many.
+// someWords joins the first objects and counts the others.
 func someWords(list []tagstore.Object) string {
 	const most = 8
 	var words []string

@@ -35,12 +35,11 @@ func (p paths) settings() string { return p.in("/etc/ganeti/autorepair.toml") }
 // hook is the script that ganeti-watcher runs.
 func (p paths) hook() string { return p.in("/etc/ganeti/hooks/watcher/ganeti-autorepair") }
 
-// state is where a node keeps what it remembers between two passes. It does not
-// outlive a reboot.
+// state returns the state directory. It does not outlive a reboot.
 func (p paths) state() stateDir { return stateDir(p.in("/var/run/ganeti-autorepair")) }
 
-// localMaster is the master node as this node's own files name it; empty if
-// Ganeti is not set up here.
+// localMaster returns the master node by this node's own files; "" if Ganeti is not
+// set up here.
 func (p paths) localMaster() string {
 	data, err := os.ReadFile(p.in("/var/lib/ganeti/ssconf_master_node"))
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// progressPatience is how long one job is waited for before all are looked at
-// again.
+// progressPatience bounds the wait for a change of the first job, before all are
+// queried again.
 const progressPatience = 2 * time.Second
 
-// watched is a repair job that is waited for.
+// watched is a repair job that follow waits for.
 type watched struct {
 	id       luxi.JobID
 	instance string
@@ -23,10 +23,9 @@ type watched struct {
 	since    time.Time      // when it began, or else was first looked at
 }
 
-// follow waits for jobs to end. Meanwhile it tells on standard error how they
-// stand, opcode by opcode, and Ganeti's own log lines, each with the job, its
-// instance and the time since it began; and on standard output, a line per job,
-// how each ended.
+// follow waits for jobs to end. It prints their progress on standard error, opcode
+// by opcode, with the lines of their logs, the instance and the time since each
+// began; and on standard output a line for each job that has ended.
 func (r *runner) follow(ctx context.Context, jobs []*watched) error {
 	c := r.env.client()
 	defer c.Close()
@@ -56,7 +55,7 @@ func (r *runner) follow(ctx context.Context, jobs []*watched) error {
 	return nil
 }
 
-// tell tells what is new of a job, and whether it has ended.
+// tell prints what is new about a job, and reports whether it has ended.
 func (r *runner) tell(j *watched, p luxi.JobProgress) bool {
 	now := r.env.now()
 	if j.since.IsZero() {

@@ -97,8 +97,7 @@ func (r *runner) keep(did *plugin.Report) {
 	r.passEvents(did, changed.reasons)
 }
 
-// problems returns an error if the pass found something that a person should look
-// at.
+// problems returns an error if something went wrong that a person should look at.
 func (r *runner) problems(did *plugin.Report) error {
 	switch n := len(did.Problems); n {
 	case 0:
@@ -106,7 +105,7 @@ func (r *runner) problems(did *plugin.Report) error {
 	case 1:
 		return errors.New(did.Problems[0])
 	default:
-		// The watcher's log gets what is told of a failed hook, and nothing else.
+		// ganeti-watcher logs the output of a failed hook.
 		for _, p := range did.Problems {
 			r.env.note("problem: %s", oneLine(p))
 		}
@@ -120,7 +119,8 @@ func (r *runner) preflight(ctx context.Context, c *luxi.Client) error {
 	return plugin.Preflight(short, c, r.env.paths.hostname, r.env.now(), r.cmd.IgnorePause)
 }
 
-// nothingToDo reports whether a pass is rightly not done at all.
+// nothingToDo reports whether an error says that no pass is to be done now. That is
+// no failure.
 func nothingToDo(err error) bool {
 	var paused *plugin.PausedError
 	return errors.Is(err, plugin.ErrNotMaster) || errors.Is(err, plugin.ErrQueueDrained) || errors.As(err, &paused)
@@ -129,8 +129,8 @@ func nothingToDo(err error) bool {
 // errTooEarly says that no pass is due yet.
 var errTooEarly = errors.New("too early")
 
-// judge turns what a pass ended with into what the program ends with. The
-// watcher is not bothered with what is not a failure.
+// judge turns the error of a pass into that of the program. To the watcher only
+// failures are errors.
 func (r *runner) judge(err error) error {
 	var paused *plugin.PausedError
 	switch {
@@ -156,7 +156,7 @@ func (r *runner) judge(err error) error {
 	return err
 }
 
-// passError says in one line why a pass ended before its end.
+// passError adds in one line why a pass ended early.
 func passError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped by a signal, the next pass goes on: %w", err)

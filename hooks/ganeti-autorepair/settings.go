@@ -7,8 +7,8 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// settings are those of the settings file: the engine's, and those that only the
-// program needs.
+// settings are the settings of the file: those of the engine, and those that only
+// the program needs.
 type settings struct {
 	engine repair.Settings
 

@@ -26,7 +26,7 @@ func readSettings(path string, mustExist bool) (settings, error) {
 	return parseSettings(path, string(data))
 }
 
-// tomlHead is what the decoder puts before the text of an error.
+// tomlHead matches what the decoder puts before the text of an error.
 var tomlHead = regexp.MustCompile(`^toml: line \d+( \(last key "[^"]*"\))?: `)
 
 func parseSettings(path, data string) (settings, error) {
@@ -35,7 +35,7 @@ func parseSettings(path, data string) (settings, error) {
 	if _, err := toml.Decode(data, &values); err != nil {
 		var bad toml.ParseError
 		if errors.As(err, &bad) {
-			// Some of its errors have their text in the error alone.
+			// Some errors have no Message.
 			text := bad.Message
 			if text == "" {
 				text = tomlHead.ReplaceAllString(bad.Error(), "")
@@ -78,8 +78,8 @@ func knownKeys() string {
 	return strings.Join(keys, ", ")
 }
 
-// lineOf finds the line on which a top-level key or table begins; the decoder
-// does not tell.
+// lineOf returns the line on which a top-level key or table begins, as the decoder
+// does not tell it.
 func lineOf(data, key string) int {
 	name := regexp.QuoteMeta(key)
 	re := regexp.MustCompile(`^\s*(\[\[?\s*)?(` + name + `|"` + name + `"|'` + name + `')\s*[]=.]`)

@@ -19,12 +19,12 @@ type stamp struct {
 // in seconds, and "busy" or "idle".
 const stampFile = "last-pass"
 
-// stampLength is the length of the file. It is written in place, and never grows:
-// that needs no room on a disk which has become full (W8).
+// stampLength is the length of the file. It is written in place and never grows, so
+// that it needs no room on a disk that has become full (W8).
 const stampLength = 32
 
-// writeStamp writes the stamp. Where its text cannot be written the time of the
-// file tells when the pass was.
+// writeStamp writes the stamp. If its text cannot be written the modification time
+// of the file says when the pass was.
 func (s stateDir) writeStamp(st stamp) error {
 	word := "idle"
 	if st.Busy {
@@ -45,8 +45,8 @@ func (s stateDir) writeStamp(st stamp) error {
 }
 
 // readStamp reads the stamp; found is false if there was no pass yet. A stamp that
-// cannot be read counts as none; of an empty one the time of the file counts, and
-// repairs as pending.
+// cannot be read counts as none. Of an empty one the modification time counts, as
+// if repairs were pending.
 func (s stateDir) readStamp() (st stamp, found bool, err error) {
 	f, err := os.OpenFile(s.file(stampFile), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,15 +9,14 @@ import (
 	"syscall"
 )
 
-// stateDir is the path of the directory in which a node keeps what it remembers
-// between two passes: the lock of passes, the stamp of the last pass, the flags of
-// the nodes and the last reasons. Only root can enter it (W6), so that nobody else
-// can hold the lock. Losing it loses nothing.
+// stateDir is the path of the directory for what a node remembers between two
+// passes: the lock of passes, the stamp of the last pass, the flags of the nodes
+// and the last reasons. Only root can enter it (W6), so that nobody else can take
+// the lock. Losing it loses nothing.
 type stateDir string
 
-// open makes the directory if it is not there, takes it away from everybody but
-// the user who runs this process, and opens it. What is no directory in its place
-// is removed: only root can have left it there.
+// open creates the directory if it is missing, makes it private and opens it.
+// Anything else at its path is removed: only root can have put it there.
 func (s stateDir) open() (*os.File, error) {
 	path := string(s)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -42,8 +41,7 @@ func (s stateDir) open() (*os.File, error) {
 	return dir, nil
 }
 
-// private sees to it that only the user who runs this process can enter the
-// directory.
+// private makes the directory accessible to the user of this process alone.
 func private(dir *os.File) error {
 	info, err := dir.Stat()
 	if err != nil {
@@ -64,9 +62,9 @@ func private(dir *os.File) error {
 // file returns the path of a file in the directory.
 func (s stateDir) file(name string) string { return filepath.Join(string(s), name) }
 
-// replaceFile writes a file beside its place and renames it there, so that a
-// reader sees the old content or the new one. Nothing is left behind where that
-// fails, as on a disk that is full.
+// replaceFile writes a temporary file and renames it, so that a reader sees the old
+// content or the new one. It leaves nothing behind if it fails, for example on a
+// full disk.
 func replaceFile(path string, data []byte, mode os.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
 	if err != nil {

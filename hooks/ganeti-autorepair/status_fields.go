@@ -64,8 +64,8 @@ func statusFields(now time.Time) []field[report.View] {
 		{name: "more_waiting", title: "Waiting", doc: "Further pending repairs behind it", right: true,
 			value: repair(func(r *report.RepairView) string { return strconv.Itoa(r.Waiting) })},
 		{name: "next_step", title: "Next", doc: "Step that a pass would submit now", value: func(v V) string { return v.Next }},
-		{name: "blocked_by", title: "BlockedBy", doc: "What keeps the next step from being taken", value: func(v V) string { return v.Blocks }},
-		{name: "command", title: "Command", doc: "What a person could type about it", value: func(v V) string { return v.Command }},
+		{name: "blocked_by", title: "BlockedBy", doc: "What blocks the next step", value: func(v V) string { return v.Blocks }},
+		{name: "command", title: "Command", doc: "Command that a person could type", value: func(v V) string { return v.Command }},
 		{name: "group", title: "Group", doc: "Node group of the primary node", value: func(v V) string { return v.Group }},
 		{name: "pnode", title: "PrimaryNode", doc: "Primary node", value: func(v V) string { return v.Primary }},
 		{name: "snodes", title: "SecondaryNodes", doc: "Secondary nodes", value: func(v V) string { return strings.Join(v.Second, ",") }},
@@ -81,7 +81,7 @@ func jobStates(r *report.RepairView) string {
 	return strings.Join(jobs, ",")
 }
 
-// why is the reason in words; for what waits for a person, with the command.
+// why returns the reason in words, and for a failure the command that clears it.
 func why(v report.View) string {
 	if v.Reason == repair.ReasonFailed && len(v.Failures) > 0 {
 		return v.Detail + "; after a look: " + v.Command

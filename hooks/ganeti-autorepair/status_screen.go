@@ -12,12 +12,12 @@ import (
 	"ganeti-autorepair/plugin/report"
 )
 
-// mainFields are those that narrow terminals show in columns; what the others
-// hold is told in words below each line.
+// mainFields are the columns on a narrow terminal. The other fields are told in
+// words below each line.
 var mainFields = []string{"instance", "state", "reason", "policy"}
 
-// writeViews writes the table for people: all fields side by side where there is
-// room, else the main ones with the others folded below.
+// writeViews writes the table for people: all fields in columns if there is room,
+// else the main ones with the others in words below.
 func writeViews(w io.Writer, t terminal, views []report.View, now time.Time) {
 	if len(views) == 0 {
 		return
@@ -61,7 +61,7 @@ func writeViews(w io.Writer, t terminal, views []report.View, now time.Time) {
 	}
 }
 
-// inWords tells what the main fields do not.
+// inWords returns the fields that are not among the main ones, in words.
 func inWords(v report.View, now time.Time) string {
 	var parts []string
 	if v.Repair != nil {
@@ -86,11 +86,11 @@ func inWords(v report.View, now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// clockTime is a Unix time in seconds for people.
+// clockTime formats a Unix time in seconds for people.
 func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02 15:04") }
 
-// writeSummary writes a line per state with the reasons in it, and a last one
-// for everything.
+// writeSummary writes the unreadable tags, a line for each state with its reasons,
+// and a last line with the number of instances in each state.
 func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
 	for _, g := range groupBadTags(allBadTags(plan)) {
 		for _, line := range g.lines(linesEach) {
@@ -119,7 +119,7 @@ func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
 	writeFolded(w, "", "  ", total, t.columns)
 }
 
-// byCount is a list of counts by word, the most first.
+// byCount lists words with their counts, the largest first.
 func byCount(m map[string]int) string {
 	var words []string
 	for word := range m {
@@ -137,7 +137,7 @@ func byCount(m map[string]int) string {
 	return strings.Join(words, ", ")
 }
 
-// writeStatus writes what a pass leaves behind.
+// writeStatus prints the states of the instances after a pass.
 func (e *env) writeStatus(plan *repair.Plan) {
 	writeViews(e.stdout, e.screen, report.Notable(plan), e.now())
 	writeSummary(e.stdout, e.screen, plan)

@@ -17,7 +17,7 @@ import (
 // steerFlags are those of all commands that write tags.
 type steerFlags struct {
 	DryRun  bool `short:"n" help:"Say which tags would be written, and write none."`
-	Timeout span `default:"5m" placeholder:"TIME" help:"Give up what cannot be written in this time, as behind a job that works on the instance (default: 5m)."`
+	Timeout span `default:"5m" placeholder:"TIME" help:"Give up tags that cannot be written in this time, for example while a job has the instance locked (default: 5m)."`
 	selectFlags
 }
 
@@ -79,7 +79,7 @@ func (f steerFlags) each(ctx context.Context, e *env, command string, words []st
 	return f.carryOut(ctx, e, c, command, actions)
 }
 
-// policyText is a policy in words, and where it comes from.
+// policyText returns a policy in words, with its origin.
 func policyText(p tagstore.Policy) string {
 	text := p.Type.String()
 	if p.Suspended {

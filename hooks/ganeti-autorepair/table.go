@@ -8,7 +8,7 @@ import (
 
 // Tables in the manner of gnt-*: -o [+]FIELD,..., --no-headers, --separator.
 
-// field is one thing a table can show of a T.
+// field is a column of a table of Ts.
 type field[T any] struct {
 	name, title, doc string
 	right            bool // numbers stand on the right
@@ -16,7 +16,7 @@ type field[T any] struct {
 	colour           func(T) string // nil if it has none
 }
 
-// selectFields reads the value of -o.
+// selectFields returns the fields that -o selects.
 func selectFields[T any](all []field[T], usual []string, selected string) ([]field[T], error) {
 	names := usual
 	if selected != "" {
@@ -111,9 +111,8 @@ func columnWidths(lines [][]string) []int {
 	return widths
 }
 
-// writeFoldedRows is writeRows for a terminal: what the last field holds is
-// folded into the room there is beside the others or, where that is little,
-// below them.
+// writeFoldedRows is writeRows for a terminal: the last field is folded, beside the
+// others or, if there is little room, below them.
 func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects []T) {
 	last := fields[len(fields)-1]
 	marked := append([]field[T](nil), fields[:len(fields)-1]...)

@@ -10,16 +10,15 @@ import (
 	"unsafe"
 )
 
-// terminal is what is known of the place where output goes. The zero value is a
-// file or a pipe: lines of any length, no colour.
+// terminal describes where output goes. The zero value is a file or a pipe: lines
+// of any length, no colour.
 type terminal struct {
 	columns, rows int // 0 if it is no terminal
 	colour        bool
 }
 
-// terminalOf looks at a file. Colour is for terminals that have it and people
-// who have not refused it (NO_COLOR). What is no terminal has the width that
-// COLUMNS says, if it is set.
+// terminalOf describes a file. A terminal has colour if its type has and NO_COLOR
+// is not set. Anything else has the width that COLUMNS says.
 func terminalOf(w io.Writer, getenv func(string) string) terminal {
 	given, _ := strconv.Atoi(getenv("COLUMNS"))
 	if given < 20 {
@@ -58,8 +57,8 @@ func (t terminal) paint(colour, s string) string {
 	return "\x1b[" + colour + "m" + s + "\x1b[0m"
 }
 
-// wrap folds text into lines of at most width characters; a word that is longer
-// stands alone. No width means a single line.
+// wrap folds text into lines of at most width characters. A longer word has a line
+// of its own. Width 0 means a single line.
 func wrap(text string, width int) []string {
 	if width <= 0 {
 		return []string{text}
@@ -80,7 +79,8 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// writeFolded writes text behind a beginning, and what does not fit further on.
+// writeFolded writes text after the prefix begin, and the lines that do not fit
+// there after the prefix further.
 func writeFolded(w io.Writer, begin, further, text string, width int) {
 	if width > 2 && begin == "" {
 		width -= len(further) // further on it is set in

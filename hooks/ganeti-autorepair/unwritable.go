@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// A pass keeps a log, metrics, and what it remembers until the next pass. None of
-// them is a reason not to repair: what cannot be written is left out, and check and
-// status say so, with the cause (W8).
+// A pass writes a log, metrics, and what it remembers until the next pass. None of
+// them is needed for repairs: a pass does without what it cannot write, and check
+// and status say so, with the cause (W8).
 
-// unwritable is something that passes cannot keep on this node.
+// unwritable is something that passes cannot write on this node.
 type unwritable struct {
 	What string `json:"what"`
 	Path string `json:"path"`
@@ -22,8 +22,8 @@ type unwritable struct {
 
 func (n unwritable) String() string { return fmt.Sprintf("%s: %s", n.Path, n.Why) }
 
-// whatIsUnwritablefinds out what a pass could not keep now. It changes nothing: what
-// it writes has no name, and is gone when it ends.
+// unwritable returns what a pass could not write now. It changes nothing: the files
+// that it tries with have no name, and are gone when they are closed.
 func (e *env) unwritable(set settings) []unwritable {
 	var list []unwritable
 	add := func(what, path string, err error) {
@@ -45,11 +45,11 @@ func (e *env) unwritable(set settings) []unwritable {
 	return list
 }
 
-// otherUser reports whether an error says only that this user may not do what root
-// may, who runs the passes.
+// otherUser reports whether the error only says that this user may not do what root
+// may. Passes are run by root.
 func otherUser(err error) bool { return os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission) }
 
-// cause is an error without the path that it names.
+// cause returns the text of an error without the path in it.
 func cause(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -78,8 +78,8 @@ func tryLog(path string) error {
 	}
 }
 
-// triedBytes is how much must fit on a disk: the reasons of some hundred instances,
-// or as many lines of log.
+// triedBytes is the room that there must be: for the reasons of some hundred
+// instances, or as many lines of log.
 const triedBytes = 64 << 10
 
 // oTmpfile makes a file without a name in a directory (O_TMPFILE of Linux).
@@ -99,7 +99,7 @@ func tryDirectory(dir string) error {
 	return err
 }
 
-// tryNumbers is tryDirectory by what the file system says of itself.
+// tryNumbers is tryDirectory by the numbers of the file system.
 func tryNumbers(dir string) error {
 	const writable = 2 // W_OK
 	if err := syscall.Access(dir, writable); err != nil {

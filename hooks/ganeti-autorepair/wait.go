@@ -9,16 +9,15 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// waitForAll does passes until no repair has anything more to do now: each pass
-// is followed by a wait for the jobs it left running. Repairs that wait for
-// room or for a person are not waited for.
+// waitForAll does passes until one leaves no repair job running, and waits for the
+// jobs after each. It does not wait for repairs that wait for room or for a person.
 func (r *runner) waitForAll(ctx context.Context) error {
 	var failed error
 	for {
 		report, err := r.onePass(ctx)
 		r.tellEvents(ctx)
 		if errors.Is(err, errLocked) {
-			// The watcher's pass; it is bounded in time.
+			// Another pass runs, which has a limit in time.
 			if !sleep(ctx, time.Second) {
 				return ctx.Err()
 			}

@@ -33,9 +33,8 @@ func (s *span) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// parseMoment reads a moment that lies ahead: a Unix time in seconds, a date, a
-// date with a time, or a time of day, which is the next one. Without a zone it
-// is local.
+// parseMoment parses a time in the future: a Unix time in seconds, a date, a date
+// with a time, or a time of day, which is the next one. Without a zone it is local.
 func parseMoment(text string, now time.Time) (time.Time, error) {
 	at, err := readMoment(text, now)
 	if err != nil {
