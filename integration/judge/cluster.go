@@ -31,6 +31,7 @@ type Node struct {
 	Group                          string
 	Offline, Drained, NotVMCapable bool
 	Dead                           bool
+	OSes                           []string // that it has; nil if it has all
 }
 
 func (n Node) bad() bool { return n.Offline || n.Drained }
@@ -43,6 +44,8 @@ type Instance struct {
 	// Status is the live status as Ganeti tells it, "" if nobody asked.
 	Status             string
 	Primary, Secondary string // Secondary is "" unless the template is drbd
+	DisksActive        bool   // as Ganeti has noted it
+	OS                 string
 	Tags               []string
 	// NoMigration is set if a migration of the instance would be a failover:
 	// be/always_failover, or a hypervisor that cannot migrate.

@@ -125,63 +125,49 @@ func (v *verdict) wasUp(i *Instance, t time.Time) bool {
 	return start
 }
 
-// copies judges an opcode that begins by what is true of the instance: what it would
-// destroy, and what would run twice (P16, P19, S16).
-func (v *verdict) copies(m *Moment, j *Job) {
+// stale judges a failover that begins by what is true of the copies (P19): it must not
+// go to one that lacks writes while an online node holds a better one.
+func (v *verdict) stale(m *Moment, j *Job) {
 	c, op := m.Cluster, &j.Ops[m.Op]
 	i := c.ByUUID(j.uuid())
-	if i == nil || !i.Truth {
-		return
+	if op.ID != "OP_INSTANCE_FAILOVER" || i == nil || !i.Truth || i.Secondary == "" || i.running() || i.DisksActive || j.has("OP_INSTANCE_ACTIVATE_DISKS") {
+		return // Ganeti compares the copies
 	}
-	online := func(name string) bool { n, there := c.Nodes[name]; return there && !n.Offline && !n.Dead }
-	whole := func(name string) bool { return contains(i.Whole, name) }
-	switch op.ID {
-	case "OP_INSTANCE_RECREATE_DISKS":
-		for _, name := range i.nodes() {
-			if online(name) && whole(name) && v.late(m, j) {
-				v.wrong("P16", "job %d destroys the data of %s, which node %s holds", j.ID, i.Name, name)
-			}
-		}
-	case "OP_INSTANCE_FAILOVER":
-		if !j.has("OP_INSTANCE_ACTIVATE_DISKS") && !i.running() && i.Secondary != "" && !whole(i.Secondary) && online(i.Primary) && whole(i.Primary) {
-			v.wrong("P19", "job %d fails %s over to node %s, whose copy lacks what online node %s holds", j.ID, i.Name, i.Secondary, i.Primary)
-		}
-	case "OP_INSTANCE_REPLACE_DISKS":
-		if !whole(i.Primary) && online(i.Secondary) && whole(i.Secondary) {
-			v.wrong("P19", "job %d removes the copy of %s on node %s, which the one on node %s does not equal", j.ID, i.Name, i.Secondary, i.Primary)
-		}
-	}
-	starts := op.ID == "OP_INSTANCE_FAILOVER" && i.Admin == "up" || op.ID == "OP_INSTANCE_STARTUP"
-	for _, name := range i.RunsOn {
-		if starts && name != i.Primary && online(name) && name != op.target() && name != i.Secondary && !v.lied(i) {
-			v.wrong("S16", "job %d starts %s, which runs on node %s", j.ID, i.Name, name)
-		}
+	if n := c.Nodes[i.Primary]; !contains(i.Whole, i.Secondary) && contains(i.Whole, i.Primary) && !n.Offline && !n.Dead {
+		v.wrong("P19", "job %d fails %s over to node %s, whose copy lacks what online node %s holds", j.ID, i.Name, i.Secondary, i.Primary)
 	}
 }
 
-// late reports whether the job begins later than at once after its release.
-func (v *verdict) late(m *Moment, j *Job) bool {
+// incident judges what happened to an instance, if a job of the program did it.
+func (v *verdict) incident(n *Incident) {
+	j := v.jobs[n.Job]
+	if j == nil || j.Kind() != "repair" {
+		return
+	}
 	at, released := v.released[j.ID]
-	return !released || m.Cluster.Time.Sub(v.Moments[at].Cluster.Time) > atOnce
+	switch {
+	case n.Kind == RunsTwice && !v.lied(n.UUID):
+		v.wrong("S16", "job %d: %s", j.ID, n.Text)
+	case n.Kind == StaleCopy:
+		v.wrong("P19", "job %d: %s", j.ID, n.Text)
+	case n.Kind == Destroyed && (!released || j.first().Sub(v.Moments[at].Cluster.Time) > atOnce):
+		v.wrong("P16", "job %d: %s", j.ID, n.Text)
+	}
 }
 
 // lied reports whether the instance ever ran on a node that was marked offline: then
 // it is the administrator's fault where it runs.
-func (v *verdict) lied(i *Instance) bool {
+func (v *verdict) lied(uuid string) bool {
 	for _, m := range v.Moments {
-		then := m.Cluster.ByUUID(i.UUID)
-		for _, name := range thenRuns(then) {
+		i := m.Cluster.ByUUID(uuid)
+		if i == nil {
+			continue
+		}
+		for _, name := range i.RunsOn {
 			if m.Cluster.Nodes[name].Offline {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-func thenRuns(i *Instance) []string {
-	if i == nil {
-		return nil
-	}
-	return i.RunsOn
 }

@@ -12,6 +12,7 @@ type History struct {
 	Moments     []Moment // in order
 	Tags        []Change // in order
 	Jobs        []Job    // in order of their ids
+	Incidents   []Incident
 	// Own reports whether a repair's id was made by the program.
 	Own func(id string) bool
 }
@@ -47,6 +48,24 @@ type Change struct {
 	// Renamed is the instance's new name, where that is what changed.
 	Renamed string
 }
+
+// Incident is something that happened to an instance and must not.
+type Incident struct {
+	Kind IncidentKind
+	UUID string
+	Job  int64 // the job that did it, 0 for none
+	Text string
+}
+
+// IncidentKind sorts incidents.
+type IncidentKind string
+
+// The kinds of incidents.
+const (
+	RunsTwice IncidentKind = "runs twice"
+	StaleCopy IncidentKind = "stale copy" // started from a copy that lacks writes which an online node has
+	Destroyed IncidentKind = "destroyed"  // data that was on an online node
+)
 
 // Finding is something that must not be.
 type Finding struct {
@@ -87,6 +106,9 @@ func Judge(h *History) []Finding {
 	}
 	for k := range h.Jobs {
 		v.opcodes(&h.Jobs[k])
+	}
+	for k := range h.Incidents {
+		v.incident(&h.Incidents[k])
 	}
 	v.quiet()
 	v.lostData()

@@ -255,8 +255,15 @@ func TestJudge(t *testing.T) {
 			t.chain()
 			t.Moments[t.begins].Cluster = t.Moments[t.begins].Cluster.copy(60)
 			t.online(t.begins)
-		}, "P16 P16"},
+		}, "P16"},
 		{"P16: the node comes back in the instant between", func(t *tale) { t.chain(); t.online(t.begins) }, ""},
+		{"P16: data is destroyed", func(t *tale) {
+			t.Incidents = []Incident{{Destroyed, "web-uuid", 12, "gone"}}
+			t.Jobs[1].Ops[0].Began = start.Add(time.Minute)
+			t.Jobs[1].Ended = start.Add(time.Minute)
+		}, "P16"},
+		{"P16: data is destroyed by somebody's job", func(t *tale) { t.Incidents = []Incident{{Destroyed, "web-uuid", 4, "gone"}} }, ""},
+		{"P19: started from a stale copy", func(t *tale) { t.Incidents = []Incident{{StaleCopy, "web-uuid", 12, "old"}} }, "P19"},
 		{"P16: the limit of a chain is reached", func(t *tale) {
 			t.chain()
 			limit := [2]string{source, "rate-limit:1:x"}
@@ -311,7 +318,11 @@ func TestJudge(t *testing.T) {
 		}, ""},
 		{"S16: it may run on another node", func(t *tale) { t.lostMigration("n4") }, "S16 S16"},
 		{"S16: it may run on that very node", func(t *tale) { t.lostMigration("n3") }, ""},
-		{"S16: it runs on another node", func(t *tale) { t.from(0, func(_ *Cluster, web *Instance) { web.RunsOn = []string{"n4"} }) }, "S16"},
+		{"S16: it runs twice", func(t *tale) { t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}} }, "S16"},
+		{"S16: it runs twice, as it ran on a node marked offline", func(t *tale) {
+			t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}}
+			t.from(0, func(_ *Cluster, web *Instance) { web.RunsOn = []string{"n2"} })
+		}, ""},
 		{"C2: two at a time", func(t *tale) {
 			t.Jobs = append([]Job{repairJob(9, "own0", "OP_INSTANCE_FAILOVER", 1, 90, nil)}, t.Jobs...)
 			t.Moments = append(t.Moments, t.Moments[t.begins])
@@ -326,6 +337,24 @@ func TestJudge(t *testing.T) {
 			}
 			t.Jobs = append(earlier, t.Jobs...)
 		}, "S7"},
+		{"P10: the node lacks the OS", func(t *tale) {
+			t.chain()
+			t.from(0, func(c *Cluster, web *Instance) {
+				web.OS = "debian"
+				c.Nodes["n3"] = Node{Group: "g", OSes: []string{"other"}}
+			})
+		}, "P10"},
+		{"P10: excluded by a tag", func(t *tale) {
+			t.chain()
+			t.from(0, func(c *Cluster, web *Instance) {
+				c.Tags = append(c.Tags, "htools:iextags:service")
+				web.Tags = append(web.Tags, "service:web")
+				c.Instances = append(c.Instances, &Instance{UUID: "x", Name: "x", Primary: "n3", Tags: []string{"service:web"}})
+			})
+		}, "P10"},
+		{"P19: Ganeti compares active disks", func(t *tale) {
+			t.drbd(func(c *Cluster, web *Instance) { drained(c, web); web.Whole = []string{"n2"}; web.DisksActive = true })
+		}, ""},
 		{"S7: a chain again", func(t *tale) {
 			t.chain()
 			j := t.Jobs[1]

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -116,6 +117,18 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	if step == stepChain && i.Admin == "offline" {
 		object("P10", true, "it is marked offline")
 	}
+	if step == stepChain {
+		for _, name := range targets {
+			if n := c.Nodes[name]; n.OSes != nil && !contains(n.OSes, i.OS) && i.OS != "" {
+				object("P10", true, "node %s lacks its OS %s", name, i.OS)
+			}
+		}
+		if len(targets) > 0 {
+			if other := c.excluded(i, targets[0]); other != "" {
+				object("P10", true, "node %s has %s, which shares an exclusion tag with it", targets[0], other)
+			}
+		}
+	}
 	if step == stepChain && v.wasUp(i, c.Time) && !j.has("OP_INSTANCE_STARTUP") {
 		object("S18", true, "it was up before a chain that failed, and this one does not start it")
 	}
@@ -137,6 +150,26 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 			object("V7", false, "the repair is pending since %v only", since)
 		}
 	}
+}
+
+// excluded returns an instance of which the node is the primary and which must not be
+// there together with the given one, by a tag that both have and that begins with one
+// of the cluster's exclusion prefixes.
+func (c *Cluster) excluded(i *Instance, node string) string {
+	for _, prefix := range c.Tags {
+		const exclusion = "htools:iextags:"
+		if !strings.HasPrefix(prefix, exclusion) {
+			continue
+		}
+		for _, other := range c.Instances {
+			for _, tag := range other.Tags {
+				if other.Primary == node && other.UUID != i.UUID && strings.HasPrefix(tag, prefix[len(exclusion):]+":") && contains(i.Tags, tag) {
+					return other.Name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // stepOp returns the opcode that is the step.
@@ -273,7 +306,7 @@ func (j *Job) nodes(c *Cluster) []string {
 
 // begin judges a job of which an opcode begins.
 func (v *verdict) begin(k int, m *Moment, j *Job) {
-	v.copies(m, j)
+	v.stale(m, j)
 	if v.begun[j.ID] {
 		return
 	}

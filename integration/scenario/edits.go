@@ -66,6 +66,8 @@ func (w *World) node(args []string) error {
 				n.Storage = number
 			case "filedisk":
 				n.FileStorage = number
+			case "os":
+				n.OSes, err = strings.Split(value, ","), nil
 			case "no-vms":
 				n.NotVMCapable, err = true, nil
 			case "vms":
@@ -191,11 +193,54 @@ func (w *World) remove(args []string) error {
 
 func misbehave(f luxitest.OpFault) func(*World, []string) error {
 	return func(w *World, args []string) error {
-		f := f
-		if len(args) > 2 {
-			f = f.Late()
-		}
-		w.addOpcode(&opcodeFault{args[0], args[1], 1, f})
+		w.addOpcode(&opcodeFault{args[0], args[1], 1, f.At(point(args[2:]))})
 		return nil
 	}
+}
+
+// point reads where a fault strikes: "late" is after the change of the configuration.
+func point(words []string) luxitest.FaultPoint {
+	for _, word := range words {
+		if word == "late" {
+			return luxitest.AtConfig
+		}
+		for _, p := range luxitest.Points() {
+			if word == string(p) {
+				return p
+			}
+		}
+	}
+	return luxitest.AtChecks
+}
+
+func (w *World) cut(args []string) error {
+	return w.edit(func(c *luxitest.Cluster) error { c.Cut(args[0], args[1]); return nil })
+}
+
+func (w *World) mend(args []string) error {
+	return w.edit(func(c *luxitest.Cluster) error { c.Mend(args[0], args[1]); return nil })
+}
+
+func (w *World) instance(args []string) error {
+	var err error
+	no := w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) {
+		for _, word := range args[1:] {
+			switch key, value, _ := strings.Cut(word, "="); key {
+			case "always-failover":
+				i.AlwaysFailover = true
+			case "mem":
+				i.Memory, err = strconv.Atoi(value)
+			case "hypervisor":
+				i.Hypervisor = value
+			case "os":
+				i.OS = value
+			default:
+				err = fmt.Errorf("unknown word %s", word)
+			}
+		}
+	})
+	if no != nil {
+		return no
+	}
+	return err
 }

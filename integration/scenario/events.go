@@ -45,14 +45,18 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //
 //	offline|drain|online NODE...        the administrator marks nodes; an offline one is dead unless it "lives"
 //	die|revive NODE...                  what is true of a node, whatever its mark
-//	node NODE mem=N disk=N filedisk=N no-vms group=G   changes of a node
+//	node NODE mem=N disk=N filedisk=N no-vms group=G os=NAME,NAME   changes of a node
 //	tag|untag cluster|group NAME|node NAME|instance NAME TAG...
 //	stop|start|down|crash INSTANCE      admin down, admin up, admin offline; it stops by itself
 //	move INSTANCE NODE[,NODE]           somebody moved it
 //	rename|swap|remove INSTANCE [NAME]  renamed; replaced by another one of that name; removed
 //
-//	fail OPCODE INSTANCE CODE [late] [N times|always]   the opcode fails (CODE: exec, or one of Ganeti's)
-//	hang|lose OPCODE INSTANCE [late]    the opcode stands still; its process dies
+//	cut|mend NODE NODE                  replication between two nodes ends, or is restored
+//	instance NAME always-failover|mem=N|hypervisor=NAME|os=NAME   changes of an instance
+//
+//	fail OPCODE OBJECT CODE [POINT] [N times|always]   the opcode fails (CODE: exec, or one of Ganeti's)
+//	hang|lose OPCODE OBJECT [POINT]     the opcode stands still; its process dies
+//	                                    (POINT: late, or one of luxitest's: exec, transfer, moved)
 //	continue [INSTANCE]                 what stands still goes on
 //	admin OPCODE NAME [KEY=VALUE...]    somebody submits a job about an instance, a node or a group
 //	watcher                             ganeti-watcher: it archives old jobs, and starts what should run
@@ -103,6 +107,7 @@ func init() {
 		"tag": {2, tag(true)}, "untag": {2, tag(false)},
 		"stop": {1, state(luxitest.AdminDown)}, "start": {1, state(luxitest.AdminUp)}, "down": {1, state(luxitest.AdminOffline)},
 		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove},
+		"cut": {2, (*World).cut}, "mend": {2, (*World).mend}, "instance": {2, (*World).instance},
 		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs())}, "lose": {2, misbehave(luxitest.OpLosesProcess())}, "continue": {0, (*World).goOn},
 		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
 		"fault": {3, (*World).fault}, "answer": {1, (*World).answer}, "killed": {3, (*World).killed}, "during": {3, (*World).during},

@@ -112,11 +112,10 @@ func (w *World) fail(args []string) error {
 	if args[2] != "exec" {
 		f = luxitest.OpFails("OpPrereqError", "it cannot be", args[2])
 	}
+	f = f.At(point(args[3:]))
 	times := 1
 	for k, word := range args[3:] {
 		switch word {
-		case "late":
-			f = f.Late()
 		case "always":
 			times = -1
 		case "times":

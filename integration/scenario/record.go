@@ -46,10 +46,18 @@ func (w *World) history() *judge.History {
 	for _, j := range w.Master.Jobs() {
 		h.Jobs = append(h.Jobs, judgedJob(j))
 	}
+	for _, n := range w.Master.Incidents() {
+		kind := incidents[n.Kind]
+		h.Incidents = append(h.Incidents, judge.Incident{Kind: kind, UUID: n.UUID, Job: n.Job, Text: n.Text})
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.Moments = append(h.Moments, w.moments...)
 	return h
+}
+
+var incidents = map[luxitest.IncidentKind]judge.IncidentKind{
+	luxitest.RunsTwice: judge.RunsTwice, luxitest.StaleStart: judge.StaleCopy, luxitest.NoDisk: judge.StaleCopy, luxitest.Destroyed: judge.Destroyed,
 }
 
 // moment notes that something happens now.
@@ -128,7 +136,7 @@ func (w *World) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 		out.Groups[g.Name] = g.Tags
 	}
 	for _, n := range c.Nodes {
-		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead}
+		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, OSes: n.OSes}
 	}
 	for _, i := range c.Instances {
 		if !i.Forthcoming {
@@ -149,14 +157,14 @@ func duration(settings any, name string) time.Duration {
 
 func judgedInstance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 	out := &judge.Instance{
-		Name: i.Name, UUID: i.UUID, Template: i.Template, Admin: i.AdminState, Status: statusOf(c, i), Primary: i.Primary, Tags: i.Tags,
-		Truth: true, RunsOn: i.RunsOn, Generation: i.Data.Generation,
+		Name: i.Name, UUID: i.UUID, Template: i.Template, Admin: i.AdminState, Status: statusOf(c, i), Primary: i.Primary, Tags: i.Tags, DisksActive: i.DisksActive, OS: i.OS,
+		NoMigration: i.AlwaysFailover || i.Hypervisor == "lxc" || i.Hypervisor == "chroot", Truth: true, RunsOn: i.RunsOn, Generation: i.Data.Generation,
 	}
 	if len(i.Secondaries) > 0 {
 		out.Secondary = i.Secondaries[0]
 	}
 	for _, n := range c.Nodes {
-		if i.HasDisksOn(n.Name) {
+		if i.HasDisksOn(n.Name) && !i.Lacks(n.Name) {
 			out.Whole = append(out.Whole, n.Name)
 		}
 	}
