@@ -120,6 +120,12 @@ func (m *Master) execute(c *serverConn, method string, args json.RawMessage) (an
 		return m.callAutoArchive(args)
 	case "ChangeJobPriority":
 		return m.callPriority(args)
+	case "QueryFilters":
+		return m.callQueryFilters(args)
+	case "ReplaceFilter":
+		return m.callReplaceFilter(args)
+	case "DeleteFilter":
+		return m.callDeleteFilter(args)
 	case "SetDrainFlag":
 		return m.callDrain(args)
 	}

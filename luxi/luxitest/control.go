@@ -84,13 +84,8 @@ func (m *Master) cancel(id int64, kill bool) (ok bool, why string, wait bool) {
 	case j == nil || j.archived || !j.slot && !j.enqueued():
 		return false, "Job " + itoa(id) + " not found in queue", false
 	case j.enqueued():
-		// The opcodes keep their null results: hs:JQueue.hs cancelQueuedJob.
-		for _, op := range j.ops {
-			op.status, op.end = canceled, m.now
-		}
-		j.end = m.now
+		m.dequeue(j)
 		m.note(LogQueue, "job %d dequeued", id)
-		m.wake()
 		// What waited for it starts when luxid next looks for jobs to start.
 		return true, "Dequeued job " + itoa(id), false
 	case !j.alive:

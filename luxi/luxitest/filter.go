@@ -95,6 +95,30 @@ func parseLeaf(op string, field, value json.RawMessage) (*filter, error) {
 	return f, nil
 }
 
+// show renders the filter as hs:Query/Language.hs showFilter does.
+func (f *filter) show() any {
+	switch f.op {
+	case "":
+		return nil
+	case "?":
+		return []any{f.op, f.field}
+	case "&", "|", "!":
+		list := []any{f.op}
+		for _, a := range f.args {
+			list = append(list, a.show())
+		}
+		return list
+	}
+	op := f.op
+	if op == "=" {
+		op = "=="
+	}
+	if f.num != nil {
+		return []any{op, f.field, json.Number(f.num.String())}
+	}
+	return []any{op, f.field, f.text}
+}
+
 // fields lists the fields the filter talks about.
 func (f *filter) fields() []string {
 	if f.field != "" || f.op != "" && f.args == nil && f.op != "&" && f.op != "|" {
@@ -130,28 +154,35 @@ func (f *filter) requestedNames(nameField string) (values []*filter, ok bool) {
 	return nil, false
 }
 
-// matches evaluates the filter (hs:Query/Filter.hs evaluateFilterM); get returns a field's value.
+// matches evaluates the filter of a query (hs:Query/Filter.hs evaluateQueryFilter); get returns a field's value.
 func (f *filter) matches(get func(field string) (value any, hostname, normal bool)) (bool, error) {
+	return f.evaluate(func(leaf *filter) (bool, error) {
+		value, hostname, normal := get(leaf.field)
+		if !normal {
+			return true, nil // nothing to compare with: accepted
+		}
+		return leaf.compare(value, hostname)
+	})
+}
+
+// evaluate evaluates the filter from left to right, as far as needed (hs:Query/Filter.hs evaluateFilterM).
+func (f *filter) evaluate(leaf func(*filter) (bool, error)) (bool, error) {
 	switch f.op {
 	case "":
 		return true, nil
 	case "&", "|":
 		for _, a := range f.args {
-			ok, err := a.matches(get)
+			ok, err := a.evaluate(leaf)
 			if err != nil || ok == (f.op == "|") {
 				return ok, err
 			}
 		}
 		return f.op == "&", nil
 	case "!":
-		ok, err := f.args[0].matches(get)
+		ok, err := f.args[0].evaluate(leaf)
 		return !ok, err
 	}
-	value, hostname, normal := get(f.field)
-	if !normal {
-		return true, nil // nothing to compare with: accepted
-	}
-	return f.compare(value, hostname)
+	return leaf(f)
 }
 
 func (f *filter) compare(value any, hostname bool) (bool, error) {
@@ -222,6 +253,10 @@ func ordered(op string, c int) bool {
 	}
 	return c == 0
 }
+
+func ratOf(n *big.Int) *big.Rat { return new(big.Rat).SetInt(n) }
+
+func ratOfNumber(n json.Number) (*big.Rat, bool) { return new(big.Rat).SetString(n.String()) }
 
 func rational(value any) (*big.Rat, bool) {
 	switch v := value.(type) {

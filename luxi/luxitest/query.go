@@ -23,7 +23,7 @@ type cell struct {
 }
 
 // MarshalJSON renders the pair that Query answers with.
-func (c cell) MarshalJSON() ([]byte, error) { return json.Marshal([]any{c.status, c.value}) }
+func (c cell) MarshalJSON() ([]byte, error) { return marshal([]any{c.status, c.value}) }
 
 func normal(v any) cell { return cell{rsNormal, v} }
 
@@ -145,6 +145,10 @@ func (m *Master) query(what string, fields []string, f *filter) (*table, error) 
 		return runQuery(m, groupFields, objects, fields, f)
 	case "lock":
 		return runQuery(m, lockFields, m.locks.lockInfos(), fields, f)
+	case "filter":
+		rules := append([]*filterRule(nil), m.filters...)
+		sort.SliceStable(rules, func(a, b int) bool { return niceLess(rules[a].UUID, rules[b].UUID) })
+		return runQuery(m, filterFields, rules, fields, f)
 	case "job":
 		rows, err := m.selectJobs(fields, f)
 		if err != nil {

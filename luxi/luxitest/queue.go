@@ -14,10 +14,13 @@ type queue struct {
 	jobs   map[int64]*job
 	down   bool   // luxid does not run, so nothing is scheduled and no death is noticed
 	parked []*job // processes that wait for a dependency
+
+	filters     []*filterRule
+	filterCount int // how many UUIDs of rules were made up
 }
 
-// submit puts a job into the queue. The id is allocated already.
-func (m *Master) submit(id int64, ops []*opcode) {
+// enqueue puts a job into the queue. The id is allocated already.
+func (m *Master) enqueue(id int64, ops []*opcode) {
 	j := &job{id: id, received: m.now}
 	var names []string
 	for index, op := range ops {
@@ -32,7 +35,6 @@ func (m *Master) submit(id int64, ops []*opcode) {
 	if len(ops) == 0 {
 		j.end = m.now
 	}
-	m.schedule()
 	m.wake()
 }
 
@@ -70,43 +72,107 @@ func (m *Master) sortedJobs() []*job {
 // enqueued reports whether luxid has the job in its queue and has not handed it over.
 func (j *job) enqueued() bool { return !j.slot && !j.final() && len(j.ops) > 0 }
 
-// schedule hands jobs over for execution: hs:JQScheduler.hs selectJobsToRun.
+// schedule hands jobs over for execution: hs:JQScheduler.hs scheduleSomeJobs.
 func (m *Master) schedule() {
 	if m.down {
 		return
 	}
-	buckets := make(map[string]int)
-	slots := m.cluster.MaxRunningJobs
+	m.reject()
 	var candidates []*job
+	slots := m.cluster.MaxRunningJobs
 	for _, j := range m.sortedJobs() {
 		if j.slot {
 			slots--
-			for _, b := range j.rateLimits() {
-				buckets[b.key]++
-			}
 		} else if j.enqueued() && m.eligible(j) {
 			candidates = append(candidates, j)
 		}
 	}
 	sort.SliceStable(candidates, func(a, b int) bool { return candidates[a].priority() < candidates[b].priority() })
-	for _, j := range candidates {
+	for _, j := range m.filtered(m.rateLimited(candidates)) {
 		if slots <= 0 {
 			return
-		}
-		limits := j.rateLimits()
-		fits := true
-		for _, b := range limits {
-			fits = fits && buckets[b.key] < b.limit
-		}
-		if !fits {
-			continue
-		}
-		for _, b := range limits {
-			buckets[b.key]++
 		}
 		slots--
 		m.launch(j)
 	}
+}
+
+// reject cancels the queued jobs that a filter rule rejects (cancelRejectedJobs).
+func (m *Master) reject() {
+	for _, j := range m.sortedJobs() {
+		if !j.enqueued() {
+			continue
+		}
+		if r := m.applies(j); r != nil && r.Action == FilterReject {
+			m.dequeue(j)
+			m.note(LogQueue, "job %d rejected by filter %s", j.id, r.UUID)
+		}
+	}
+}
+
+// dequeue cancels a job that was not handed over. Its opcodes keep their null results (hs:JQueue.hs cancelQueuedJob).
+func (m *Master) dequeue(j *job) {
+	for _, op := range j.ops {
+		op.status, op.end = canceled, m.now
+	}
+	j.end = m.now
+	m.wake()
+}
+
+// rateLimited returns the jobs for which all buckets named in their reason trails have room (reasonRateLimit).
+func (m *Master) rateLimited(candidates []*job) []*job {
+	used := make(map[string]int)
+	for _, j := range m.jobs {
+		if j.slot {
+			for _, b := range j.rateLimits() {
+				used[b.key]++
+			}
+		}
+	}
+	var fit []*job
+	for _, j := range candidates {
+		limits, fits := j.rateLimits(), true
+		for _, b := range limits {
+			fits = fits && used[b.key] < b.limit
+		}
+		if fits {
+			for _, b := range limits {
+				used[b.key]++
+			}
+			fit = append(fit, j)
+		}
+	}
+	return fit
+}
+
+// filtered returns the jobs that the filter rules let through (jobFiltering).
+func (m *Master) filtered(candidates []*job) []*job {
+	if len(m.filters) == 0 {
+		return candidates
+	}
+	used := make(map[*filterRule]int)
+	for _, j := range m.jobs {
+		if j.slot {
+			used[m.applies(j)]++
+		}
+	}
+	var fit []*job
+	for _, j := range candidates {
+		r := m.applies(j)
+		if r != nil {
+			switch r.Action {
+			case FilterPause, FilterReject:
+				continue
+			case FilterRateLimit:
+				if used[r] >= r.Limit {
+					continue
+				}
+				used[r]++
+			}
+		}
+		fit = append(fit, j)
+	}
+	return fit
 }
 
 // eligible reports whether nothing the job depends on is still in luxid's queue.

@@ -57,7 +57,8 @@ func (m *Master) callSubmit(args json.RawMessage, ifOpen bool) (any, error) {
 	if why := unwritable(id, ops); why != "" {
 		return nil, fail("GenericError", why)
 	}
-	m.submit(id, ops)
+	m.enqueue(id, ops)
+	m.schedule()
 	return id, nil
 }
 
@@ -113,7 +114,7 @@ func (m *Master) callSubmitMany(args json.RawMessage) (any, error) {
 			answers = append(answers, []any{false, why})
 			continue
 		}
-		m.submit(id, ops)
+		m.enqueue(id, ops)
 		answers = append(answers, []any{true, id})
 	}
 	m.schedule() // without any job as well
