@@ -40,10 +40,19 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	placer, err := read.ReadPlacer(ctx, p.Client, s, repair.RoomWanted{Choose: s.Instances})
+	placer, err := read.ReadPlacer(ctx, p.Client, s, everyInstance(s))
 	if err != nil {
 		return nil, nil, err
 	}
 	saved := read.NewSaved(s, placer, p.Settings)
 	return repair.NewPlan(s, placer, p.Settings, p.NewID), saved, nil
+}
+
+// everyInstance wants room for every instance to be known, whatever it needs.
+func everyInstance(s *repair.Snapshot) repair.RoomWanted {
+	var w repair.RoomWanted
+	for _, i := range s.Instances {
+		w.Choose = append(w.Choose, repair.Wish{Instance: i, Step: repair.StepReinstall})
+	}
+	return w
 }

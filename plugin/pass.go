@@ -69,7 +69,7 @@ func (a *act) makePlan(ctx context.Context, s *repair.Snapshot) (*repair.Plan, e
 	if err != nil {
 		return nil, err
 	}
-	if err := a.askStorage(ctx, s, placer, wanted.WithDisk); err != nil {
+	if err := a.askStorage(ctx, s, placer, wanted.Disks()); err != nil {
 		return nil, err
 	}
 	return draft.Plan(placer), nil

@@ -23,7 +23,7 @@ func (a *act) askStorage(ctx context.Context, s *repair.Snapshot, p *repair.Plac
 			continue
 		}
 		for _, r := range p.Rooms[s.GroupID(i)] {
-			if _, known := r.Disk[kind]; known || r.Memory < demand.Memory {
+			if _, known := r.Disk[repair.Storage{Kind: kind}]; known || r.Memory < demand.Memory {
 				continue
 			}
 			if wanted[kind] == nil {

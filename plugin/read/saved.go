@@ -313,7 +313,7 @@ func (f *Saved) placer(s *repair.Snapshot) *repair.Placer {
 		if n.Memory == nil || !s.Nodes[n.Name].Usable() {
 			continue
 		}
-		r := repair.Room{Node: n.Name, Group: n.Group, Memory: *n.Memory, Disk: map[string]int64{}}
+		r := repair.Room{Node: n.Name, Group: n.Group, Memory: *n.Memory, Disk: map[repair.Storage]int64{}}
 		if n.Disk != nil {
 			r.SetFreeDisk(s, *n.Disk)
 		}

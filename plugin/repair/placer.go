@@ -1,122 +1,92 @@
 package repair
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
+
+	"ganeti-autorepair/luxi"
 )
-
-// Room is what a node has to give, asked of the node itself.
-type Room struct {
-	Node   string
-	Group  string           // UUID
-	Memory int64            // free memory in MiB
-	Disk   map[string]int64 // free disk in MiB by kind of storage, as far as it is known
-}
-
-// Demand is what an instance takes on each of its nodes.
-type Demand struct {
-	Memory int64 // in MiB, be/maxmem
-	Disk   int64 // in MiB, disk_usage
-}
 
 // Placer chooses nodes where Ganeti's allocator must not or cannot: for the
 // reinstall chain, because RECREATE_DISKS lets the allocator pick another node
 // group and then dies after changing the configuration, and because hail
-// refuses for ever where the group is not N+1 redundant (P10); and on clusters
-// without a default allocator.
+// refuses for ever where the group is not N+1 redundant (P10); on clusters
+// without a default allocator; and where nodes are to be left out.
 type Placer struct {
 	Rooms   map[string][]Room // by group
 	Demands map[string]Demand // by instance UUID
-	// reservations are what is given away: the rooms are less that already.
-	reservations []Reservation
+	// Lives has, for each node, the exclusion tags of the instances that have it as
+	// their primary node, each with the name of one of them.
+	Lives map[string]map[string]string
+	// claims are what is given away.
+	claims []Claim
+	// held are the nodes that unfinished jobs have.
+	held map[string]luxi.JobInfo
 	// asked are the kinds of storage of which nodes were asked how much is free:
 	// one that did not say takes no disks of that kind.
 	asked map[string]bool
 }
 
-// Reservation is room that an unfinished job is going to take, or has begun to.
-type Reservation struct {
-	Instance *Instance
-	nodes    []string // the first takes the memory, all of them take the disks
-	moves    bool     // to disks that are there already
-}
-
-// Reservations lists what unfinished jobs are going to take of nodes that they name.
-// A node says what is free now, and a reinstallation has destroyed its data long
-// before it starts the instance and finds no memory (P10).
-func Reservations(s *Snapshot) []Reservation {
-	var list []Reservation
-	for _, job := range s.Running {
-		for _, op := range job.Ops {
-			var nodes []string
-			if err := json.Unmarshal(op.Params["nodes"], &nodes); err != nil || len(nodes) == 0 {
-				nodes = nil
-				for _, param := range []string{"target_node", "remote_node"} {
-					if name := op.Param(param); name != "" {
-						nodes = []string{name}
-					}
-				}
-			}
-			moves := op.ID == "OP_INSTANCE_FAILOVER" || op.ID == "OP_INSTANCE_MIGRATE"
-			if len(nodes) == 0 && !moves {
-				continue
-			}
-			for _, i := range s.Instances {
-				if !names(op, i) {
-					continue
-				}
-				if moves && len(nodes) == 0 {
-					nodes = i.Secondaries // where drbd goes
-				}
-				list = append(list, Reservation{i, nodes, moves})
-				break
-			}
-		}
-	}
-	return list
-}
-
 // NewPlacer returns a placer that knows of no room yet.
 func NewPlacer() *Placer {
-	return &Placer{Rooms: map[string][]Room{}, Demands: map[string]Demand{}}
+	return &Placer{Rooms: map[string][]Room{}, Demands: map[string]Demand{}, Lives: map[string]map[string]string{}}
 }
 
-// reserveMove counts what a drbd instance that is about to move takes of its
-// secondary node, where nothing of it runs yet.
-func (p *Placer) reserveMove(i *Instance) {
-	if i.AdminState == "up" {
-		p.Reserve(Reservation{i, i.Secondaries, true})
-	}
+// Unfinished takes what unfinished jobs have and are going to take.
+func (p *Placer) Unfinished(s *Snapshot) {
+	p.claims = append(p.claims, s.Claims()...)
+	p.held = s.HeldNodes()
 }
 
-// Reserve takes the room of a reservation away. What is there already counts twice then: the
-// next pass will know better.
-func (p *Placer) Reserve(pr Reservation) {
-	p.reservations = append(p.reservations, pr)
-	demand, kind := p.Demands[pr.Instance.UUID], StorageKind(pr.Instance.Template)
-	for n, name := range pr.nodes {
-		for _, rooms := range p.Rooms {
-			for k := range rooms {
-				if rooms[k].Node != name {
-					continue
-				}
-				if !pr.moves {
-					rooms[k].takeDisk(kind, demand.Disk)
-				}
-				if n == 0 {
-					rooms[k].Memory -= demand.Memory
-				}
-			}
+// Claimants returns the UUIDs of the instances that room is given away to.
+func (p *Placer) Claimants() []string {
+	var uuids []string
+	for _, c := range p.claims {
+		if c.Instance != nil {
+			uuids = append(uuids, c.Instance.UUID)
 		}
 	}
+	return uuids
 }
 
-// Place chooses count nodes for the instance in the group of its primary node,
-// the one with most free memory first, and takes the room there, so that the
-// next instance does not count on it too. It returns why it cannot otherwise.
-func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]string, string) {
+// Claim gives room away.
+func (p *Placer) Claim(c Claim) { p.claims = append(p.claims, c) }
+
+// LivesOn notes that an instance with the given exclusion tags has the node as its
+// primary node.
+func (p *Placer) LivesOn(node, name string, tags []string) {
+	if len(tags) > 0 && p.Lives[node] == nil {
+		p.Lives[node] = make(map[string]string)
+	}
+	for _, tag := range tags {
+		p.Lives[node][tag] = name
+	}
+}
+
+// want is what a step asks of nodes.
+type want struct {
+	instance *Instance
+	step     Step
+	demand   Demand
+	memory   int64  // MiB, of the primary node
+	kind     string // the storage that disks are made of; empty if none are made
+	group    string
+	avoid    map[string]bool
+	alone    bool // no instance with the same exclusion tag may live on the new primary node
+}
+
+// refusal is why a node cannot take an instance; empty if it can. Words without a
+// node behind them are for nodes that have too little, of which nothing more is said.
+type refusal string
+
+const tooLittle refusal = "too little"
+
+// Place chooses nodes for the step of an instance in the group of its primary node, the
+// one with most free memory first, and none of those to avoid. It gives the room there
+// away, so that the next instance does not count on it too. If there are not enough
+// nodes it returns why.
+func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]bool) ([]string, string) {
 	demand, ok := p.Demands[i.UUID]
 	if !ok {
 		return nil, "what it takes is not known"
@@ -125,56 +95,201 @@ func (p *Placer) Place(s *Snapshot, i *Instance, count int, withDisk bool) ([]st
 	if g == nil {
 		return nil, "its node group is not known"
 	}
-	rooms := p.Rooms[g.UUID]
+	w := want{instance: i, step: step, demand: demand, memory: demand.memory(step, i), group: g.UUID, avoid: avoid, alone: true}
+	if makesDisks(step) {
+		w.kind = StorageKind(i.Template)
+	}
+	nodes, refused := p.choose(w)
+	count := nodesOf(step, i)
+	if len(nodes) < count && step != StepReinstall {
+		// Coming from a bad node an instance may live beside one with the same
+		// exclusion tag, as with Ganeti's allocators (addPriEx in
+		// src/Ganeti/HTools/Node.hs).
+		w.alone = false
+		nodes, refused = p.choose(w)
+	}
+	if len(nodes) < count {
+		return nil, p.whyNot(s, w, g, len(nodes), refused)
+	}
+	p.Claim(Claim{
+		By: "the " + string(step) + " of " + i.Name, Instance: i, Nodes: nodes,
+		Memory: movesPrimary(step) && w.memory > 0, Disk: w.kind != "", Primary: movesPrimary(step),
+	})
+	return nodes, ""
+}
+
+// choose returns as many fit nodes as the step needs, or all that there are, and what
+// is said of the others: the nodes for each reason.
+func (p *Placer) choose(w want) ([]string, map[refusal][]string) {
+	rooms := append([]Room(nil), p.Rooms[w.group]...)
 	sort.Slice(rooms, func(a, b int) bool {
-		if rooms[a].Memory != rooms[b].Memory {
-			return rooms[a].Memory > rooms[b].Memory
+		ma, mb := p.memory(rooms[a]), p.memory(rooms[b])
+		if ma != mb {
+			return ma > mb
 		}
 		return rooms[a].Node < rooms[b].Node
 	})
-	kind := ""
-	if withDisk {
-		kind = StorageKind(i.Template)
-	}
-	own := map[string]bool{i.Primary: true}
-	for _, name := range i.Secondaries {
-		own[name] = true
-	}
-	var chosen []int
-	var silent []string
-	for k, r := range rooms {
-		if own[r.Node] || r.Memory < demand.Memory {
-			continue
-		}
-		switch free, known := r.Disk[kind]; {
-		case known && free < demand.Disk:
-			continue
-		case !known && p.asked[kind]:
-			silent = append(silent, r.Node)
-			continue
-		}
-		if chosen = append(chosen, k); len(chosen) == count {
-			break
-		}
-	}
-	if len(chosen) < count {
-		why := fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory and %d MiB of disk free", g.Name, len(chosen), count, demand.Memory, demand.Disk)
-		if kind != "" && s.Cluster.FreeDisk != "" && s.Cluster.FreeDisk != kind {
-			why += " (" + kind + " storage)"
-		}
-		if len(silent) > 0 {
-			sort.Strings(silent)
-			why += "; how much " + kind + " storage is free could not be found out on " + strings.Join(silent, ", ")
-		}
-		return nil, why
-	}
 	var nodes []string
-	for n, k := range chosen {
-		nodes = append(nodes, rooms[k].Node)
-		if n == 0 {
-			rooms[k].Memory -= demand.Memory
-		}
-		rooms[k].takeDisk(kind, demand.Disk)
+	refused := make(map[refusal][]string)
+	taken := make(map[string]bool)
+	for _, name := range w.instance.Nodes() {
+		taken[name] = true
 	}
-	return nodes, ""
+	take := func(primary bool, count int) {
+		for _, r := range rooms {
+			if len(nodes) == count {
+				return
+			}
+			if taken[r.Node] {
+				continue
+			}
+			if why := p.refuses(w, r, primary); why == "" {
+				nodes, taken[r.Node] = append(nodes, r.Node), true
+			} else if why != tooLittle {
+				refused[why] = append(refused[why], r.Node)
+			}
+		}
+	}
+	take(true, 1)
+	if len(nodes) == 1 {
+		take(false, nodesOf(w.step, w.instance))
+	}
+	return nodes, refused
+}
+
+// memory returns the free memory of a node without what is given away there.
+func (p *Placer) memory(r Room) int64 {
+	free := r.Memory
+	for _, c := range p.claims {
+		if _, first := c.on(r.Node); first && c.Memory && c.Instance != nil {
+			free -= p.Demands[c.Instance.UUID].Memory
+		}
+	}
+	return free
+}
+
+// refuses returns why a node cannot take the instance, as its primary node or beside
+// that, or "" if it can.
+func (p *Placer) refuses(w want, r Room, primary bool) refusal {
+	memory := p.memory(r)
+	if memory < w.memory {
+		return tooLittle
+	}
+	disk, known := p.disk(r, w.kind)
+	switch {
+	case known && disk < w.demand.Disk:
+		return tooLittle
+	case !known && p.asked[w.kind]:
+		return refusal("how much " + w.kind + " storage is free could not be found out on")
+	case w.avoid[r.Node]:
+		return "an unfinished job has"
+	}
+	if job, held := p.held[r.Node]; held && w.step == StepReinstall {
+		return refusal(fmt.Sprintf("job %d (%s) has", job.ID, strings.Join(job.Summary, ", ")))
+	}
+	if primary && movesPrimary(w.step) && w.alone {
+		if why := p.excludes(w, r); why != "" {
+			return why
+		}
+	}
+	return p.contested(w, r, memory-w.memory, disk-w.demand.Disk, known, primary)
+}
+
+// excludes returns which instance on the node has an exclusion tag of this one, or "".
+func (p *Placer) excludes(w want, r Room) refusal {
+	for _, tag := range w.demand.Exclusions {
+		if name, there := p.Lives[r.Node][tag]; there && name != w.instance.Name {
+			return refusal(name + " has the exclusion tag " + tag + ", too, on")
+		}
+	}
+	for _, c := range p.claims {
+		if c.Instance == nil || c.Instance.UUID == w.instance.UUID || !c.Primary {
+			continue
+		}
+		if _, first := c.on(r.Node); !first && !c.mayTake(r.Group) {
+			continue
+		}
+		if tag := w.demand.shares(p.Demands[c.Instance.UUID]); tag != "" {
+			return refusal(c.By + " may bring an instance with the exclusion tag " + tag + ", too, to")
+		}
+	}
+	return ""
+}
+
+// contested returns who may take what would be left of a node, if that is more than
+// there is, or "". An allocator that is yet to choose may choose this very node.
+func (p *Placer) contested(w want, r Room, memory, disk int64, known, primary bool) refusal {
+	for _, c := range p.claims {
+		there, _ := c.on(r.Node)
+		switch {
+		case there && c.Instance == nil:
+			return refusal(c.By + " may take it on")
+		case !c.mayTake(r.Group) || c.Instance != nil && c.Instance.UUID == w.instance.UUID:
+			continue
+		case c.Instance == nil:
+			return refusal(c.By + " may take it on")
+		}
+		demand, ok := p.Demands[c.Instance.UUID]
+		if c.Memory && primary && movesPrimary(w.step) {
+			memory -= demand.Memory
+		}
+		if c.Disk && known && StorageKind(c.Instance.Template) == w.kind {
+			disk -= demand.Disk
+		}
+		if !ok || memory < 0 || known && disk < 0 {
+			return refusal(c.By + " may take it on")
+		}
+	}
+	return ""
+}
+
+// mayFit reports whether there may be a node that has what the claim takes.
+func (p *Placer) mayFit(c Claim) bool {
+	demand, ok := p.Demands[c.Instance.UUID]
+	if !ok {
+		return true
+	}
+	for _, r := range p.Rooms[c.Group] {
+		if c.Memory && p.memory(r) < demand.Memory {
+			continue
+		}
+		if disk, known := p.disk(r, StorageKind(c.Instance.Template)); c.Disk && known && disk < demand.Disk {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// whyNot says why there are not enough nodes.
+func (p *Placer) whyNot(s *Snapshot, w want, g *Group, found int, refused map[refusal][]string) string {
+	why := fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory", g.Name, found, nodesOf(w.step, w.instance), w.memory)
+	if w.kind != "" {
+		why += fmt.Sprintf(" and %d MiB of disk", w.demand.Disk)
+	}
+	why += " free"
+	if w.kind != "" && s.Cluster.FreeDisk != "" && s.Cluster.FreeDisk != w.kind {
+		why += " (" + w.kind + " storage)"
+	}
+	var list []string
+	for reason, nodes := range refused {
+		sort.Strings(nodes)
+		list = append(list, string(reason)+" "+strings.Join(unique(nodes), ", "))
+	}
+	sort.Strings(list)
+	for _, reason := range list {
+		why += "; " + reason
+	}
+	return why
+}
+
+// unique returns a sorted list without repetitions.
+func unique(list []string) []string {
+	var once []string
+	for k, s := range list {
+		if k == 0 || s != list[k-1] {
+			once = append(once, s)
+		}
+	}
+	return once
 }

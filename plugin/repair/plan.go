@@ -37,27 +37,17 @@ func NewPlan(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
 	return NewDraft(s, set, newID).Plan(placer)
 }
 
-// RoomWanted are the instances that room has to be known for.
-type RoomWanted struct {
-	Choose   []*Instance // nodes are chosen for them here
-	WithDisk []*Instance // of these those whose disks are made there
-	Moving   []*Instance // they take room on their secondary nodes
-}
-
-// RoomWanted returns the instances that room has to be known for before the draft
+// RoomWanted returns the steps that room has to be known for before the draft
 // becomes a plan.
 func (f *Draft) RoomWanted() RoomWanted {
 	var w RoomWanted
 	for _, k := range f.starts {
 		d := f.decisions[k]
-		if movesToSecondary(d) {
-			w.Moving = append(w.Moving, d.Instance)
-		}
-		if nodesWanted(f.snapshot, d, f.set) > 0 {
-			w.Choose = append(w.Choose, d.Instance)
-			if needsDisk(d) {
-				w.WithDisk = append(w.WithDisk, d.Instance)
-			}
+		wish := Wish{Instance: d.Instance, Step: d.Start.Step}
+		if choosesHere(f.snapshot, d, f.set) {
+			w.Choose = append(w.Choose, wish)
+		} else {
+			w.Others = append(w.Others, wish)
 		}
 	}
 	return w
@@ -69,8 +59,8 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	s := f.snapshot
 	p := &Plan{Snapshot: s, Decisions: append([]Decision(nil), f.decisions...)}
 	for _, k := range f.starts {
-		if d := f.decisions[k]; movesToSecondary(d) {
-			placer.reserveMove(d.Instance)
+		if d := f.decisions[k]; !choosesHere(s, d, f.set) {
+			placer.expect(s, d.Instance, d.Start)
 		}
 	}
 	var steps, tests []Action
@@ -105,8 +95,8 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 // place returns where the step of the decision brings its instance, or why there is
 // no place for it.
 func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
-	if count := nodesWanted(f.snapshot, d, f.set); count > 0 {
-		nodes, noRoom := placer.Place(f.snapshot, d.Instance, count, needsDisk(d))
+	if choosesHere(f.snapshot, d, f.set) {
+		nodes, noRoom := placer.Place(f.snapshot, d.Instance, d.Start.Step, nil)
 		return Place{Nodes: nodes}, noRoom
 	}
 	if movesToSecondary(d) {
@@ -157,29 +147,16 @@ func allocator(s *Snapshot, set Settings) string {
 	return ""
 }
 
-// nodesWanted returns how many nodes are to be chosen here for the step: 0 where the
-// allocator or the secondary node settles that.
-func nodesWanted(s *Snapshot, d Decision, set Settings) int {
-	switch {
-	case d.Start.Step == StepReinstall:
-		return 1 + len(d.Instance.Secondaries)
-	case allocator(s, set) != "":
-		return 0
-	case movesToSecondary(d):
-		return 0
-	}
-	return 1
+// choosesHere reports whether nodes are to be chosen here for the step: neither the
+// allocator nor the secondary node settles that.
+func choosesHere(s *Snapshot, d Decision, set Settings) bool {
+	return d.Start.Step == StepReinstall || allocator(s, set) == "" && !movesToSecondary(d)
 }
 
 // movesToSecondary reports whether the step brings the instance to its secondary
 // node.
 func movesToSecondary(d Decision) bool {
 	return d.Instance.Template == "drbd" && (d.Start.Step == StepMigrate || d.Start.Step == StepFailover)
-}
-
-// needsDisk reports whether the step makes disks on the chosen nodes.
-func needsDisk(d Decision) bool {
-	return d.Start.Step == StepReinstall || d.Start.Step == StepReplaceDisks
 }
 
 // Unfit returns why nodes that were chosen for an instance are no longer fit to take

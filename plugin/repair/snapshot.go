@@ -27,10 +27,11 @@ type Snapshot struct {
 type Cluster struct {
 	Name, UUID, Master string
 	Tags               tagstore.Tags
-	IAllocator         string // the default allocator; may be empty
-	FreeDisk           string // the kind of storage that nodes' free disk is of; empty if not known
-	VolumeGroup        string // of all nodes; empty if there is none
-	Slots              int    // jobs that the queue runs at a time; 0 if luxid did not say
+	IAllocator         string   // the default allocator; may be empty
+	FreeDisk           string   // the kind of storage that nodes' free disk is of; empty if not known
+	VolumeGroup        string   // of all nodes; empty if there is none
+	Exclusions         []string // what the exclusion tags of instances begin with
+	Slots              int      // jobs that the queue runs at a time; 0 if luxid did not say
 }
 
 // Group is a node group.

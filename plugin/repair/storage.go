@@ -33,52 +33,45 @@ func ReportedStorage(enabled []string) string {
 func (r *Room) SetFreeDisk(s *Snapshot, free int64) {
 	for _, kind := range []string{luxi.StorageLVM, luxi.StorageFile} {
 		if s.Cluster.FreeDisk == "" || s.Cluster.FreeDisk == kind {
-			r.Disk[kind] = free
+			r.Disk[Storage{Kind: kind}] = free
 		}
 	}
 }
 
-// FreeDisk is what setFreeDisk took.
+// FreeDisk is what SetFreeDisk took.
 func (r *Room) FreeDisk(s *Snapshot) (int64, bool) {
 	kind := s.Cluster.FreeDisk
 	if kind == "" {
 		kind = luxi.StorageLVM
 	}
-	free, known := r.Disk[kind]
+	free, known := r.Disk[Storage{Kind: kind}]
 	return free, known
 }
 
-// takeDisk gives MiB away, if it is known how many there are.
-func (r *Room) takeDisk(kind string, mib int64) {
-	if free, known := r.Disk[kind]; known {
-		r.Disk[kind] = free - mib
+// disk returns the free disk of a kind that a node has, without what is given away
+// there, and whether it is known.
+func (p *Placer) disk(r Room, kind string) (int64, bool) {
+	free, known := r.Disk[Storage{Kind: kind}]
+	for _, c := range p.claims {
+		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil && StorageKind(c.Instance.Template) == kind {
+			free -= p.Demands[c.Instance.UUID].Disk
+		}
 	}
+	return free, known
 }
 
-// AddStorage takes the answers of nodes that were asked for their free storage, less what
-// is reserved there.
+// AddStorage takes the answers of nodes that were asked for their free storage.
 func (p *Placer) AddStorage(kind string, free map[string]int64) {
 	if p.asked == nil {
 		p.asked = make(map[string]bool)
 	}
 	p.asked[kind] = true
+	storage := Storage{Kind: kind}
 	for _, rooms := range p.Rooms {
-		for k := range rooms {
-			r := &rooms[k]
+		for _, r := range rooms {
 			mib, told := free[r.Node]
-			if _, known := r.Disk[kind]; known || !told {
-				continue
-			}
-			r.Disk[kind] = mib
-			for _, pr := range p.reservations {
-				if pr.moves || StorageKind(pr.Instance.Template) != kind {
-					continue
-				}
-				for _, name := range pr.nodes {
-					if name == r.Node {
-						r.takeDisk(kind, p.Demands[pr.Instance.UUID].Disk)
-					}
-				}
+			if _, known := r.Disk[storage]; told && !known {
+				r.Disk[storage] = mib
 			}
 		}
 	}

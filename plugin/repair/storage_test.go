@@ -19,9 +19,9 @@ func TestFreeDiskOfUnknownStorage(t *testing.T) {
 			t.Errorf("%q: %q, want %q", row.enabled, got, row.want)
 		}
 	}
-	for kind, want := range map[string]string{"": "map[file:7 lvm-vg:7]", "file": "map[file:7]", "lvm-vg": "map[lvm-vg:7]"} {
+	for kind, want := range map[string]string{"": "map[{file }:7 {lvm-vg }:7]", "file": "map[{file }:7]", "lvm-vg": "map[{lvm-vg }:7]"} {
 		s := &repair.Snapshot{Cluster: repair.Cluster{FreeDisk: kind}}
-		r := repair.Room{Disk: map[string]int64{}}
+		r := repair.Room{Disk: map[repair.Storage]int64{}}
 		r.SetFreeDisk(s, 7)
 		free, known := r.FreeDisk(s)
 		if got := fmt.Sprint(r.Disk); got != want || free != 7 || !known {

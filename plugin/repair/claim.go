@@ -1,0 +1,255 @@
+package repair
+
+import (
+	"fmt"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Claim is room that an unfinished job, or another step of the plan, is going to take:
+// a node says what is free now, and a reinstallation has destroyed its data long before
+// it starts the instance and finds no memory (P10).
+type Claim struct {
+	By       string    // what takes it, in words
+	Instance *Instance // nil where it is not known how much it takes
+	// Nodes are where it takes room, the primary node first; nil where an allocator
+	// is yet to choose among the nodes of Group, or of any group if that is empty.
+	Nodes   []string
+	Group   string // UUID
+	Memory  bool   // memory of the first node
+	Disk    bool   // disk of all of the nodes
+	Primary bool   // the first node becomes the primary node of the instance
+}
+
+// mayTake reports whether the claim is for a node of the group that is yet to be chosen.
+func (c Claim) mayTake(group string) bool {
+	return c.Nodes == nil && (c.Group == "" || c.Group == group)
+}
+
+// on reports whether the claim is for the node, and whether that is its first one.
+func (c Claim) on(node string) (there, first bool) {
+	for k, name := range c.Nodes {
+		if name == node {
+			return true, k == 0
+		}
+	}
+	return false, false
+}
+
+// Claims returns what unfinished jobs of anybody's are going to take.
+func (s *Snapshot) Claims() []Claim {
+	var list []Claim
+	for _, job := range s.Running {
+		byInstance := make(map[string]int) // where its claim is in the list
+		for k, op := range job.Ops {
+			if op.DryRun() {
+				continue
+			}
+			c, ok := s.claimOf(job, op)
+			if !ok {
+				continue
+			}
+			c.By = fmt.Sprintf("job %d (%s)", job.ID, summaryOf(job, k))
+			if c.Instance != nil {
+				// A later opcode of the job starts what an earlier one has placed.
+				if at, more := byInstance[c.Instance.UUID]; more {
+					list[at].Memory = list[at].Memory || c.Memory
+					continue
+				}
+				byInstance[c.Instance.UUID] = len(list)
+			}
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// summaryOf returns the line for an opcode of a job.
+func summaryOf(job luxi.JobInfo, k int) string {
+	if k < len(job.Summary) {
+		return job.Summary[k]
+	}
+	return strings.TrimPrefix(job.Ops[k].ID, "OP_")
+}
+
+// claimOf returns what an opcode of an unfinished job takes, and whether it takes
+// anything.
+func (s *Snapshot) claimOf(job luxi.JobInfo, op luxi.JobOp) (Claim, bool) {
+	switch op.ID {
+	case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceReplaceDisks, luxi.OpInstanceRecreateDisks, luxi.OpInstanceMove, luxi.OpInstanceStartup:
+		i := s.instanceOf(op)
+		if i == nil || !i.PlaceKnown {
+			return s.unknownClaim(op)
+		}
+		return s.claimFor(job, op, i)
+	case luxi.OpInstanceCreate, luxi.OpInstanceMultiAlloc, luxi.OpInstanceChangeGroup, luxi.OpGroupEvacuate:
+		return s.unknownClaim(op)
+	case luxi.OpNodeEvacuate, luxi.OpNodeMigrate:
+		c, ok := s.unknownClaim(op)
+		if n := s.nodeTyped(op.Param("node_name")); n != nil {
+			c.Group = n.Group
+		}
+		return c, ok
+	}
+	return Claim{}, false
+}
+
+// claimFor returns what an opcode takes for an instance whose place is known.
+func (s *Snapshot) claimFor(job luxi.JobInfo, op luxi.JobOp, i *Instance) (Claim, bool) {
+	c := Claim{Instance: i, Nodes: s.namedNodes(op), Group: s.GroupID(i)}
+	over := op.Status.Final()
+	switch op.ID {
+	case luxi.OpInstanceMigrate, luxi.OpInstanceFailover:
+		// Ganeti starts what it fails over only if that is admin up.
+		c.Memory, c.Primary = op.ID == luxi.OpInstanceMigrate || i.AdminState == "up", true
+		switch {
+		case len(i.Secondaries) > 0:
+			c.Nodes = i.Secondaries // where drbd goes
+		case c.Nodes == nil && s.chosenByNow(job, i.Primary):
+			c.Nodes = []string{i.Primary}
+		}
+	case luxi.OpInstanceMove:
+		c.Memory, c.Disk, c.Primary = i.AdminState == "up", true, true
+	case luxi.OpInstanceStartup:
+		c.Nodes, c.Memory, c.Primary = []string{i.Primary}, true, true
+	case luxi.OpInstanceReplaceDisks:
+		c.Disk = true
+		switch {
+		case op.Param("mode") != string(luxi.ReplaceNewSecondary):
+			c.Nodes = i.Nodes() // new volumes beside the old ones
+		case c.Nodes == nil && len(i.Secondaries) > 0 && s.chosenByNow(job, i.Secondaries[0]):
+			return Claim{}, false // its disks are made
+		}
+	case luxi.OpInstanceRecreateDisks:
+		// A reinstallation is not over with its first opcode: the start of the instance
+		// is yet to come.
+		c.Memory, c.Disk, c.Primary = true, !over, true
+		if c.Nodes == nil && op.Param("iallocator") == "" {
+			c.Nodes = i.Nodes()
+		}
+		over = false
+		if c.Nodes == nil {
+			c.Group = "" // such an allocator chooses among all groups
+		}
+	}
+	return c, !over
+}
+
+// chosenByNow reports whether a repair job has brought its instance to the node: what
+// was on a bad node before is on a good one.
+func (s *Snapshot) chosenByNow(job luxi.JobInfo, node string) bool {
+	m, ours := MarkOf(job)
+	n := s.Nodes[node]
+	return ours && m.Kind == MarkRepair && n != nil && n.Condition() == NodeOK
+}
+
+// unknownClaim returns the claim of an opcode of which it is not known how much it takes.
+func (s *Snapshot) unknownClaim(op luxi.JobOp) (Claim, bool) {
+	c := Claim{Nodes: s.namedNodes(op), Memory: true, Disk: true}
+	for _, g := range s.Groups {
+		if means(op.Param("group_name"), g.Name) && op.ID == luxi.OpInstanceCreate {
+			c.Group = g.UUID
+		}
+	}
+	return c, !op.Status.Final()
+}
+
+// namedNodes returns the nodes that the opcode names for its instance; nil if it names
+// none.
+func (s *Snapshot) namedNodes(op luxi.JobOp) []string {
+	typed := op.ParamList("nodes")
+	for _, param := range []string{"pnode", "snode", "target_node", "remote_node"} {
+		if name := op.Param(param); name != "" {
+			typed = append(typed, name)
+		}
+	}
+	var names []string
+	for _, name := range typed {
+		if n := s.nodeTyped(name); n != nil {
+			name = n.Name
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// nodeTyped returns the node that a name, as somebody typed it, stands for, or nil.
+func (s *Snapshot) nodeTyped(name string) *Node {
+	if n := s.Nodes[name]; n != nil {
+		return n
+	}
+	for _, n := range s.Nodes {
+		if means(name, n.Name) {
+			return n
+		}
+	}
+	return nil
+}
+
+// instanceOf returns the instance that the opcode names, or nil.
+func (s *Snapshot) instanceOf(op luxi.JobOp) *Instance {
+	for _, i := range s.Instances {
+		if names(op, i) {
+			return i
+		}
+	}
+	return nil
+}
+
+// HeldNodes returns the nodes that unfinished jobs which change something name, or on
+// which the instances are that they name, each with such a job.
+func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
+	held := make(map[string]luxi.JobInfo)
+	for _, job := range s.Running {
+		for _, op := range job.Ops {
+			if op.Status.Final() || !changes(op) {
+				continue
+			}
+			list := append(s.namedNodes(op), op.ParamList("node_names")...)
+			if name := op.Param("node_name"); name != "" {
+				list = append(list, name)
+			}
+			if i := s.instanceOf(op); i != nil && i.PlaceKnown {
+				list = append(list, i.Nodes()...)
+			}
+			for _, name := range list {
+				n := s.nodeTyped(name)
+				if n == nil {
+					continue
+				}
+				if _, known := held[n.Name]; !known {
+					held[n.Name] = job
+				}
+			}
+		}
+	}
+	return held
+}
+
+// changes reports whether an opcode does more than to look, to wait, or to write tags.
+func changes(op luxi.JobOp) bool {
+	switch op.ID {
+	case luxi.OpTestDelay, luxi.OpTestAllocator, luxi.OpNodeQueryStorage, luxi.OpInstanceQueryData, luxi.OpOsDiagnose,
+		luxi.OpGroupVerifyDisks, luxi.OpClusterVerifyGroup, luxi.OpTagsSet, luxi.OpTagsDel:
+		return false
+	}
+	return !op.DryRun()
+}
+
+// expect gives away what a step of the plan may take whose nodes are not chosen here: on
+// the secondary node of a drbd instance that moves there, or wherever an allocator puts
+// it. A test for room of what fits nowhere takes nothing.
+func (p *Placer) expect(s *Snapshot, i *Instance, start *Start) {
+	c := Claim{
+		By: "the " + string(start.Step) + " of " + i.Name, Instance: i, Group: s.GroupID(i),
+		Memory: movesPrimary(start.Step) && (start.Step == StepMigrate || i.AdminState == "up"),
+		Disk:   makesDisks(start.Step), Primary: movesPrimary(start.Step),
+	}
+	if c.Primary && i.Template == "drbd" {
+		c.Nodes = i.Secondaries
+	}
+	if !start.Probe || c.Nodes != nil || p.mayFit(c) {
+		p.Claim(c)
+	}
+}
