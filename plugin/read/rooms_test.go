@@ -272,8 +272,7 @@ instance mirror nodes=a,off template=drbd tags=dns:x
 		{"ns5", "m", "b a"},
 		{"ns2", "", "c"},
 		{"ns3", "", "! group default has 0 of 1 nodes with 128 MiB of memory and 1024 MiB of disk free; " +
-			"ns1 has the exclusion tag dns:x, too, on a; the reinstall of ns2 may bring an instance with the exclusion tag dns:x, too, to c; " +
-			"the reinstall of ns5 may bring an instance with the exclusion tag dns:x, too, to b"},
+			"another instance with the exclusion tag dns:x is on a; another instance with the exclusion tag dns:x may come to b, c"},
 		{"fo:failover", "", "a"},
 	} {
 		if got := place(s, p, row.what, strings.Fields(row.avoid)...); got != row.want {

@@ -199,7 +199,7 @@ func (p *Placer) refuses(w want, r Room, primary bool) refusal {
 func (p *Placer) excludes(w want, r Room) refusal {
 	for _, tag := range w.demand.Exclusions {
 		if name, there := p.Lives[r.Node][tag]; there && name != w.instance.Name {
-			return refusal(name + " has the exclusion tag " + tag + ", too, on")
+			return refusal("another instance with the exclusion tag " + tag + " is on")
 		}
 	}
 	for _, c := range p.claims {
@@ -210,7 +210,7 @@ func (p *Placer) excludes(w want, r Room) refusal {
 			continue
 		}
 		if tag := w.demand.shares(p.Demands[c.Instance.UUID]); tag != "" {
-			return refusal(c.By + " may bring an instance with the exclusion tag " + tag + ", too, to")
+			return refusal("another instance with the exclusion tag " + tag + " may come to")
 		}
 	}
 	return ""
