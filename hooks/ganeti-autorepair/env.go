@@ -14,6 +14,7 @@ import (
 // env is the access of a command to everything outside it: output, environment,
 // clock and files. Tests give commands another one.
 type env struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
@@ -22,6 +23,7 @@ type env struct {
 	screen         terminal                     // where stdout goes
 	newID          func(tagstore.IDKind) string // ids of new repairs
 	help           string                       // the command that tells how the one that runs is used
+	interactive    bool                         // stdin is a terminal
 	progress       bool                         // stderr is a terminal that shows progress
 	eventBounds    eventBounds                  // on event programs
 }

@@ -35,6 +35,7 @@ type cli struct {
 	Repair     repairCmd     `cmd:"" help:"Request a repair once, whatever the policy."`
 	Ack        ackCmd        `cmd:"" help:"Clear failures that were looked at."`
 	Cancel     cancelCmd     `cmd:"" help:"Cancel pending repairs, with their jobs that have not begun."`
+	Vouch      vouchCmd      `cmd:"" help:"Vouch that offline nodes run nothing any more, in place of the fence."`
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
 	Check      checkCmd      `cmd:"" help:"Check that auto-repair works and whether anything waits for a person, for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
@@ -45,10 +46,11 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	code := realMain(ctx, os.Args[1:], &env{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
 		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
 		progress:    terminalOf(os.Stderr, os.Getenv).rows > 0,
+		interactive: terminalOf(os.Stdin, os.Getenv).rows > 0,
 	})
 	stop()
 	os.Exit(code)

@@ -186,7 +186,12 @@ func instancesOnly(list []tagstore.Object) error {
 }
 
 // word returns the name of an object as the commands take it.
-func word(o tagstore.Object) string { return report.ObjectWord(o.String()) }
+func word(o tagstore.Object) string {
+	if o.Kind == luxi.TagNode {
+		return o.Name
+	}
+	return report.ObjectWord(o.String())
+}
 
 // someWords joins the first objects and counts the others.
 func someWords(list []tagstore.Object) string {

@@ -14,10 +14,16 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// steerFlags are those of all commands that write tags.
-type steerFlags struct {
+// writeFlags are the flags of commands that write tags.
+type writeFlags struct {
 	DryRun  bool `short:"n" help:"Say which tags would be written, and write none."`
 	Timeout span `default:"5m" placeholder:"TIME" help:"Give up tags that cannot be written in this time, for example while a job has the instance locked (default: 5m)."`
+}
+
+// steerFlags are the flags of commands that write tags of objects that are named or
+// selected.
+type steerFlags struct {
+	writeFlags
 	selectFlags
 }
 
@@ -27,7 +33,7 @@ type steerFlags struct {
 const maxTimeout = 20 * time.Minute
 
 // AfterApply checks the flags.
-func (f *steerFlags) AfterApply() error {
+func (f *writeFlags) AfterApply() error {
 	if time.Duration(f.Timeout) > maxTimeout {
 		return errors.New("--timeout is at most 20m: a tag job that waits longer for a lock can no longer be canceled")
 	}

@@ -35,7 +35,7 @@ const manyActions = 20
 // carryOut writes the tags of all actions, tells of each, and ends with a count if
 // there are several. What cannot be written in time is given up: no tag job is left
 // behind that would change tags later.
-func (f steerFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, command string, actions []tagAction) error {
+func (f writeFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, command string, actions []tagAction) error {
 	r := &tagRun{env: e, total: len(actions), quiet: e.progress && len(actions) > manyActions, dryRun: f.DryRun}
 	var todo []*tagAction
 	for k := range actions {
