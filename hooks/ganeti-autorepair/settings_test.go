@@ -55,8 +55,10 @@ func TestSettings(t *testing.T) {
 // W2: an error names the file, the line, the key and what is allowed.
 func TestBadSettings(t *testing.T) {
 	for _, tt := range []struct{ name, file, want string }{
-		{"unknown key", "interval = \"15m\"\n\nmax_runing = 3\n", "f:3: max_runing: unknown key; known are interval, busy_interval,"},
-		{"unknown table", "interval = \"15m\"\n[limits]\nmax_running = 3\n", "f:2: limits: unknown key;"},
+		{"unknown key", "interval = \"15m\"\n\nmax_runing = 3\n", "f:3: max_runing: unknown key; did you mean max_running?"},
+		{"key with hyphens", "max-new-per-pass = 3\n", "f:1: max-new-per-pass: unknown key; did you mean max_new_per_pass?"},
+		{"half a key", "max_unhealthy = 3\n", "f:1: max_unhealthy: unknown key; did you mean max_unhealthy_nodes?"},
+		{"unknown table", "interval = \"15m\"\n[limits]\nmax_running = 3\n", "f:2: limits: unknown key; known are interval, busy_interval,"},
 		{"quoted key", "\"inter val\" = 1\n", "f:1: inter val: unknown key;"},
 		{"wrong type", "max_running = \"3\"\n", "f:1: max_running: must be a whole number from 0 (no bound) to 1000"},
 		{"number for a time", "# x\ninterval = 15\n", `f:2: interval: must be a time like "15m", from "1s" to "24h"`},
