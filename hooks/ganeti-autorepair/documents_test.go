@@ -346,3 +346,43 @@ func TestReadmeShowsTheSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// The log lines that the manual names are those that the program writes: of the
+// constants in calls of Info and Warn.
+func TestManualHasWordsOfTheLog(t *testing.T) {
+	written := make(map[string]bool)
+	call := regexp.MustCompile(`(?:Info|Warn|log)\("([a-z][^"]*)", `)
+	for _, dir := range []string{".", "../../plugin"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range call.FindAllStringSubmatch(string(text), -1) {
+				written[m[1]] = written[m[1]] || !strings.HasSuffix(file, "_test.go")
+			}
+		}
+	}
+	data, err := os.ReadFile("doc/ganeti-autorepair.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(data), "The lines always begin with the same words:")
+	list, _, ended := strings.Cut(list, "behind them are keys")
+	if !found || !ended {
+		t.Fatal("the manual does not list the words of the log")
+	}
+	named := regexp.MustCompile(`\\fI([^\\]+)\\fP`).FindAllStringSubmatch(strings.ReplaceAll(list, "\n", " "), -1)
+	if len(named) < 10 {
+		t.Errorf("the manual lists %d words of the log", len(named))
+	}
+	for _, m := range named {
+		if !written[m[1]] {
+			t.Errorf("the manual has the log line %q, which nothing writes", m[1])
+		}
+	}
+}

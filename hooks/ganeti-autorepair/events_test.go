@@ -38,8 +38,8 @@ func lines(t *testing.T, path string) []string {
 	return strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 }
 
-// Point 11: a repair that began, ended, and one that a valve holds, each once;
-// the facts in the environment and on standard input.
+// A repair that began, one that ended, and one that a valve blocks are told once
+// each, with the facts in the environment and on standard input.
 func TestEvents(t *testing.T) {
 	b := newBed(t, badNode)
 	out := b.told(map[string]string{
@@ -86,8 +86,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// Nothing that such a program does stops a pass or holds it up: its work, its
-// stamp and its exit code are the same; the lock is free meanwhile.
+// C3: no event program stops or delays a pass: its work, its stamp and its exit
+// code are the same, and its lock is released meanwhile.
 func TestEventProgramsCannotStopAPass(t *testing.T) {
 	b := newBed(t, badNode)
 	out := b.told(map[string]string{

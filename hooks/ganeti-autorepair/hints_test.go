@@ -73,7 +73,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// What watches ends when nobody looks any more.
+// status --watch ends when nobody reads its output any more.
 func TestWatchEndsWithItsReader(t *testing.T) {
 	b := newBed(t, badNode)
 	if code := realMain(context.Background(), []string{"status", "--watch"}, b.env(brokenPipe{}, brokenPipe{})); code != 0 {

@@ -77,8 +77,8 @@ func TestLogOfManyInstances(t *testing.T) {
 	}
 }
 
-// What the pass does is a line of its own, and no other is written for it; what
-// cannot be read and groups that are held are told once.
+// An action of the pass has one line, and no second one for the change of the
+// reason. Unreadable tags and blocked groups are told once.
 func TestLogOfChanges(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(badNode, "group default", "group default tags=ganeti:watcher:autorepair:frob"))
 	text := strings.Join(b.nextPass(), "\n")

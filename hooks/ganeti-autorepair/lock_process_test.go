@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestMain lets a copy of this program be a process that takes a lock and holds
-// it until it is killed.
+// TestMain lets a copy of this program be a process that takes a lock and keeps it
+// until it is killed.
 func TestMain(m *testing.M) {
 	path := os.Getenv("AUTOREPAIR_TEST_HOLD_LOCK")
 	if path == "" {
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// C3: the lock of another process holds, and falls with it, even if it is
-// killed.
+// C3: the lock of another process counts, and is gone with the process, even if
+// that is killed.
 func TestLockOfAProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	other := exec.Command(os.Args[0])

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// C3: while one pass holds the lock no other gets it; the stamp outlives it.
+// C3: while one pass has the lock no other gets it; the stamp outlives it.
 func TestLock(t *testing.T) {
 	state := stateDir(filepath.Join(t.TempDir(), "run", "state"))
 	a, err := takeLock(state)

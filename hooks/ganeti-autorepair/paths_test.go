@@ -48,7 +48,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// The master as this node's own files name it; nobody where there are none.
+// W4: the master by this node's own files; "" where there are none.
 func TestLocalMaster(t *testing.T) {
 	root := t.TempDir()
 	p := newPaths(environment("GANETI_ROOTDIR", root))

@@ -34,7 +34,7 @@ func tried(t *testing.T, standIn, script string, environment []string, name stri
 	return strings.ReplaceAll(string(data), dir+"/", ""), err
 }
 
-// The fence holds only for a node that says it is off; one that is on is
+// The example of a fence succeeds only for a node that is off; one that is on is
 // switched off once.
 func TestExampleFence(t *testing.T) {
 	const board = `echo "$*" >>calls
@@ -46,7 +46,7 @@ esac
 	const ask, off = "-I lanplus -H node2-ipmi.example.com -U operator -f password chassis power status\n", "-I lanplus -H node2-ipmi.example.com -U operator -f password chassis power off\n"
 	for what, tt := range map[string]struct {
 		script, calls string
-		holds         bool
+		succeeds      bool
 	}{
 		"off already":     {"echo 'Chassis Power is off' >state\n" + board, ask, true},
 		"on":              {"[ -e state ] || echo 'Chassis Power is on' >state\n" + strings.Replace(board, "NEXT", "echo 'Chassis Power is off' >state", 1), ask + off + ask, true},
@@ -56,7 +56,7 @@ esac
 	} {
 		script := strings.Replace(tt.script, "NEXT", ":", 1)
 		calls, err := tried(t, "ipmitool", script, nil, "fence-ipmi", "node2.example.com", "web1.example.com")
-		if calls != tt.calls || (err == nil) != tt.holds {
+		if calls != tt.calls || (err == nil) != tt.succeeds {
 			t.Errorf("%s: %v, calls\n%swant\n%s", what, err, calls, tt.calls)
 		}
 	}

@@ -36,7 +36,7 @@ func validate(t *testing.T, file, text string) {
 
 type schema struct{ root map[string]any }
 
-// check returns what is wrong with a value, each with its place.
+// check returns the faults of a value, each with its place.
 func (s schema) check(rule map[string]any, v any, at string) []string {
 	var bad []string
 	fail := func(format string, args ...any) { bad = append(bad, at+": "+fmt.Sprintf(format, args...)) }
@@ -126,7 +126,7 @@ func isType(v any, name string) bool {
 	return false
 }
 
-// The validator itself finds what is wrong.
+// The validator finds faults.
 func TestValidator(t *testing.T) {
 	rule := map[string]any{}
 	err := json.Unmarshal([]byte(`{"type":"object","required":["a"],"additionalProperties":false,"properties":{

@@ -75,8 +75,8 @@ func (b *bed) tag(object, bodies string) {
 	})
 }
 
-// T1, T3, T5, S11: each command writes the tags of the design, says what is so
-// afterwards, and does nothing the second time.
+// T1, T3, T5, S11: each command writes the tags of the design, tells the new state,
+// and changes nothing the second time.
 func TestSteer(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
