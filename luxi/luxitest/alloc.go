@@ -37,7 +37,7 @@ func (m *Master) candidates(group string, i *Instance, except []string) []candid
 		if n.Offline || n.Drained || n.NotVMCapable || n.Group != group || contains(except, n.Name) {
 			continue
 		}
-		c := candidate{n, n.Memory, n.Memory, m.cluster.freeFor(i, n)}
+		c := candidate{n, n.Memory, n.Memory, m.cluster.freeStorage(n, storageKind(i.Template))}
 		for _, o := range m.cluster.Instances {
 			here := o.Primary == n.Name
 			runs := contains(o.RunsOn, n.Name)
@@ -59,15 +59,46 @@ func (m *Master) candidates(group string, i *Instance, except []string) []candid
 	return list
 }
 
+// exclusionTags lists the instance's tags that keep it away from others with one of them: those that begin with a prefix
+// which the cluster's tags "htools:iextags:PREFIX" name (hs:HTools/Loader.hs).
+func (c *Cluster) exclusionTags(i *Instance) []string {
+	var list []string
+	for _, t := range c.Tags {
+		prefix := strings.TrimPrefix(t, "htools:iextags:")
+		if prefix == t || prefix == "" {
+			continue
+		}
+		for _, tag := range i.Tags {
+			if strings.HasPrefix(tag, prefix) {
+				list = with(list, tag)
+			}
+		}
+	}
+	return list
+}
+
+// excluded reports whether the node is the primary of another instance with one of the instance's exclusion tags.
+func (c *Cluster) excluded(i *Instance, n *Node) bool {
+	tags := c.exclusionTags(i)
+	for _, o := range c.Instances {
+		if o != i && o.Primary == n.Name && len(common(c.exclusionTags(o), tags)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // lacks names what the node has too little of for the instance, "" if it fits (hs:HTools/Node.hs addPriEx, addSecEx).
 // Something must remain free. Coming from a bad node (forced) the memory set aside for stopped instances, and for the
 // failover of drbd instances, does not count.
-func (c candidate) lacks(i *Instance, up, secondary, forced bool) string {
+func (m *Master) lacks(c candidate, i *Instance, up, secondary, forced bool) string {
 	switch {
 	case !secondary && up && c.memory <= i.Memory, !forced && c.reserve <= i.Memory:
 		return "FailMem"
 	case nodeBound(i.Template) && c.storage <= i.DiskSize:
 		return "FailDisk"
+	case !secondary && !forced && m.cluster.excluded(i, c.node):
+		return "FailTags"
 	}
 	return ""
 }
@@ -82,7 +113,7 @@ func (m *Master) relocate(_ *execution, i *Instance, allocator, from string) (st
 	forced := old.Offline || old.Drained || old.NotVMCapable
 	var reasons []string
 	for _, c := range m.candidates(m.cluster.Node(i.Primary).Group, i, i.Nodes()) {
-		lack := c.lacks(i, i.AdminState == AdminUp, intMirrored(i.Template), forced)
+		lack := m.lacks(c, i, i.AdminState == AdminUp, intMirrored(i.Template), forced)
 		if lack == "" {
 			return c.node.Name, nil
 		}
@@ -132,7 +163,7 @@ func (m *Master) fitting(group *Group, i *Instance, need int) ([]candidate, stri
 	failures := make(map[string]int)
 	var fit []candidate
 	for _, c := range m.candidates(group.Name, i, nil) {
-		if lack := c.lacks(i, true, false, false); lack != "" {
+		if lack := m.lacks(c, i, true, false, false); lack != "" {
 			failures[lack]++
 		} else if len(fit) < need {
 			fit = append(fit, c)

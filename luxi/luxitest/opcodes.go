@@ -85,41 +85,47 @@ func (m *Master) duration(op *queuedOp) time.Duration {
 	return time.Second
 }
 
+// executors make the opcodes ready to run.
+var executors map[string]func(*Master, *queuedOp) (*execution, *opError)
+
+func init() {
+	executors = map[string]func(*Master, *queuedOp) (*execution, *opError){
+		"OP_TAGS_SET":                  (*Master).prepareTags,
+		"OP_TAGS_DEL":                  (*Master).prepareTags,
+		"OP_TEST_DELAY":                (*Master).prepareDelay,
+		"OP_INSTANCE_FAILOVER":         (*Master).prepareMove,
+		"OP_INSTANCE_MIGRATE":          (*Master).prepareMove,
+		"OP_INSTANCE_REPLACE_DISKS":    (*Master).prepareReplace,
+		"OP_INSTANCE_RECREATE_DISKS":   (*Master).prepareRecreate,
+		"OP_INSTANCE_ACTIVATE_DISKS":   (*Master).prepareActivate,
+		"OP_INSTANCE_DEACTIVATE_DISKS": (*Master).prepareDeactivate,
+		"OP_INSTANCE_REINSTALL":        (*Master).prepareReinstall,
+		"OP_INSTANCE_STARTUP":          (*Master).prepareStartup,
+		"OP_INSTANCE_SHUTDOWN":         (*Master).prepareShutdown,
+		"OP_INSTANCE_RENAME":           (*Master).prepareRename,
+		"OP_INSTANCE_REMOVE":           (*Master).prepareRemove,
+		"OP_INSTANCE_SET_PARAMS":       (*Master).prepareInstanceParams,
+		"OP_INSTANCE_QUERY_DATA":       (*Master).prepareQueryData,
+		"OP_NODE_QUERY_STORAGE":        (*Master).prepareStorage,
+		"OP_NODE_SET_PARAMS":           (*Master).prepareNodeParams,
+		"OP_NODE_ADD":                  (*Master).prepareNodeAdd,
+		"OP_NODE_REMOVE":               (*Master).prepareNodeRemove,
+		"OP_NODE_EVACUATE":             (*Master).prepareEvacuate,
+		"OP_NODE_MIGRATE":              (*Master).prepareNodeMigrate,
+		"OP_OOB_COMMAND":               (*Master).prepareOob,
+		"OP_GROUP_ASSIGN_NODES":        (*Master).prepareAssignNodes,
+		"OP_GROUP_EVACUATE":            (*Master).prepareGroupEvacuate,
+		"OP_GROUP_VERIFY_DISKS":        (*Master).prepareVerifyDisks,
+		"OP_OS_DIAGNOSE":               (*Master).prepareOsDiagnose,
+	}
+}
+
 // prepare is an opcode's CheckArguments and ExpandNames, which run before any lock is taken.
 func (m *Master) prepare(op *queuedOp) (*execution, *opError) {
-	switch op.id {
-	case "OP_TAGS_SET", "OP_TAGS_DEL":
-		return m.prepareTags(op)
-	case "OP_TEST_DELAY":
-		return m.prepareDelay(op)
-	case "OP_INSTANCE_FAILOVER", "OP_INSTANCE_MIGRATE":
-		return m.prepareMove(op)
-	case "OP_INSTANCE_REPLACE_DISKS":
-		return m.prepareReplace(op)
-	case "OP_INSTANCE_RECREATE_DISKS":
-		return m.prepareRecreate(op)
-	case "OP_INSTANCE_ACTIVATE_DISKS":
-		return m.prepareActivate(op)
-	case "OP_INSTANCE_DEACTIVATE_DISKS":
-		return m.prepareDeactivate(op)
-	case "OP_INSTANCE_REINSTALL":
-		return m.prepareReinstall(op)
-	case "OP_INSTANCE_STARTUP":
-		return m.prepareStartup(op)
-	case "OP_INSTANCE_SHUTDOWN":
-		return m.prepareShutdown(op)
-	case "OP_INSTANCE_RENAME":
-		return m.prepareRename(op)
-	case "OP_INSTANCE_REMOVE":
-		return m.prepareRemove(op)
-	case "OP_INSTANCE_SET_PARAMS":
-		return m.prepareInstanceParams(op)
-	case "OP_NODE_QUERY_STORAGE":
-		return m.prepareStorage(op)
-	case "OP_NODE_SET_PARAMS":
-		return m.prepareNodeParams(op)
+	if f := executors[op.id]; f != nil {
+		return f(m, op)
 	}
-	return nil, execError("the simulator does not execute %s", op.id)
+	return nil, execError("luxitest: %s is not simulated", op.id)
 }
 
 // expandInstance is ExpandInstanceUuidAndName (py:cmdlib/common.py). It completes the opcode's parameters.

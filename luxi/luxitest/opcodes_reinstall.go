@@ -17,7 +17,14 @@ func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
 		if i.Template == Diskless {
 			return prereq(codeInval, "Instance '%s' has no disks", i.Name)
 		}
-		return m.checkState(e, i, "cannot reinstall", AdminDown)
+		if err := m.checkState(e, i, "cannot reinstall", AdminDown); err != nil {
+			return err
+		}
+		os := op.text("os_type")
+		if os == "" {
+			os = i.OS
+		}
+		return m.checkOS(i, os)
 	}
 	e.steps = []step{{after: m.duration(op), point: AtConfig, do: func(e *execution) *opError {
 		i, err := m.locked(op)
@@ -49,4 +56,25 @@ func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
 		return nil
 	}}}
 	return e, nil
+}
+
+// checkOS is CheckOSParams: all nodes of the instance that can hold instances need its operating system.
+func (m *Master) checkOS(i *Instance, os string) *opError {
+	if os == "" {
+		return nil
+	}
+	for _, name := range i.Nodes() {
+		n := m.cluster.Node(name)
+		if n.NotVMCapable {
+			continue
+		}
+		msg := m.rpc(name)
+		if msg == "" && !n.hasOS(os) {
+			msg = "Directory for OS " + osName(os) + " not found in search path"
+		}
+		if msg != "" {
+			return execError("OS Parameters validation failed on node %s: %s", name, msg)
+		}
+	}
+	return nil
 }

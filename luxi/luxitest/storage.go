@@ -118,15 +118,6 @@ func (c *Cluster) freeStorage(node *Node, kind string) int {
 	return c.freeIn(node, node.mainUnit(kind))
 }
 
-// freeFor is what the node has free where the instance's disk would be.
-func (c *Cluster) freeFor(i *Instance, node *Node) int {
-	u, ok := node.unit(storageKind(i.Template), i.vg())
-	if !ok {
-		return 0
-	}
-	return c.freeIn(node, u)
-}
-
 // Exclusive storage gives each physical volume to one disk only.
 
 // exclusive reports whether exclusive storage is on for the node.
