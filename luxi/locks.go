@@ -8,27 +8,35 @@ import (
 )
 
 // WaitsForLock reports whether the job has asked for a lock that it does not have
-// yet. Its status does not tell: a job is "waiting" before it asks, too. The answer
-// is wconfd's, by way of luxid (the field pending of locks, lib/query.py).
+// yet, see LockWaiters.
 func (c *Client) WaitsForLock(ctx context.Context, id JobID) (bool, error) {
+	waiters, err := c.LockWaiters(ctx)
+	return waiters[id], err
+}
+
+// LockWaiters returns the jobs that have asked for a lock that they do not have
+// yet. The status of a job does not tell: it is "waiting" before it asks, too. The
+// answer is wconfd's, by way of luxid (the field pending of locks, lib/query.py).
+func (c *Client) LockWaiters(ctx context.Context) (map[JobID]bool, error) {
 	t, err := c.Query(ctx, ResLock, []string{"pending"}, nil)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	jobs := make(map[JobID]bool)
 	for row := range t.Rows {
 		var pending []waiters
 		if err := t.Scan(row, &pending); err != nil {
-			return false, err
+			return nil, err
 		}
 		for _, w := range pending {
 			for _, job := range w.jobs {
-				if job == strconv.FormatInt(int64(id), 10) {
-					return true, nil
+				if id, err := strconv.ParseInt(job, 10, 64); err == nil {
+					jobs[JobID(id)] = true
 				}
 			}
 		}
 	}
-	return false, nil
+	return jobs, nil
 }
 
 // waiters are those that wait for a lock in one mode, told as the pair of both.

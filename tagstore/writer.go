@@ -8,10 +8,10 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// Change is a change of the tags of one object: the tags to add are added
-// first, then the tags to remove are removed, so that no reader ever sees
-// neither (T6, T7). What is only old goes before that, so that a crash in
-// between leaves nothing that nobody would ever tidy (T9).
+// Change is a change of the tags of one object. The tags in Before are removed
+// first, then those in Add are added, then those in Remove are removed. A reader
+// always sees the old tag, the new one, or both (T6, T7). Before is for tags that are
+// merely old: a crash after it leaves nothing that would never be tidied (T9).
 type Change struct {
 	Kind   luxi.TagKind
 	Name   string // the object's name, empty for the cluster; Ganeti takes no UUID here
@@ -40,7 +40,7 @@ func (c Change) OpCodes() int {
 	return n
 }
 
-// after is what is left of the change when its first opcodes are done.
+// after returns what is left of the change when its first opcodes are done.
 func (c Change) after(done int) Change {
 	for _, tags := range []*[]string{&c.Before, &c.Add, &c.Remove} {
 		if done > 0 && len(*tags) > 0 {
@@ -51,28 +51,36 @@ func (c Change) after(done int) Change {
 	return c
 }
 
-// Writer writes tags, through jobs of its own: Ganeti knows no other way.
+// Writer writes tags. Ganeti has no call for that, so it submits jobs.
 type Writer struct {
 	Client *luxi.Client
-	Source string           // the reason trail's source: the program's name
-	Now    func() time.Time // clock for reason trails
-	// Window is how many of a batch's jobs are in the queue at a time. They go
-	// ahead of other jobs, so more of them than the configuration can be written
-	// by would only keep others out of the queue's slots. 0 is no bound.
+	Source string           // the source in reason trails: the program's name
+	Now    func() time.Time // the clock for reason trails and waiting times
+	// Window is how many of a batch's jobs are in the queue at a time; 0 is no
+	// bound. Tag jobs go ahead of other jobs, and the configuration is written by
+	// one job after the other, so more of them would only take slots of the queue.
+	// Jobs that were canceled because they wait for a lock come on top, at most as
+	// many again.
 	Window int
 	// PerJob is how many changes share a job at most: starting a job's process
 	// takes longer than writing a tag. Each is reported as its own opcodes end.
 	// One that fails, or waits for a lock, is split off from the others (C5). 0
 	// and 1 give each change a job of its own.
 	PerJob int
+	// LockWait is how long a change may wait for a lock before it fails with
+	// ErrLocked. 0 leaves that to the caller, who can call Abandon. A job that waits
+	// for long hears of its cancellation late, as it looks for that only between its
+	// attempts to get the lock, which become longer: 5, 8, 14, 29, 72 seconds
+	// (lib/mcpu.py LockAttemptTimeoutStrategy).
+	LockWait time.Duration
 }
 
-// priority is that of all tag jobs: they are short, and a repair waits for
+// priority is the priority of all tag jobs. They are short, and a repair waits for
 // them, so they go ahead of jobs of normal priority.
 const priority = -10
 
-// check refuses what luxid would refuse for the whole call, so that one bad
-// object affects that object alone (C5).
+// check returns an error for a change that luxid would refuse together with all
+// others of the call, so that one bad object affects that object alone (C5).
 func (c Change) check() error {
 	all := append(append(append([]string(nil), c.Before...), c.Add...), c.Remove...)
 	for _, tag := range all {
@@ -88,6 +96,7 @@ func (c Change) check() error {
 	return nil
 }
 
+// opcodes returns the opcodes that make the change.
 func (w *Writer) opcodes(c Change) []luxi.OpCode {
 	common := luxi.Common{
 		Reason:   []luxi.ReasonEntry{{Source: w.Source, Text: c.Why, Time: w.Now()}},

@@ -113,7 +113,7 @@ func TestAbandonRunning(t *testing.T) {
 func TestAbandonEnded(t *testing.T) {
 	d := newDesk(t)
 	batch, err := d.w.Submit(context.Background(), []tagstore.Change{
-		onInstance("a", list("x"), nil), onInstance("a", nil, list("missing")), onInstance("a", list("\u00e4"), nil),
+		onInstance("a", list("x"), nil), onInstance("b", nil, list("missing")), onInstance("a", list("\u00e4"), nil),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 func (d *desk) next(b *tagstore.Batch) string {
 	d.t.Helper()
 	// The virtual clock never stops where something never ends.
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	done, err := b.Next(ctx)
 	if err != nil {
@@ -67,9 +67,9 @@ func TestShared(t *testing.T) {
 	d := newDesk(t)
 	d.w.PerJob = 3
 	b := d.submit(
-		onInstance("a", list("t0"), list("old")), onInstance("b", list("t1"), nil), onInstance("a", list("t2"), nil),
-		onInstance("b", list("t3"), nil))
-	if got, want := d.opcodes(), "TAGS_SET(instance a)+TAGS_DEL(instance a)+TAGS_SET(instance b)+TAGS_SET(instance a), TAGS_SET(instance b)"; got != want {
+		onInstance("a", list("t0"), list("old")), onInstance("b", list("t1"), nil), onInstance("c", list("t2"), nil),
+		tagstore.Change{Kind: luxi.TagCluster, Add: list("t3"), Why: "x"})
+	if got, want := d.opcodes(), "TAGS_SET(instance a)+TAGS_DEL(instance a)+TAGS_SET(instance b)+TAGS_SET(instance c), TAGS_SET(cluster )"; got != want {
 		t.Errorf("jobs %s, want %s", got, want)
 	}
 	if got := d.next(b); !strings.HasPrefix(got, "0") || strings.Contains(got, "2") {
@@ -83,8 +83,9 @@ func TestShared(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	d.wantTags("a", "keep t0 t2")
-	d.wantTags("b", "t3 t1")
+	d.wantTags("a", "keep t0")
+	d.wantTags("b", "t1")
+	d.wantTags("c", "t2")
 }
 
 // C5: a change that waits for a lock is split off from those that share its job,
@@ -207,7 +208,7 @@ func TestSharedEnded(t *testing.T) {
 		}
 		return luxitest.OpPass()
 	})
-	b := d.submit(onInstance("b", list("t0"), nil), onInstance("a", list("t1"), nil), onInstance("b", list("t2"), nil))
+	b := d.submit(onInstance("b", list("t0"), nil), onInstance("a", list("t1"), nil), onInstance("c", list("t2"), nil))
 	if got := d.next(b); got != "0" {
 		t.Errorf("first %q", got)
 	}

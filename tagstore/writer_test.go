@@ -23,6 +23,7 @@ node n1
 node n2
 instance a nodes=n1 tags=keep,old
 instance b nodes=n2
+instance c nodes=n2
 `
 
 // desk is a simulated master and a writer of tags.

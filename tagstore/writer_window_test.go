@@ -12,11 +12,11 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// many are changes of one object, each adding a tag of its own.
+// many are changes of three objects in turn, each adding a tag of its own.
 func many(n int) []tagstore.Change {
 	var list []tagstore.Change
 	for k := 0; k < n; k++ {
-		list = append(list, tagstore.Change{Kind: luxi.TagInstance, Name: "a", Add: []string{fmt.Sprintf("t%d", k)}, Why: "x"})
+		list = append(list, tagstore.Change{Kind: luxi.TagInstance, Name: "abc"[k%3 : k%3+1], Add: []string{fmt.Sprintf("t%d", k)}, Why: "x"})
 	}
 	return list
 }
@@ -57,7 +57,7 @@ func TestWindow(t *testing.T) {
 	if most != 2 {
 		t.Errorf("%d jobs at a time", most)
 	}
-	if n := len(d.m.Snapshot().Instance("a").Tags); n != 2+7 {
+	if n := len(d.m.Snapshot().Instance("a").Tags); n != 2+3 {
 		t.Errorf("%d tags", n)
 	}
 }

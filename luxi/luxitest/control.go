@@ -61,6 +61,14 @@ func (m *Master) Purge(id int64) bool {
 	return true
 }
 
+// TellToCancel tells a job to end, as CancelJob does, and does not wait until it has: so it is for a client that does
+// not wait for the answer.
+func (m *Master) TellToCancel(id int64) {
+	m.lock()
+	defer m.unlock()
+	m.cancel(id, false)
+}
+
 // KillJobProcess kills the process of a job. luxid notices later (Options.DeathDetection). It reports whether there
 // was a process.
 func (m *Master) KillJobProcess(id int64) bool {
