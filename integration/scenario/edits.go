@@ -244,3 +244,17 @@ func (w *World) instance(args []string) error {
 	}
 	return err
 }
+
+func (w *World) create(args []string) error {
+	return w.edit(func(c *luxitest.Cluster) error {
+		if c.Instance(args[0]) != nil || c.Node(args[1]) == nil {
+			return fmt.Errorf("there is such an instance, or no such node")
+		}
+		i := &luxitest.Instance{Name: args[0], Primary: args[1], AdminState: luxitest.AdminUp, RunsOn: args[1:2], Memory: 1}
+		if len(args) > 2 {
+			i.Tags = Tags(strings.Join(args[2:], ","))
+		}
+		c.Instances = append(c.Instances, i)
+		return nil
+	})
+}

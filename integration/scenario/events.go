@@ -50,6 +50,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	stop|start|down|crash INSTANCE      admin down, admin up, admin offline; it stops by itself
 //	move INSTANCE NODE[,NODE]           somebody moved it
 //	rename|swap|remove INSTANCE [NAME]  renamed; replaced by another one of that name; removed
+//	create INSTANCE NODE [TAG...]       a new one without disks that runs there
 //
 //	cut|mend NODE NODE                  replication between two nodes ends, or is restored
 //	instance NAME always-failover|mem=N|hypervisor=NAME|os=NAME   changes of an instance
@@ -106,7 +107,7 @@ func init() {
 		"die": {1, mark("die")}, "revive": {1, mark("revive")}, "node": {2, (*World).node},
 		"tag": {2, tag(true)}, "untag": {2, tag(false)},
 		"stop": {1, state(luxitest.AdminDown)}, "start": {1, state(luxitest.AdminUp)}, "down": {1, state(luxitest.AdminOffline)},
-		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove},
+		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove}, "create": {2, (*World).create},
 		"cut": {2, (*World).cut}, "mend": {2, (*World).mend}, "instance": {2, (*World).instance},
 		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs())}, "lose": {2, misbehave(luxitest.OpLosesProcess())}, "continue": {0, (*World).goOn},
 		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"reflect"
 
 	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/luxi/luxitest"
@@ -16,6 +17,11 @@ import (
 func (w *World) plenty() error {
 	w.Settings.MaxNew, w.Settings.MaxRunning, w.Settings.MaxUnhealthy = 0, 0, 100
 	w.Settings.Fence = "none"
+	for _, name := range []string{"MaxCopying", "ReplaceDisksAfter"} { // the engine may not have them yet
+		if field := reflect.ValueOf(&w.Settings).Elem().FieldByName(name); field.IsValid() {
+			field.Set(reflect.Zero(field.Type()))
+		}
+	}
 	return w.edit(func(c *luxitest.Cluster) error {
 		for _, g := range c.Groups {
 			// Two, as a reinstalled drbd instance moves to two others.

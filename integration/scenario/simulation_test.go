@@ -3,6 +3,7 @@ package scenario_test
 import (
 	"flag"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,53 +17,62 @@ var (
 	seed = flag.Int64("seed", 1, "the first seed of the simulation")
 )
 
-// simulate plays the random scenario of a seed and returns what is wrong with it.
+// simulate plays the random scenario of a seed and returns what is wrong with it, and
+// the scenario as it went.
 //
 // Safety: what World.Broken says, at every moment. Liveness: when the faults have
 // stopped, a bounded number of passes later the engine has nothing left to do and
 // every job has ended; and when no valve and no want of room is in the way either, the
 // master alone shows that every repair came to its end (liveness.go).
-func simulate(n int64) []string {
+func simulate(n int64) (broken []string, story string) {
 	s := scenario.Random(n)
-	w, err := s.Run(nil)
+	if strict() {
+		s = scenario.Stories(n)
+	}
+	w, err := s.Run(func(w *scenario.World) { w.Strict = strict() })
 	if err != nil {
-		return []string{err.Error()}
+		return []string{err.Error()}, s.Text()
 	}
 	defer w.Close()
-	broken := w.Broken()
+	broken = w.Broken()
 	if strings.Contains(w.Log(), "do not come to an end") {
-		broken = append(broken, "repairs do not come to an end")
+		broken = append(broken, "C2: repairs do not come to an end")
 	}
 	for _, j := range w.Master.Jobs() {
 		if kind, rest := scenario.MarkOf(j); kind != "" && j.End.IsZero() {
-			broken = append(broken, "job "+strconv.FormatInt(j.ID, 10)+", "+kind+" "+rest+", never ends")
+			broken = append(broken, "C2: job "+strconv.FormatInt(j.ID, 10)+", "+kind+" "+rest+", never ends")
 		}
 	}
-	if len(broken) > 0 {
-		broken = append(broken, s.Text()+"-- log --\n"+w.Log())
-	}
-	return broken
+	return broken, s.Text() + "-- log --\n" + w.Log()
 }
 
 // TestSimulation (C2, C5, S4, S10, T7): random clusters, people, faults and clocks. A
 // seed that fails is printed with its scenario, which belongs among the others then.
+// With -stories=all the stories are others (scenario.Stories), and all demands count.
 func TestSimulation(t *testing.T) {
 	seeds := make(chan int64)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	failed := 0
+	demands := make(map[string][]int64) // the seeds that break a demand
 	for k := 0; k < 2*runtime.NumCPU(); k++ {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for n := range seeds {
-				broken := simulate(n)
+				broken, story := simulate(n)
 				if len(broken) == 0 {
 					continue
 				}
 				mu.Lock()
 				if failed++; failed <= 5 {
-					t.Errorf("seed %d: %s", n, strings.Join(broken, "\n"))
+					t.Errorf("seed %d: %s\n%s", n, strings.Join(broken, "\n"), story)
+				}
+				for _, what := range broken {
+					demand, _, _ := strings.Cut(what, ":")
+					if list := demands[demand]; len(list) == 0 || list[len(list)-1] != n {
+						demands[demand] = append(list, n)
+					}
 				}
 				mu.Unlock()
 			}
@@ -76,32 +86,57 @@ func TestSimulation(t *testing.T) {
 	if failed > 0 {
 		t.Errorf("%d of %d seeds fail", failed, *runs)
 	}
+	for _, demand := range sortedKeys(demands) {
+		list := demands[demand]
+		sort.Slice(list, func(a, b int) bool { return list[a] < list[b] })
+		t.Logf("%s: %d seeds, the first ones %v", demand, len(list), list[:least(len(list), 8)])
+	}
 	t.Logf("%d runs from seed %d on", *runs, *seed)
+}
+
+func sortedKeys(m map[string][]int64) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func least(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
 }
 
 // The same seed makes the same run, to the last call, whatever else the machine does.
 func TestSimulationIsRepeatable(t *testing.T) {
-	var seeds []int64
+	var all []*scenario.Scenario
+	for n := int64(1); n <= 10; n++ {
+		all = append(all, scenario.Stories(n))
+	}
 	restarts := 0
 	for n := int64(1); n <= 20 || restarts < 10; n++ {
 		// Connections that break in the middle of a call are where runs could part.
-		restart := strings.Contains(scenario.Random(n).Text(), "luxid restart")
+		s := scenario.Random(n)
+		restart := strings.Contains(s.Text(), "luxid restart")
 		if n <= 20 || restart {
-			seeds = append(seeds, n)
+			all = append(all, s)
 		}
 		if restart {
 			restarts++
 		}
 	}
-	for _, n := range seeds {
+	for _, s := range all {
 		logs := make([]string, 4)
 		var wg sync.WaitGroup
 		for k := range logs {
-			k := k
+			k, s := k, s
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				w, err := scenario.Random(n).Run(nil)
+				w, err := s.Run(nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -116,7 +151,7 @@ func TestSimulationIsRepeatable(t *testing.T) {
 		}
 		for _, log := range logs[1:] {
 			if log != logs[0] {
-				t.Errorf("seed %d: once\n%s\nand once\n%s", n, logs[0], log)
+				t.Errorf("%s: once\n%s\nand once\n%s", s.Title, logs[0], log)
 				break
 			}
 		}
