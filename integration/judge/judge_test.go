@@ -430,10 +430,10 @@ func TestJudge(t *testing.T) {
 		{"S11: a failure is removed", func(t *tale) {
 			t.Tags = append(t.Tags, Change{Object: "web", Tag: Prefix + "result:migrate:x:5:failure:", Ours: true})
 		}, "S11"},
-		{"T10: a policy is removed", func(t *tale) {
+		{"T4: a policy is removed", func(t *tale) {
 			t.Tags = append(t.Tags, Change{Object: "cluster", Tag: Prefix + "failover", Ours: true})
-		}, "T10"},
-		{"T10: by a person", func(t *tale) { t.Tags = append(t.Tags, Change{Object: "cluster", Tag: Prefix + "failover"}) }, ""},
+		}, "T4"},
+		{"T4: by a person", func(t *tale) { t.Tags = append(t.Tags, Change{Object: "cluster", Tag: Prefix + "failover"}) }, ""},
 		{"S15: data is replaced", func(t *tale) { t.Last.Instances[0].Generation = 2 }, "S15"},
 		{"P20: what is down waits for what copies", func(t *tale) {
 			limit := [2]string{source, "rate-limit:1:x"}

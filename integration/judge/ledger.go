@@ -76,14 +76,18 @@ func (l *life) added(r Record) {
 }
 
 // policyChange judges a change of a tag that records no repair: the program removes
-// suspensions that have ended, and no other (T4, T10).
+// suspensions that have ended, and no other (T4).
 func (v *verdict) policyChange(change Change) {
+	if !change.Ours || !strings.HasPrefix(change.Tag, Prefix) {
+		return
+	}
+	c := v.at(change.Time)
+	now := change.Time.Add(c.Clock.Sub(c.Time)) // by the program's clock
 	switch {
-	case !change.Ours || !strings.HasPrefix(change.Tag, Prefix):
 	case change.Added:
 		v.wrong("T7", "the program added %s to %s", change.Tag, change.Object)
-	case !endedSuspension(change.Tag, change.Time.Unix()):
-		v.wrong("T10", "the program removed %s from %s", change.Tag, change.Object)
+	case !endedSuspension(change.Tag, now.Unix()):
+		v.wrong("T4", "the program removed %s from %s", change.Tag, change.Object)
 	}
 }
 
