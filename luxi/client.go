@@ -43,6 +43,9 @@ type Options struct {
 	// WaitForJobChange its timeout, CancelJob 45 s, ArchiveJob 12 s,
 	// SubmitManyJobs one second for each job.
 	CallTimeout time.Duration
+	// Dial connects to luxid; nil means by the client's socket. Tests may do without
+	// a socket.
+	Dial func(ctx context.Context) (net.Conn, error)
 	// Now is the clock, used for the time stamps of reason trail entries that
 	// have none and for the age of idle connections; nil means time.Now.
 	// Timeouts do not follow it.
@@ -79,6 +82,12 @@ func New(socket string, opts Options) *Client {
 	}
 	if opts.CallTimeout <= 0 {
 		opts.CallTimeout = defaultCallTimeout
+	}
+	if opts.Dial == nil {
+		opts.Dial = func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		}
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -122,8 +131,8 @@ func (c *Client) Call(ctx context.Context, method string, args []any, result any
 	})
 }
 
-// call sends one request, allowing extra time beyond CallTimeout, and hands
-// the result to read, whose ProtocolError condemns the connection.
+// call sends one request, allowing extra time beyond CallTimeout, and has the
+// result read. The connection is closed if read returns a ProtocolError.
 func (c *Client) call(ctx context.Context, method string, args []any, extra time.Duration, read func(json.RawMessage) error) error {
 	request, err := encodeRequest(method, args)
 	if err != nil {
@@ -213,7 +222,7 @@ func (c *Client) connect(ctx context.Context) (*conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.DialTimeout)
 	defer cancel()
-	cn, err := dial(ctx, c.socket, c.timer)
+	cn, err := dial(ctx, c.opts.Dial, c.timer)
 	if err != nil {
 		return nil, err
 	}

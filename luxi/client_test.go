@@ -1,6 +1,7 @@
 package luxi_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -327,5 +328,42 @@ func TestReplyTooLarge(t *testing.T) {
 		if !tt.ok {
 			s.awaitOpen(0)
 		}
+	}
+}
+
+// TestDial: a Client works over any connection.
+func TestDial(t *testing.T) {
+	dialed := 0
+	c := luxi.New("unused", luxi.Options{Dial: func(context.Context) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		dialed++
+		go func() {
+			defer theirs.Close()
+			r := bufio.NewReader(theirs)
+			for {
+				if _, err := luxi.ReadFrame(r, 0); err != nil {
+					return
+				}
+				if luxi.WriteFrame(theirs, []byte(`{"success":true,"result":7}`)) != nil {
+					return
+				}
+			}
+		}()
+		return ours, nil
+	}})
+	defer c.Close()
+	for n := 0; n < 2; n++ {
+		var got int
+		if err := c.Call(context.Background(), "M", nil, &got); err != nil || got != 7 {
+			t.Errorf("%d, %v", got, err)
+		}
+	}
+	if dialed != 1 {
+		t.Errorf("%d connections for two calls", dialed)
+	}
+	no := errors.New("no")
+	c = luxi.New("unused", luxi.Options{Dial: func(context.Context) (net.Conn, error) { return nil, no }})
+	if err := c.Call(context.Background(), "M", nil, nil); !errors.Is(err, no) || luxi.OutcomeUnknown(err) {
+		t.Errorf("%v", err)
 	}
 }

@@ -24,13 +24,12 @@ type conn struct {
 	idleSince time.Time
 }
 
-// dial connects to socket. It waits while luxid's listen queue is full, for as
+// dial connects to luxid. It waits while luxid's listen queue is full, for as
 // long as ctx lasts, as Ganeti's own client does (lib/rpc/transport.py); timer
 // measures the pauses.
-func dial(ctx context.Context, socket string, timer func(time.Duration) *time.Timer) (*conn, error) {
-	var d net.Dialer
+func dial(ctx context.Context, connect func(context.Context) (net.Conn, error), timer func(time.Duration) *time.Timer) (*conn, error) {
 	for busy := false; ; {
-		nc, err := d.DialContext(ctx, "unix", socket)
+		nc, err := connect(ctx)
 		if err == nil {
 			return &conn{nc: nc, r: bufio.NewReaderSize(nc, readBuffer)}, nil
 		}

@@ -131,7 +131,7 @@ func SubjectOfJob(job JobInfo) FilterSubject {
 		params["OP_ID"], _ = json.Marshal(op.ID)
 		s.addOp(params, true)
 		for _, r := range op.Reason {
-			s.reasons = append(s.reasons, filterReason{source: r.Source, text: r.Text, time: r.Time.UnixNano(), timed: !r.Time.IsZero()})
+			s.reasons = append(s.reasons, filterReason{source: r.Source, text: r.Text, time: r.Time.UnixNano(), timed: true})
 		}
 	}
 	return s

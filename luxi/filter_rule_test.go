@@ -92,6 +92,10 @@ func TestMatchSubmitted(t *testing.T) {
 		`[["jobid",["!=","id",500.0]]]`:                     "yes",
 		`[["jobid",["=","id","500"]]]`:                      "no",
 		`[["jobid",["!",["=","id","500"]]]]`:                "no", // luxid takes what it cannot evaluate for false, negated or not
+		`[["jobid",["=","id",600]]]`:                        "maybe",
+		`[["jobid",["!",["&",["=","id",501],["?","id"]]]]]`: "maybe",
+		`[["reason",["|",["&",["=","source","late"],["=","timestamp",5]],["?","source"]]]]`: "maybe",
+		`[["opcode",["|",["=","OP_ID","OP_TEST_DELAY"],["=","nosuch",0]]]]`:                 "maybe", // every field must be there
 		`[["jobid",["=","uuid",1]]]`:                        "no",
 		`[["jobid",["?","id"]]]`:                            "no",
 		`[["jobid",["|",[">","id",1],["?","id"]]]]`:         "yes",
@@ -182,7 +186,7 @@ func TestMatchSubmitted(t *testing.T) {
 func TestMatchJob(t *testing.T) {
 	job := luxi.JobInfo{ID: 7, Known: true, Ops: []luxi.JobOp{
 		{ID: "OP_TEST_DELAY", Params: params("duration", `1.5`, "tiny", `1.0e-2`, "huge", `1e9999`, "on_nodes", `["n1"]`, "on_node_uuids", `null`, "counts", `[1,2]`, "deep", `{"a":{"b":3}}`, "dry_run", `true`),
-			Reason: []luxi.ReasonEntry{{Source: "s", Text: "t", Time: time.Unix(0, 5)}, {Source: "odd", Text: "u"}}},
+			Reason: []luxi.ReasonEntry{{Source: "s", Text: "t", Time: time.Unix(0, 5)}, {Source: "odd", Text: "u", Time: time.Unix(0, 0)}}},
 		{Params: params("OP_ID", `"OP_TAGS_SET"`), Reason: []luxi.ReasonEntry{{Source: "unseen"}}},
 	}}
 	subject := luxi.SubjectOfJob(job)
@@ -203,7 +207,7 @@ func TestMatchJob(t *testing.T) {
 		`[["opcode",["=[]","counts","2"]]]`:                                 "no",
 		`[["opcode",["<","on_node_uuids",0]]]`:                              "yes",
 		`[["opcode",["?","dry_run"]]]`:                                      "no",
-		`[["reason",["=","timestamp",6]]]`:                                  "maybe",
+		`[["reason",["=","timestamp",6]]]`:                                  "no",
 		`[["reason",["&",["=","source","s"],["=","timestamp",5]]]]`:         "yes",
 		`[["reason",["=","source","unseen"]]]`:                              "no",
 	} {

@@ -108,6 +108,61 @@ var calls = []struct {
 	{"SetDrainFlag", func(ctx context.Context, c *luxi.Client) (string, error) {
 		return "", c.SetDrainFlag(ctx, true)
 	}},
+	{"JobLog", func(ctx context.Context, c *luxi.Client) (string, error) {
+		logs, err := c.JobLog(ctx, 7, 9)
+		if err == nil && (len(logs) != 2 || logs[0].ID != 7 || logs[1].ID != 9) || err != nil && logs != nil {
+			return fmt.Sprintf("not the jobs asked for: %+v", logs), nil
+		}
+		for _, log := range logs {
+			for _, op := range log.Ops {
+				if op.Err != nil && op.Lines != nil || log.Known != knownStatus(log.Status) {
+					return fmt.Sprintf("%+v", log), nil
+				}
+			}
+		}
+		return "", err
+	}},
+	{"QueryProgress", func(ctx context.Context, c *luxi.Client) (string, error) {
+		list, err := c.QueryProgress(ctx, []luxi.JobID{7, 9})
+		if err == nil && (len(list) != 2 || list[0].ID != 7 || list[1].ID != 9) || err != nil && list != nil {
+			return fmt.Sprintf("not the jobs asked for: %+v", list), nil
+		}
+		return "", err
+	}},
+	{"DelaySocket", func(ctx context.Context, c *luxi.Client) (string, error) {
+		status, socket, err := c.DelaySocket(ctx, 7)
+		if errors.Is(err, luxi.ErrJobLost) {
+			err = nil
+		} else if err == nil && !knownStatus(status) {
+			return fmt.Sprintf("status %q, socket %q", status, socket), nil
+		}
+		return "", err
+	}},
+	{"FindJobs", func(ctx context.Context, c *luxi.Client) (string, error) {
+		jobs, err := c.FindJobs(ctx, 7, "OP_X")
+		return checkJobs(jobs), err
+	}},
+	{"NewestJob", func(ctx context.Context, c *luxi.Client) (string, error) {
+		id, err := c.NewestJob(ctx, 7)
+		if err == nil && id < 6 {
+			return fmt.Sprintf("job %d", id), nil
+		}
+		return "", err
+	}},
+	{"FirstJobSince", func(ctx context.Context, c *luxi.Client) (string, error) {
+		id, err := c.FirstJobSince(ctx, time.Unix(5, 0), 7)
+		if err == nil && (id < 1 || id > 8) {
+			return fmt.Sprintf("job %d", id), nil
+		}
+		return "", err
+	}},
+	{"QueryFilterRules", func(ctx context.Context, c *luxi.Client) (string, error) {
+		rules, err := c.QueryFilterRules(ctx)
+		for _, r := range rules {
+			r.Match(luxi.FilterSubject{})
+		}
+		return "", err
+	}},
 	{"WaitForOpcodes", func(ctx context.Context, c *luxi.Client) (string, error) {
 		statuses, err := c.WaitForOpcodes(ctx, 1, nil, 0)
 		for _, s := range statuses {

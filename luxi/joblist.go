@@ -31,17 +31,13 @@ func (c *Client) FindJobs(ctx context.Context, first JobID, opIDs ...string) ([]
 	for _, id := range opIDs {
 		wanted[strings.TrimPrefix(id, "OP_")] = true
 	}
-	// Asking for "archived" is what makes luxid list the archive.
-	t, err := c.Query(ctx, ResJob, []string{"id", "summary", "archived"}, From(first))
-	if err != nil {
-		return nil, err
-	}
 	var ids []JobID
-	for row := range t.Rows {
+	// Asking for "archived" makes luxid list the archive.
+	err := c.queryRows(ctx, []string{"id", "summary", "archived"}, From(first), func(t *Table, row int) error {
 		var id JobID
 		var summary Value[[]string]
 		if err := t.Scan(row, &id, &summary, nil); err != nil {
-			return nil, err
+			return err
 		}
 		for _, line := range summary.V {
 			name, _, _ := strings.Cut(line, "(")
@@ -50,6 +46,10 @@ func (c *Client) FindJobs(ctx context.Context, first JobID, opIDs ...string) ([]
 				break
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	jobs, err := c.QueryJobs(ctx, ids)
 	if err != nil {
@@ -71,21 +71,33 @@ func (c *Client) FindJobs(ctx context.Context, first JobID, opIDs ...string) ([]
 func (c *Client) NewestJob(ctx context.Context, atLeast JobID) (JobID, error) {
 	newest := atLeast - 1
 	for _, fields := range [][]string{{"id"}, {"id", "archived"}} {
-		t, err := c.Query(ctx, ResJob, fields, From(newest+1))
-		if err != nil {
-			return 0, err
-		}
-		for row := range t.Rows {
+		err := c.queryRows(ctx, fields, From(newest+1), func(t *Table, row int) error {
 			var id JobID
 			if err := t.Scan(row, append([]any{&id}, make([]any, len(fields)-1)...)...); err != nil {
-				return 0, err
+				return err
 			}
 			if id > newest {
 				newest = id
 			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
 		}
 	}
 	return newest, nil
+}
+
+// queryRows queries jobs and has each row read. An error of read is a ProtocolError.
+func (c *Client) queryRows(ctx context.Context, fields []string, filter Filter, read func(t *Table, row int) error) error {
+	return c.query(ctx, ResJob, fields, filter, func(t *Table) error {
+		for row := range t.Rows {
+			if err := read(t, row); err != nil {
+				return &ProtocolError{Method: "Query", Problem: err.Error()}
+			}
+		}
+		return nil
+	})
 }
 
 // searchWidth is how many jobs FirstJobSince looks at in a step.

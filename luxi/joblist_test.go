@@ -137,6 +137,7 @@ func TestNewestJob(t *testing.T) {
 		{span(50, 60), span(1, 49), 1, 60, 0},
 		{span(50, 60), append(span(1, 49), 61, 62), 1, 62, 2}, // verify-disks jobs are archived at once
 		{nil, span(1, 60), 55, 60, 6},
+		{[]luxi.JobID{60, 50}, nil, 1, 60, 0},
 	} {
 		q := &queue{live: tt.live, archived: tt.archived}
 		_, c := serve(t, luxi.Options{}, q.answer(t))
@@ -161,6 +162,7 @@ func TestFirstJobSince(t *testing.T) {
 		most  int64 // how far before it the answer may be
 	}{
 		{"the last ones", span(90000, newest), newest - 5, 16},
+		{"a job that is looked at was received just then", span(90000, newest), newest + 1 - 1024, 16},
 		{"a while ago", span(90000, newest), newest - 3000, 300},
 		{"none", span(90000, newest), newest + 1, 0},
 		{"all that are left", span(90000, newest), 1, 1},

@@ -91,6 +91,7 @@ func TestDependencies(t *testing.T) {
 
 // W6, C5: what another program, or another Ganeti, has left in a job is skipped.
 func TestOddOpcodes(t *testing.T) {
+	epoch := time.Unix(0, 0).UTC()
 	for _, tt := range []struct {
 		op     string
 		id     string
@@ -103,7 +104,7 @@ func TestOddOpcodes(t *testing.T) {
 		{`{"OP_ID":"OP_X","reason":[null,["s","t"],["s",1,2],[1,"t",2],["a","b",3],"x",[]]}`, "OP_X",
 			[]luxi.ReasonEntry{{Source: "a", Text: "b", Time: time.Unix(0, 3).UTC()}}},
 		{`{"OP_ID":"OP_X","reason":[["a","b",1.5],["c","d","3"],["e","f",null],["g","h",9223372036854775808],["i","j",9223372036854775807]]}`, "OP_X",
-			[]luxi.ReasonEntry{{Source: "a", Text: "b"}, {Source: "c", Text: "d"}, {Source: "e", Text: "f"}, {Source: "g", Text: "h"},
+			[]luxi.ReasonEntry{{Source: "a", Text: "b", Time: epoch}, {Source: "c", Text: "d", Time: epoch}, {Source: "e", Text: "f", Time: epoch}, {Source: "g", Text: "h", Time: epoch},
 				{Source: "i", Text: "j", Time: time.Unix(0, 1<<63-1).UTC()}}},
 	} {
 		_, c := serve(t, luxi.Options{}, answerOK(jobTable(true, mutate(3, `[0,[`+tt.op+`]]`))))

@@ -58,7 +58,7 @@ func (r *ReasonEntry) UnmarshalJSON(b []byte) error {
 
 // parseTrail reads the reason trail of a job. Any program may have written it: an
 // entry that is not [text, text, anything] is left out, and a time that is no whole
-// number of nanoseconds is taken for the zero time.
+// number of nanoseconds is taken for 0, the beginning of 1970.
 func parseTrail(raw json.RawMessage) []ReasonEntry {
 	var list []json.RawMessage
 	if decode(raw, &list) != nil {
@@ -72,9 +72,10 @@ func parseTrail(raw json.RawMessage) []ReasonEntry {
 			continue
 		}
 		var ns int64
-		if decode(triple[2], &ns) == nil {
-			e.Time = time.Unix(0, ns).UTC()
+		if decode(triple[2], &ns) != nil {
+			ns = 0
 		}
+		e.Time = time.Unix(0, ns).UTC()
 		trail = append(trail, e)
 	}
 	return trail

@@ -165,10 +165,7 @@ type OobRow struct {
 // Powered returns whether the node has power, as OobPowerStatus found out, and
 // whether it found out.
 func (r OobRow) Powered() (powered, known bool) {
-	if r.Status != StatusNormal {
-		return false, false
-	}
-	m, err := object(r.Payload)
+	m, err := object(r.Payload) // there is none unless the program succeeded
 	if err != nil || decode(m["powered"], &powered) != nil {
 		return false, false
 	}
