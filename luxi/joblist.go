@@ -109,11 +109,11 @@ const searchWidth = 16
 // It costs reading the files of some dozens of jobs.
 func (c *Client) FirstJobSince(ctx context.Context, since time.Time, newest JobID) (JobID, error) {
 	// Jobs below low are older, those from high on are not. Purged jobs, and numbers
-	// that were skipped, tell nothing, so two neighbours are looked at each time.
+	// that were skipped, tell nothing.
 	low, high := JobID(1), newest+1
 	var ids []JobID
 	for back := JobID(1); high-back >= low && back > 0; back *= 2 {
-		ids = append([]JobID{high - back, high - back + 1}, ids...)
+		ids = append([]JobID{high - back}, ids...)
 	}
 	for len(ids) > 0 {
 		received, err := c.received(ctx, ids)
@@ -138,6 +138,7 @@ func (c *Client) FirstJobSince(ctx context.Context, since time.Time, newest JobI
 		}
 		ids = ids[:0]
 		for k := JobID(1); k <= searchWidth; k++ {
+			// Of two neighbours one may have been skipped.
 			id := low + (high-low)/(searchWidth+1)*k
 			ids = append(ids, id, id+1)
 		}
