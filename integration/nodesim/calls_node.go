@@ -121,10 +121,14 @@ func nodeInfo(n *node, a *arguments) (interface{}, error) {
 		storage = append(storage, info)
 	}
 	info := []interface{}{}
+	cpus := n.spec.CPUs
+	if cpus == 0 {
+		cpus = 64
+	}
 	for range hypervisors {
 		info = append(info, map[string]interface{}{
 			"memory_total": n.spec.Memory, "memory_free": n.freeMemory(), "memory_dom0": 0, "memory_hv": 0,
-			"cpu_total": 64, "cpu_nodes": 1, "cpu_sockets": 1, "cpu_dom0": 1,
+			"cpu_total": cpus, "cpu_nodes": 1, "cpu_sockets": 1, "cpu_dom0": 1,
 		})
 	}
 	return []interface{}{n.bootID(), storage, info}, nil

@@ -236,15 +236,21 @@ func (n *node) parted(key string) {
 	}
 }
 
-// keepWriting notes a write of the instance that has a device open on the node.
+// keepWriting notes a write of the instance that has a device open on the node, and
+// whether it can write at all.
 func (n *node) keepWriting(key string) {
 	dev := n.drbd[key]
 	if dev == nil || !dev.primary {
 		return
 	}
-	if r := n.running[dev.owner]; r != nil && r.state == executing {
-		n.write(key, "")
+	r := n.running[dev.owner]
+	if r == nil || r.state != executing {
+		return
 	}
+	if len(n.copies(key)) == 0 {
+		n.fleet.report(Incident{Kind: NoDisk, Instance: dev.owner, Node: n.spec.Name}, "%s runs on %s without any disk", dev.owner, n.spec.Name)
+	}
+	n.write(key, "")
 }
 
 // inUse reports whether a process of the instance has a device open, be it one that

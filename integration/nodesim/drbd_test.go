@@ -256,3 +256,46 @@ func TestTwoPrimaries(t *testing.T) {
 	}
 	r.must("b", "blockdev_open", "web", []object{d}, false)
 }
+
+// An instance that runs without any disk is caught.
+func TestNoDisk(t *testing.T) {
+	r := newRig(t, "a", "b")
+	r.onAB()
+	r.BreakDisks("a", "web")
+	r.wantIncidents()
+	r.PowerOff("b")
+	r.wantIncidents(NoDisk)
+}
+
+// Instances begin with copies that differ, as a description says.
+func TestPlace(t *testing.T) {
+	d := mirror("a", "b", 11000)
+	for _, row := range []struct {
+		name string
+		p    Placement
+		a, b string // the status of the devices
+		want []string
+	}{
+		{"lacks", Placement{Lacks: []string{"b"}}, "false 1", "false 1", []string{"disk/0 on a: original", "disk/0 on b: original"}},
+		{"stopped and lacks", Placement{Lacks: []string{"b"}, RunsOn: []string{}}, "null", "null", []string{"disk/0 on a: original", "disk/0 on b: original, lacks writes of a"}},
+		{"diverged", Placement{Lacks: []string{"a", "b"}}, "true 1", "true 1", []string{"disk/0 on a: original, lacks writes of b", "disk/0 on b: original, lacks writes of a"}},
+		{"partial", Placement{Partial: []string{"b"}, RunsOn: []string{}}, "null", "null", []string{"disk/0 on a: original", "disk/0 on b: original, incomplete"}},
+		{"failed", Placement{Failed: []string{"b"}}, "false 1", "true 4", []string{"disk/0 on a: original", "disk/0 on b: original"}},
+		{"gone", Placement{Data: []string{"a"}}, "false 1", "true 4", []string{"disk/0 on a: original"}},
+		{"orphan", Placement{Data: []string{"a", "b", "c"}}, "false 1", "false 1", []string{"disk/0 on a: original", "disk/0 on b: original", "disk/0 on c: original"}},
+	} {
+		r := newRig(t, "a", "b", "c")
+		p := row.p
+		p.Instance, p.Hypervisor, p.Memory, p.Nodes, p.Disks = "web", "kvm", 128, []string{"a", "b"}, []interface{}{d}
+		if p.RunsOn == nil {
+			p.RunsOn = []string{"a"}
+		}
+		r.Place(p)
+		t.Run(row.name, func(t *testing.T) {
+			r.t = t
+			r.wantStatus("a", d, row.a)
+			r.wantStatus("b", d, row.b)
+			r.wantCopies(row.want...)
+		})
+	}
+}

@@ -18,6 +18,9 @@ const (
 	// Destroyed are data that were on an online node when the call came that
 	// removed, overwrote or gave up the only complete copy of them.
 	Destroyed Kind = "destroyed"
+	// NoDisk is an instance that runs and has lost its last disk: DRBD had no local
+	// one, and lost the other end.
+	NoDisk Kind = "no-disk"
 	// Resumed is an instance that goes on where its migration began although it
 	// has run on the target since: its memory does not match its disks.
 	Resumed Kind = "resumed"

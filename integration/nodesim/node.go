@@ -17,9 +17,22 @@ type NodeSpec struct {
 	Storage    int    // MiB of the volume group VolumeGroup
 	// FileStorage is that of its file system in MiB, as much as Storage if zero.
 	FileStorage int
+	// VolumeGroups are further volume groups with their sizes in MiB. WithoutGroup
+	// takes VolumeGroup away.
+	VolumeGroups map[string]int
+	WithoutGroup bool
+	// Physical is the number of physical volumes of VolumeGroup, 1 if zero.
+	Physical int
+	CPUs     int // 64 if zero
+	// Systems are its operating systems, those of DefaultSystems if nil.
+	Systems []string
 	// Offline says that the master has marked the node offline.
 	Offline bool
 }
+
+// DefaultSystems are the operating systems that a node has unless something else was
+// said.
+var DefaultSystems = []string{"noop", FailingOS}
 
 // node is a machine. Its fields are guarded by the fleet's mutex.
 type node struct {
@@ -27,6 +40,7 @@ type node struct {
 	spec  NodeSpec
 
 	powered  bool
+	claimed  bool         // the power that the out-of-band program was asked for last
 	plugged  bool         // its network cable is in
 	daemon   bool         // its node daemon has not been stopped
 	boots    int          // how often it was switched on
@@ -46,10 +60,19 @@ func (f *Fleet) Add(spec NodeSpec) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := &node{
-		fleet: f, spec: spec, master: f.opts.Master, systems: []string{"noop", FailingOS},
-		powered: true, plugged: true, daemon: true, boots: 1,
+		fleet: f, spec: spec, master: f.opts.Master, systems: DefaultSystems,
+		powered: true, claimed: true, plugged: true, daemon: true, boots: 1,
 		running: make(map[string]*running), volumes: make(map[string]*volume), drbd: make(map[string]*drbd),
-		groups: map[string]*volumeGroup{VolumeGroup: {size: spec.Storage}},
+		groups: make(map[string]*volumeGroup),
+	}
+	if !spec.WithoutGroup {
+		n.groups[VolumeGroup] = &volumeGroup{size: spec.Storage, physical: spec.Physical}
+	}
+	for name, size := range spec.VolumeGroups {
+		n.groups[name] = &volumeGroup{size: size}
+	}
+	if spec.Systems != nil {
+		n.systems = spec.Systems
 	}
 	if err := n.answer(); err != nil {
 		return err
@@ -102,8 +125,7 @@ func (f *Fleet) SetMemory(name string, mib int) {
 	f.mustNode(name).spec.Memory = mib
 }
 
-// SetSystems says which operating systems are installed on a node. A new node
-// has "noop" and FailingOS.
+// SetSystems says which operating systems are installed on a node.
 func (f *Fleet) SetSystems(name string, systems ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

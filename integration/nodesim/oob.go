@@ -12,10 +12,11 @@ type OOB string
 
 // The ways in which an out-of-band program behaves.
 const (
-	OOBWorks OOB = "works" // does what it is told
-	OOBFails OOB = "fails" // does nothing and ends with an error
-	OOBLies  OOB = "lies"  // changes no power and says that it did; power-status is right
-	OOBHangs OOB = "hangs" // does not end before it behaves otherwise
+	OOBWorks    OOB = "works"    // does what it is told
+	OOBFails    OOB = "fails"    // does nothing and ends with an error
+	OOBLies     OOB = "lies"     // changes no power and says that it did; power-status is right
+	OOBDeceives OOB = "deceives" // as OOBLies, and power-status tells what was asked for
+	OOBHangs    OOB = "hangs"    // does not end before it behaves otherwise
 )
 
 // SetOOB says how the out-of-band program behaves for a node, or, with "", for all
@@ -65,23 +66,30 @@ func (f *Fleet) obey(o OOB, command, name string) (string, error) {
 	if o == OOBFails {
 		return "", errors.New("the management board does not answer")
 	}
-	lies := o == OOBLies
+	lies := o == OOBLies || o == OOBDeceives
 	switch command {
 	case "power-on":
+		n.claimed = true
 		if !lies && !n.powered {
 			return "", f.powerOn(n)
 		}
 	case "power-off":
+		n.claimed = false
 		if !lies {
 			f.powerOff(n)
 		}
 	case "power-cycle":
+		n.claimed = true
 		if !lies {
 			f.powerOff(n)
 			return "", f.powerOn(n)
 		}
 	case "power-status":
-		data, err := json.Marshal(map[string]bool{"powered": n.powered})
+		powered := n.powered
+		if o == OOBDeceives {
+			powered = n.claimed
+		}
+		data, err := json.Marshal(map[string]bool{"powered": powered})
 		return string(data), err
 	case "health":
 		return `[["disk0", "OK"]]`, nil

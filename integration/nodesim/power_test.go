@@ -25,7 +25,7 @@ func TestReach(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRig(t, "a", "b")
 			d := r.onAB()
-			r.Place(Placement{Instance: "other", Hypervisor: "kvm", Memory: 1, Nodes: []string{"b"}, Running: true})
+			r.Place(Placement{Instance: "other", Hypervisor: "kvm", Memory: 1, Nodes: []string{"b"}, RunsOn: []string{"b"}})
 			boot := func() string { return strings.SplitN(string(r.must("b", "node_info", nil, nil)), ",", 2)[0] }
 			before := boot()
 			row.lose(r)
@@ -103,6 +103,13 @@ func TestOOB(t *testing.T) {
 	want("power-off", "a", "")
 	want("power-status", "a", `{"powered":true}`)
 	r.must("a", "version")
+
+	r.SetOOB("a", OOBDeceives)
+	want("power-off", "a", "")
+	want("power-status", "a", `{"powered":false}`)
+	r.must("a", "version")
+	want("power-on", "a", "")
+	want("power-status", "a", `{"powered":true}`)
 
 	r.SetOOB("", OOBFails)
 	want("power-off", "b", "error: the management board does not answer")

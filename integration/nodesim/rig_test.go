@@ -143,7 +143,7 @@ func web(disk object) object {
 // onAB lets web run on a with its mirror on b.
 func (r *rig) onAB() object {
 	d := mirror("a", "b", 11000)
-	r.Place(Placement{Instance: "web", Hypervisor: "kvm", Memory: 128, Nodes: []string{"a", "b"}, Disks: []interface{}{d}, Running: true})
+	r.Place(Placement{Instance: "web", Hypervisor: "kvm", Memory: 128, Nodes: []string{"a", "b"}, Disks: []interface{}{d}, RunsOn: []string{"a"}})
 	return d
 }
 

@@ -93,8 +93,18 @@ func (i instance) process(state runState) *running {
 	return &running{hypervisor: i.Hypervisor, memory: i.BEParams.MaxMem, vcpus: i.BEParams.VCPUs, state: state}
 }
 
+// cannotMigrate are hypervisors that refuse to migrate, with what they say
+// (lib/hypervisor/hv_chroot.py and hv_lxc.py). They need no preparation on the target.
+var cannotMigrate = map[string]string{
+	"chroot": "Migration not supported by the chroot hypervisor",
+	"lxc":    "Migration is not supported by the LXC hypervisor",
+}
+
 // accept lets a process wait for an instance that is to be migrated to the node.
 func (n *node) accept(i instance) error {
+	if cannotMigrate[i.Hypervisor] != "" {
+		return nil
+	}
 	if n.running[i.Name] != nil {
 		return callError("Failed to accept instance: Failed to start instance " + i.Name + ": already running")
 	}
@@ -107,6 +117,9 @@ func (n *node) migrate(i instance) error {
 	r := n.running[i.Name]
 	if r == nil || r.state != executing {
 		return callError("Failed to migrate instance: Instance not running, cannot migrate")
+	}
+	if refusal := cannotMigrate[i.Hypervisor]; refusal != "" {
+		return callError("Failed to migrate instance: " + refusal)
 	}
 	for _, other := range n.fleet.sorted() {
 		if t := other.running[i.Name]; other != n && t != nil && t.state == incoming {

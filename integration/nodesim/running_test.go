@@ -37,7 +37,7 @@ func (r *rig) wantListed(node string, want bool) {
 
 func migrationRig(t *testing.T) *rig {
 	r := newRig(t, "a", "b", "c")
-	r.Place(Placement{Instance: "web", Hypervisor: "kvm", Memory: 128, Nodes: []string{"a"}, Disks: []interface{}{shared()}, Running: true})
+	r.Place(Placement{Instance: "web", Hypervisor: "kvm", Memory: 128, Nodes: []string{"a"}, Disks: []interface{}{shared()}, RunsOn: []string{"a"}})
 	return r
 }
 
@@ -133,4 +133,18 @@ func TestSourceDiesAfterTransfer(t *testing.T) {
 	r.PowerOff("a")
 	r.wantRuns()
 	r.wantListed("b", true)
+}
+
+// Some hypervisors refuse to migrate, and the instance stays where it is.
+func TestCannotMigrate(t *testing.T) {
+	r := newRig(t, "a", "b")
+	r.Place(Placement{Instance: "web", Hypervisor: "lxc", Memory: 1, Nodes: []string{"a"}, RunsOn: []string{"a"}, Disks: []interface{}{shared()}})
+	i := web(shared())
+	i["hypervisor"] = "lxc"
+	r.must("b", "accept_instance", i, "", "b")
+	r.fails("not supported by the LXC hypervisor", "a", "instance_migrate", "cluster", i, "b", true)
+	r.must("b", "instance_finalize_migration_dst", i, "", false)
+	r.must("a", "instance_finalize_migration_src", i, false, true)
+	r.wantRuns("a")
+	r.wantIncidents()
 }

@@ -42,29 +42,38 @@ func (v *volume) sameDisk(other *volume) bool {
 	return v.last != nil && other.last != nil && v.last.first() == other.last.first()
 }
 
-// Placement is what Place takes.
+// Placement says where an instance is to begin with.
 type Placement struct {
 	Instance   string
 	Hypervisor string
-	Memory     int // MiB
-	Nodes      []string
+	Memory     int           // MiB
+	Nodes      []string      // its primary node and the secondary one, if any
 	Disks      []interface{} // objects of the configuration
-	Running    bool
+	RunsOn     []string      // nodes on which it runs
+
+	// Data are the nodes with its volumes, Nodes if nil; what is on shared storage is
+	// there unless Data is empty. Of those, Lacks have a copy
+	// that lacks writes of the others, or if these are all of them, each lacks writes
+	// of each other; Partial have one that has not been filled to the end; and on
+	// Failed DRBD has lost its disk.
+	Data, Lacks, Partial, Failed []string
 }
 
-// Place gives an instance its first disk volumes, with original contents, and
-// lets it run on the first of the nodes if asked to. Disks are as Ganeti's
-// configuration has them.
+// Place gives an instance its first disk volumes, with original contents, and lets
+// it run. Its DRBD devices are set up if it runs somewhere.
 func (f *Fleet) Place(p Placement) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if p.Data == nil {
+		p.Data = p.Nodes
+	}
+	for _, name := range p.RunsOn {
+		f.mustNode(name).running[p.Instance] = &running{hypervisor: p.Hypervisor, memory: p.Memory, vcpus: 1}
+	}
 	for number, d := range p.Disks {
 		var parsed disk
 		mustConvert(d, &parsed)
 		f.place(p, parsed, number)
-	}
-	if p.Running && len(p.Nodes) > 0 {
-		f.mustNode(p.Nodes[0]).running[p.Instance] = &running{hypervisor: p.Hypervisor, memory: p.Memory, vcpus: 1}
 	}
 }
 
@@ -74,10 +83,12 @@ func (f *Fleet) place(p Placement, d disk, number int) {
 		return &volume{owner: p.Instance, disk: number, size: d.Size, spindles: d.Spindles, content: Original, last: original, upToDate: true}
 	}
 	if !d.local() {
-		f.shared[d.key()] = first(d)
+		if len(p.Data) > 0 || len(p.Nodes) == 0 {
+			f.shared[d.key()] = first(d)
+		}
 		return
 	}
-	for _, name := range p.Nodes {
+	for _, name := range p.Data {
 		n := f.mustNode(name)
 		if d.DevType != "drbd" {
 			n.volumes[d.key()] = first(d)
@@ -88,12 +99,46 @@ func (f *Fleet) place(p Placement, d disk, number int) {
 			v.mirrored, v.meta = true, k == 1
 			n.volumes[child.key()] = v
 		}
-		if p.Running {
-			dev := newDevice(d, p.Instance, d.peer(n.spec.UUID))
-			dev.networked, dev.primary = true, name == p.Nodes[0]
-			n.drbd[d.key()] = dev
-		}
 	}
+	if d.DevType == "drbd" {
+		f.placeCopies(p, d.key(), original)
+		f.placeDevices(p, d)
+	}
+}
+
+// placeCopies makes the copies of a disk differ.
+func (f *Fleet) placeCopies(p Placement, key string, original *write) {
+	further := f.newWrite(original)
+	for _, name := range p.Data {
+		v := f.mustNode(name).volumes[key]
+		switch {
+		case len(p.Lacks) == len(p.Data):
+			v.last = f.newWrite(original)
+		case !contains(p.Lacks, name) && len(p.Lacks) > 0:
+			v.last = further
+		}
+		v.upToDate = !contains(p.Partial, name)
+	}
+}
+
+// placeDevices sets up the devices of a disk on the nodes of an instance that runs,
+// those that are off excepted.
+func (f *Fleet) placeDevices(p Placement, d disk) {
+	if len(p.RunsOn) == 0 {
+		return
+	}
+	key := d.key()
+	for _, name := range p.Nodes {
+		n := f.mustNode(name)
+		dev := newDevice(d, p.Instance, d.peer(n.spec.UUID))
+		dev.networked, dev.primary = true, contains(p.RunsOn, name)
+		dev.diskless = n.volumes[key] == nil || contains(p.Failed, name)
+		if contains(p.Failed, name) {
+			n.volumes[key].broken = true
+		}
+		n.drbd[key] = dev
+	}
+	f.mustNode(p.Nodes[0]).agree(key)
 }
 
 // volumeOf returns the volume of a disk that is not mirrored by DRBD, or the data

@@ -55,7 +55,7 @@ var commands = map[string]command{
 	"heal": {"", func(s *server, _ []string) (string, error) { s.heal(); return "", nil }},
 
 	"oob-configure": {"...", func(s *server, a []string) (string, error) { return "", s.c.ConfigureOOB(context.Background(), a...) }},
-	"oob":           {"works|fails|lies|hangs [NODE]", setOOB},
+	"oob":           {"works|fails|lies|deceives|hangs [NODE]", setOOB},
 
 	"nodes":  {"", func(s *server, _ []string) (string, error) { return s.c.Sim.String(), nil }},
 	"runs":   {"INSTANCE", func(s *server, a []string) (string, error) { return lines(s.c.Sim.RunsOn(a[0])), nil }},
@@ -111,9 +111,16 @@ func (c command) run(s *server, name string, args []string) (string, error) {
 		}
 	}
 	if len(args) < least || len(args) > most {
-		return "", fmt.Errorf("%s takes %s", name, strings.TrimSpace(c.args+" "))
+		return "", fmt.Errorf("%s takes %s", name, or(c.args, "no arguments"))
 	}
 	return c.do(s, args)
+}
+
+func or(text, standard string) string {
+	if text == "" {
+		return standard
+	}
+	return text
 }
 
 func setGroup(s *server, a []string) (string, error) {
@@ -143,9 +150,9 @@ func setSync(s *server, a []string) (string, error) {
 func setOOB(s *server, a []string) (string, error) {
 	o := nodesim.OOB(a[0])
 	switch o {
-	case nodesim.OOBWorks, nodesim.OOBFails, nodesim.OOBLies, nodesim.OOBHangs:
+	case nodesim.OOBWorks, nodesim.OOBFails, nodesim.OOBLies, nodesim.OOBDeceives, nodesim.OOBHangs:
 	default:
-		return "", fmt.Errorf("%s is no way in which an out-of-band program behaves", a[0])
+		return "", fmt.Errorf("oob takes works, fails, lies, deceives or hangs, not %s", a[0])
 	}
 	node := ""
 	if len(a) > 1 {

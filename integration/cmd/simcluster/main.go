@@ -4,15 +4,36 @@
 //	simcluster -dir DIR up [-nodes 6] [-instances 30] [-file DESCRIPTION]
 //	simcluster -dir DIR shell [command argument...]
 //	simcluster -dir DIR down
-//	simcluster -dir DIR power-off NODE | power-on NODE | replace NODE | unplug NODE
-//	simcluster -dir DIR fault [node=NODE] [call=CALL] [instance=NAME] [times=N] fail=TEXT | hang | drop | delay=TIME
-//	simcluster -dir DIR heal
-//	simcluster -dir DIR sync INSTANCE stuck | runs
-//	simcluster -dir DIR nodes | calls | incidents
 //
-// up returns when the cluster is there; a process in the background is its nodes.
-// Its socket, pid and log are in the directory. When it ends, by down or
-// otherwise, everything of the cluster has vanished. All needs root.
+// up returns when the cluster is there; a process in the background plays its
+// nodes. Its socket, pid and log are in the directory. When it ends, by down or
+// otherwise, everything of the cluster has vanished. All needs root. The form of a
+// description is that of package luxitest (text.go there).
+//
+// While the cluster is up these commands change the nodes and tell of them; the
+// functions of package nodesim with the same names say what each does.
+//
+//	power-off NODE, power-on NODE         power; what ran there has ended
+//	replace NODE                          a new machine, without volumes
+//	unplug NODE, plug NODE                the network; what runs there runs on
+//	stop-daemon NODE, start-daemon NODE   the node daemon alone
+//	cut NODE NODE, mend NODE NODE         replication between two nodes
+//	detach-disks NODE INSTANCE [DISK...]  the disks fail once
+//	break-disks NODE INSTANCE [DISK...]   the disks fail for good, until mend-disks
+//	lose-volumes NODE INSTANCE [DISK...]  the volumes are gone
+//	lose-group NODE GROUP                 the volume group is gone
+//	group NODE GROUP MIB [COUNT]          a volume group of that size, on COUNT physical volumes
+//	systems NODE [NAME...]                the operating systems of a node
+//	split-brain INSTANCE                  each copy gets writes that the other lacks
+//	write INSTANCE                        the instance writes, wherever it runs
+//	crash INSTANCE                        the instance ends, wherever it runs
+//	sync INSTANCE stuck|runs              whether resynchronizations end
+//	lose-migrations INSTANCE              the last call to the source loses its answer
+//	fault [node=NODE] [call=CALL] [instance=NAME] [times=N] [after] fail=TEXT|hang|drop|delay=TIME
+//	heal                                  lifts all faults
+//	oob-configure [NODE...]               gives nodes, or all, an out-of-band program
+//	oob works|fails|lies|deceives|hangs [NODE]
+//	nodes, runs INSTANCE, copies INSTANCE, calls, incidents
 package main
 
 import (
