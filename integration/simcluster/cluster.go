@@ -176,10 +176,16 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if err := c.nameNodes(made.nodes); err != nil {
 		return err
 	}
+	for _, pair := range desc.Cuts {
+		fleet.Cut(pair[0], pair[1])
+	}
 	for _, p := range made.placements {
 		fleet.Place(p)
 	}
 	for _, n := range desc.Nodes {
+		if n.OOB != luxitest.OOBNone {
+			fleet.SetOOB(n.Name, nodesim.OOB(n.OOB))
+		}
 		if n.Dead {
 			fleet.PowerOff(n.Name)
 		}

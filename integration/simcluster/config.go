@@ -92,8 +92,12 @@ func (g *generator) groups() {
 	groups := make(object)
 	for _, group := range g.desc.Groups {
 		u := g.uuid("group", group.Name)
+		params := object{}
+		if group.ExclusiveStorage {
+			params["exclusive_storage"] = true
+		}
 		groups[u] = stamped(u, group.Tags, object{
-			"name": group.Name, "members": []string{}, "ndparams": object{}, "alloc_policy": group.AllocPolicy,
+			"name": group.Name, "members": []string{}, "ndparams": params, "alloc_policy": group.AllocPolicy,
 			"ipolicy": object{}, "diskparams": object{}, "networks": object{},
 		})
 	}
@@ -117,10 +121,15 @@ func (g *generator) allNodes() error {
 		nodes[u] = stamped(u, node.Tags, object{
 			"name": node.Name, "primary_ip": a, "secondary_ip": a, "master_candidate": false, "master_capable": false,
 			"offline": node.Offline, "drained": node.Drained, "group": g.uuid("group", group), "vm_capable": !node.NotVMCapable,
-			"ndparams": object{}, "powered": true,
+			"ndparams": nodeParams(node), "powered": !node.PoweredOff,
 		})
+		if !node.MTime.IsZero() {
+			nodes[u].(object)["mtime"] = float64(node.MTime.Unix())
+		}
 		g.nodes = append(g.nodes, nodesim.NodeSpec{
-			Name: node.Name, UUID: u, Address: a, Memory: node.Memory, Storage: node.Storage, FileStorage: node.FileStorage, Offline: node.Offline,
+			Name: node.Name, UUID: u, Address: a, Memory: node.Memory, CPUs: node.CPUs,
+			Storage: node.Storage, FileStorage: node.FileStorage, VolumeGroups: node.VGs, WithoutGroup: node.NoVG, Physical: node.PVs,
+			Systems: node.OSes, Offline: node.Offline,
 		})
 	}
 	for name := range g.real {
@@ -129,6 +138,43 @@ func (g *generator) allNodes() error {
 		}
 	}
 	return nil
+}
+
+// nodeParams are the node parameters that a node has for itself.
+func nodeParams(node *luxitest.Node) object {
+	params := object{}
+	if node.ExclusiveStorage {
+		params["exclusive_storage"] = true
+	}
+	if node.OOB != luxitest.OOBNone {
+		params["oob_program"] = OOBProgram
+	}
+	return params
+}
+
+// exclusive reports whether a node has exclusive storage.
+func (g *generator) exclusive(name string) bool {
+	node := g.desc.Node(name)
+	group := g.desc.Group(node.Group)
+	if group == nil {
+		group = g.desc.Groups[0]
+	}
+	return g.desc.ExclusiveStorage || group.ExclusiveStorage || node.ExclusiveStorage
+}
+
+// hypervisors lists those that are enabled: fake, kvm and what instances use.
+func (g *generator) hypervisors() []string {
+	names := []string{"fake", "kvm"}
+	for _, i := range g.desc.Instances {
+		known := i.Hypervisor == ""
+		for _, name := range names {
+			known = known || name == i.Hypervisor
+		}
+		if !known {
+			names = append(names, i.Hypervisor)
+		}
+	}
+	return names
 }
 
 // parameters sets what concerns the whole cluster.
@@ -148,7 +194,10 @@ func (g *generator) parameters() {
 	}
 	c["enabled_disk_templates"] = names
 	c["ipolicy"].(object)["disk-templates"] = names
-	c["enabled_hypervisors"] = []string{"fake", "kvm"}
+	c["enabled_hypervisors"] = g.hypervisors()
+	if g.desc.ExclusiveStorage {
+		c["ndparams"].(object)["exclusive_storage"] = true
+	}
 	// As many virtual processors as one likes.
 	c["ipolicy"].(object)["vcpu-ratio"] = 1000
 	c["volume_group_name"] = nodesim.VolumeGroup
@@ -209,8 +258,9 @@ func (g *generator) ssconfFiles() {
 	for _, group := range g.desc.Groups {
 		line("nodegroups", "%s %s", g.uuid("group", group.Name), group.Name)
 	}
-	line("hypervisor_list", "fake")
-	line("hypervisor_list", "kvm")
+	for _, name := range g.hypervisors() {
+		line("hypervisor_list", "%s", name)
+	}
 	for _, tag := range g.desc.Tags {
 		line("cluster_tags", "%s", tag)
 	}

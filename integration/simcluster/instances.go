@@ -32,16 +32,27 @@ func (g *generator) instances() error {
 		}
 		instances[u] = stamped(u, i.Tags, object{
 			"name": i.Name, "primary_node": g.uuid("node", i.Primary), "os": i.OS, "hypervisor": i.Hypervisor,
-			"hvparams": object{}, "beparams": object{"minmem": i.Memory, "maxmem": i.Memory, "vcpus": 1},
+			"hvparams": object{}, "beparams": backendParams(i),
 			"osparams": object{}, "osparams_private": object{},
-			"admin_state": i.AdminState, "admin_state_source": "admin", "disks_active": i.AdminState == luxitest.AdminUp,
+			"admin_state": i.AdminState, "admin_state_source": "admin", "disks_active": i.DisksActive,
 			"nics": []object{{
 				"mac": fmt.Sprintf("aa:00:00:%02x:%02x:%02x", k>>16&0xff, k>>8&0xff, k&0xff), "uuid": g.uuid("nic", i.Name),
 				"ip": fmt.Sprintf("10.%d.%d.%d", k>>16&0xff, k>>8&0xff, k&0xff), "nicparams": object{"mode": "routed"},
 			}},
 			"disks": uuids,
 		})
-		p := nodesim.Placement{Instance: i.Name, Hypervisor: i.Hypervisor, Memory: i.Memory, Nodes: i.Nodes(), Running: i.Running()}
+		p := nodesim.Placement{
+			Instance: i.Name, Hypervisor: i.Hypervisor, Memory: or(i.RunningMemory, i.Memory), Nodes: i.Nodes(), RunsOn: i.RunsOn,
+			Partial: i.Data.Partial, Failed: i.Data.Failed,
+		}
+		if len(i.Data.On) != 1 || i.Data.On[0] != luxitest.Everywhere {
+			p.Data = append(append([]string{}, i.Data.On...), i.Data.Partial...)
+		}
+		for _, node := range i.Data.On {
+			if i.Lacks(node) {
+				p.Lacks = append(p.Lacks, node)
+			}
+		}
 		for _, d := range list {
 			p.Disks = append(p.Disks, d)
 		}
@@ -49,6 +60,22 @@ func (g *generator) instances() error {
 	}
 	g.config["instances"], g.config["disks"] = instances, disks
 	return nil
+}
+
+func backendParams(i *luxitest.Instance) object {
+	params := object{"minmem": or(i.MinMemory, i.Memory), "maxmem": i.Memory, "vcpus": or(i.VCPUs, 1)}
+	if i.AlwaysFailover {
+		params["always_failover"] = true
+	}
+	return params
+}
+
+// or returns a number, or a standard one where it is zero.
+func or(n, standard int) int {
+	if n == 0 {
+		return standard
+	}
+	return n
 }
 
 // disks are an instance's disks as the configuration has them.
@@ -77,10 +104,17 @@ func (g *generator) disk(i *luxitest.Instance, template string, index int) objec
 	for _, n := range i.Nodes() {
 		nodes = append(nodes, g.uuid("node", n))
 	}
+	group := nodesim.VolumeGroup
+	if i.VG != "" {
+		group = i.VG
+	}
 	directory := func(kind string) string { return g.cluster[kind+"_storage_dir"].(string) + "/" + i.Name + "/" + name }
 	switch template {
 	case luxitest.Plain:
-		d["logical_id"], d["nodes"] = []string{nodesim.VolumeGroup, u + ".disk"}, nodes[:1]
+		d["logical_id"], d["nodes"] = []string{group, u + ".disk"}, nodes[:1]
+		if g.exclusive(i.Primary) {
+			d["spindles"] = g.spindles(i)
+		}
 	case luxitest.File:
 		d["logical_id"], d["nodes"] = []string{"loop", directory("file")}, nodes[:1]
 	case luxitest.SharedFile:
@@ -107,7 +141,7 @@ func (g *generator) disk(i *luxitest.Instance, template string, index int) objec
 			size   int
 		}{{"data", i.DiskSize}, {"meta", metaSize}} {
 			children = append(children, object{
-				"dev_type": "plain", "logical_id": []string{nodesim.VolumeGroup, u + ".disk_" + part.suffix}, "size": part.size,
+				"dev_type": "plain", "logical_id": []string{group, u + ".disk_" + part.suffix}, "size": part.size,
 				"children": []object{}, "nodes": nodes, "iv_name": "", "mode": "rw", "params": object{},
 				"uuid": g.uuid("disk", name+" "+part.suffix), "serial_no": 1, "ctime": born, "mtime": born,
 			})
@@ -115,4 +149,15 @@ func (g *generator) disk(i *luxitest.Instance, template string, index int) objec
 		d["children"] = children
 	}
 	return d
+}
+
+// spindles is how many physical volumes an instance's disk takes on its primary node.
+func (g *generator) spindles(i *luxitest.Instance) int {
+	node := g.desc.Node(i.Primary)
+	// Ganeti sets a part of each aside (_GetStdPvSize in lib/storage/bdev.py).
+	each := node.Storage / or(node.PVs, 1) * 100 / 103
+	if each == 0 {
+		return 1
+	}
+	return (i.DiskSize + each - 1) / each
 }
