@@ -1,0 +1,98 @@
+//go:build cluster
+
+package integration_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"ganeti-autorepair/integration/nodesim"
+	"ganeti-autorepair/integration/vcluster"
+)
+
+// oob runs OOB_COMMAND for a node and returns the status and payload of its row.
+func (w *simWorld) oob(command, node string) string {
+	w.t.Helper()
+	return w.oobFor(60, command, node)
+}
+
+func (w *simWorld) oobFor(timeout int, command, node string) string {
+	w.t.Helper()
+	j := w.does(vcluster.Opcode{
+		"OP_ID": "OP_OOB_COMMAND", "node_names": []string{node}, "command": command, "timeout": timeout,
+		"ignore_status": true, "power_delay": 0.0,
+	})
+	var rows [][2][2]json.RawMessage
+	w.must(json.Unmarshal(j.OpResult[0], &rows))
+	if len(rows) != 1 || string(rows[0][0][1]) != fmt.Sprintf("%q", node) {
+		w.t.Fatalf("%s %s: %s", command, node, j.OpResult[0])
+	}
+	return fmt.Sprintf("%s %s", rows[0][1][0], rows[0][1][1])
+}
+
+// Out-of-band programs that work, fail, lie, deceive and hang, and what Ganeti makes
+// of them: the job is always a success. Only power-status tells whether the node is
+// off, and where the program deceives not even that (K3, V5).
+func TestOOB(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster
+group default
+node good oob=works
+node bad oob=fails
+node liar oob=lies
+node fraud oob=deceives
+node deaf oob=hangs
+node none
+instance web nodes=good template=rbd
+`)
+	const on, off, done, failed = `0 {"powered":true}`, `0 {"powered":false}`, "0 null", "2 null"
+	for _, row := range []struct {
+		node, before, command, after string
+		powered                      bool
+	}{
+		{"good", on, done, off, false},
+		{"bad", failed, failed, failed, true},
+		{"liar", on, done, on, true},
+		{"fraud", on, done, off, true},
+		{"none", "3 null", "3 null", "3 null", true},
+	} {
+		for _, step := range []struct{ command, want string }{{"power-status", row.before}, {"power-off", row.command}, {"power-status", row.after}} {
+			if got := w.oob(step.command, row.node); got != step.want {
+				t.Errorf("%s %s: %s, want %s", step.command, row.node, got, step.want)
+			}
+		}
+		if got := w.sim.Powered(row.node); got != row.powered {
+			t.Errorf("%s: powered is %v", row.node, got)
+		}
+	}
+	if on := w.sim.RunsOn("web"); len(on) != 0 {
+		t.Errorf("web runs on %v", on)
+	}
+	// Ganeti ends a program that hangs.
+	if got := w.oobFor(1, "power-off", "deaf"); got != failed || !w.sim.Powered("deaf") {
+		t.Errorf("power-off deaf: %s, powered is %v", got, w.sim.Powered("deaf"))
+	}
+	w.sim.SetOOB("deaf", nodesim.OOBWorks)
+	if got := w.oob("power-off", "deaf"); got != done || w.sim.Powered("deaf") {
+		t.Errorf("power-off deaf: %s, powered is %v", got, w.sim.Powered("deaf"))
+	}
+	// Without ignore_status a node has to be marked offline.
+	j := w.job(vcluster.Opcode{"OP_ID": "OP_OOB_COMMAND", "node_names": []string{"liar"}, "command": "power-off"})
+	if err := j.Err(); err == nil || j.Status != "error" {
+		t.Errorf("power-off of an online node: %v", err)
+	}
+	// A node that was switched off has to be switched on before it is online again.
+	w.must(w.Offline(w.ctx, "good"))
+	w.refuses("needs to be turned on", vcluster.Opcode{"OP_ID": "OP_NODE_SET_PARAMS", "node_name": "good", "offline": false})
+	if got := w.oob("power-on", "good"); got != done || !w.sim.Powered("good") {
+		t.Errorf("power-on good: %s", got)
+	}
+	w.must(w.Online(w.ctx, "good"))
+	// The program can be given to the whole cluster, too.
+	w.must(w.cluster.ConfigureOOB(w.ctx))
+	w.sim.SetOOB("none", nodesim.OOBLies)
+	if got := w.oob("power-status", "none"); got != on {
+		t.Errorf("power-status none: %s", got)
+	}
+}
