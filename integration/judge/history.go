@@ -106,6 +106,7 @@ func Judge(h *History) []Finding {
 	}
 	for k := range h.Jobs {
 		v.opcodes(&h.Jobs[k])
+		v.rejected(&h.Jobs[k])
 	}
 	for k := range h.Incidents {
 		v.incident(&h.Incidents[k])
@@ -175,6 +176,20 @@ func (v *verdict) opcodes(j *Job) {
 			v.wrong("P18", "job %d: %s allows runtime changes", j.ID, op.ID)
 		}
 	}
+}
+
+// rejected looks for a repair job that nobody canceled and that is canceled: a filter
+// has rejected it (C7).
+func (v *verdict) rejected(j *Job) {
+	if j.Kind() != "repair" || j.Status != "canceled" || j.Began() {
+		return
+	}
+	for _, m := range v.Moments {
+		if m.Job == j.ID && (m.Kind == TakenBack || m.Kind == Canceled) {
+			return
+		}
+	}
+	v.wrong("C7", "job %d, %s of %s, was submitted, and nobody canceled it", j.ID, j.Step(), j.Instance())
 }
 
 // lostData looks for data that is no longer what it was although nothing was

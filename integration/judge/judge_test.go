@@ -250,6 +250,10 @@ func TestJudge(t *testing.T) {
 			t.Tags = t.Tags[:1]
 		}, ""},
 		{"C7: begins unreleased", func(t *tale) { t.Moments[t.released].Kind = "" }, "C7"},
+		{"C7: a filter rejects it", func(t *tale) {
+			t.Jobs[1].Status, t.Jobs[1].Ops[0].Status, t.Jobs[1].Ops[0].Began = "canceled", "canceled", time.Time{}
+			t.Moments, t.Tags = t.Moments[:t.released], t.Tags[:1]
+		}, "C7"},
 		{"a chain", func(t *tale) { t.chain() }, ""},
 		{"P16: a chain destroys what an online node holds", func(t *tale) {
 			t.chain()
@@ -376,7 +380,7 @@ func TestJudge(t *testing.T) {
 		{"S13: canceled before it began", func(t *tale) {
 			t.fails("", "", "")
 			t.Jobs[1].Status, t.Jobs[1].Ops[0].Status, t.Jobs[1].Ops[0].Began = "canceled", "canceled", time.Time{}
-			t.Moments = t.Moments[:t.begins]
+			t.Moments[t.begins].Kind = Canceled
 		}, "S13 S13"},
 		{"S13: tried again at once after a person has canceled it", func(t *tale) {
 			earlier := repairJob(9, "own1", "OP_INSTANCE_FAILOVER", 0, 0, nil)

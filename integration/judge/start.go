@@ -163,7 +163,7 @@ func (c *Cluster) excluded(i *Instance, node string) string {
 		}
 		for _, other := range c.Instances {
 			for _, tag := range other.Tags {
-				if other.Primary == node && other.UUID != i.UUID && strings.HasPrefix(tag, prefix[len(exclusion):]+":") && contains(i.Tags, tag) {
+				if other.Primary == node && other.UUID != i.UUID && strings.HasPrefix(tag, prefix[len(exclusion):]) && contains(i.Tags, tag) {
 					return other.Name
 				}
 			}

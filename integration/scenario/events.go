@@ -60,6 +60,7 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	                                    (POINT: late, or one of luxitest's: exec, transfer, moved)
 //	continue [INSTANCE]                 what stands still goes on
 //	admin OPCODE NAME [KEY=VALUE...]    somebody submits a job about an instance, a node or a group
+//	filter ACTION PREDICATE..., filter none   a rule of gnt-filter, its conditions in JSON without spaces; all rules go
 //	watcher                             ganeti-watcher: it archives old jobs, and starts what should run
 //	cancel INSTANCE [gate]              somebody cancels the repair job, or the gate in front of it
 //	archive [AGE], purge [AGE]          of jobs that have ended, so long ago at least
@@ -110,7 +111,7 @@ func init() {
 		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove}, "create": {2, (*World).create},
 		"cut": {2, (*World).cut}, "mend": {2, (*World).mend}, "instance": {2, (*World).instance},
 		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs())}, "lose": {2, misbehave(luxitest.OpLosesProcess())}, "continue": {0, (*World).goOn},
-		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
+		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "filter": {1, (*World).filter}, "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
 		"fault": {3, (*World).fault}, "answer": {1, (*World).answer}, "killed": {3, (*World).killed}, "during": {3, (*World).during},
 		"try": {1, (*World).try}, "maybe": {1, (*World).maybe},
 		"count-tags": {2, (*World).countTags}, "first-repair-before": {1, (*World).firstRepair},

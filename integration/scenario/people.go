@@ -129,3 +129,16 @@ func (w *World) gateOf(j luxitest.Job) int64 {
 	}
 	return 0
 }
+
+// filter writes a rule for jobs, or removes all.
+func (w *World) filter(args []string) error {
+	if args[0] != "none" {
+		w.filters = append(w.filters, w.Master.ReplaceFilter(luxitest.FilterRule{Action: args[0], Predicates: args[1:]}))
+		return nil
+	}
+	for _, uuid := range w.filters {
+		w.Master.DeleteFilter(uuid)
+	}
+	w.filters = nil
+	return nil
+}

@@ -35,16 +35,17 @@ type World struct {
 	// between them.
 	Moves map[Move]bool
 
-	dir    string
-	first  *luxitest.Cluster // as it was in the beginning
-	client *luxi.Client      // of the people who use the cluster
-	host   string            // where the program runs
-	skew   time.Duration
-	ids    int
-	passes int
-	calls  int
-	states map[string]repair.State
-	refuse map[string]bool // nodes for which the fence does not hold
+	dir     string
+	first   *luxitest.Cluster // as it was in the beginning
+	client  *luxi.Client      // of the people who use the cluster
+	host    string            // where the program runs
+	skew    time.Duration
+	ids     int
+	passes  int
+	calls   int
+	states  map[string]repair.State
+	filters []string        // UUIDs of rules for jobs
+	refuse  map[string]bool // nodes for which the fence does not hold
 
 	found []judge.Finding // what was owed when it should have been done
 
