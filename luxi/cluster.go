@@ -37,7 +37,7 @@ type ClusterInfo struct {
 	MaxRunningJobs int `json:"max_running_jobs"` // MaxRunningJobs is how many jobs may have a process.
 	MaxTrackedJobs int `json:"max_tracked_jobs"` // MaxTrackedJobs is how many running jobs luxid watches.
 
-	// MaintainNodeHealth tells whether the watcher shuts down what it finds on
+	// MaintainNodeHealth reports whether the watcher shuts down what it finds on
 	// an offline node.
 	MaintainNodeHealth bool `json:"maintain_node_health"`
 }
@@ -103,7 +103,7 @@ func parseClusterInfo(raw json.RawMessage) (*ClusterInfo, error) {
 type ConfigValues struct {
 	ClusterName string // ClusterName is the cluster's name.
 	MasterNode  string // MasterNode is the name of the master node.
-	Drained     bool   // Drained tells whether the job queue refuses submissions.
+	Drained     bool   // Drained reports whether the job queue refuses submissions.
 	// WatcherPause is until when the watcher is paused (gnt-cluster watcher
 	// pause), the zero time if it is not.
 	WatcherPause time.Time

@@ -66,9 +66,9 @@ func (e *busyError) Error() string { return "all connections are taken: " + e.er
 func (e *busyError) Unwrap() error { return e.err }
 
 // exchange writes the frame request and reads the answer to it, of at most max
-// bytes. It returns at once with the context's error when ctx ends. sent tells
-// whether any byte was written. reusable tells whether the connection is fit
-// for another call; it is false after every error.
+// bytes. It returns at once with the context's error when ctx ends. sent reports
+// whether any byte was written, and reusable whether the connection is fit for
+// another call; it is false after every error.
 func (c *conn) exchange(ctx context.Context, request []byte, max int) (reply []byte, sent, reusable bool, err error) {
 	stop := make(chan struct{})
 	interrupted := make(chan bool)

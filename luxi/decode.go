@@ -141,8 +141,8 @@ func checkStruct(raw json.RawMessage, elems map[string]json.RawMessage, t reflec
 	return nil
 }
 
-// plainJSONError rewords an error of encoding/json without the Go names it is
-// full of, which mean nothing to whoever reads about a bad answer.
+// plainJSONError rewords an error of encoding/json without the names of Go types and
+// fields, which mean nothing to the reader of a message about a bad answer.
 func plainJSONError(err error) error {
 	var t *json.UnmarshalTypeError
 	if errors.As(err, &t) {

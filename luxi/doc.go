@@ -15,7 +15,7 @@
 //	{"method": "QueryConfigValues", "args": [["drain_flag"]]}     request
 //	{"success": true, "result": [false]}                          answer
 //	{"success": false, "result": ["JobLost", ["Error ..."]]}      refusal
-//	{"success": false, "result": "Failed to parse request: ..."}  and goodbye
+//	{"success": false, "result": "Failed to parse request: ..."}  luxid hangs up
 //
 // A refusal carries the class of a Ganeti exception and its arguments; see
 // Error. A request that luxid cannot parse, such as one with a bad opcode, is
@@ -28,31 +28,33 @@
 // for the server, and lib/rpc/client.py, lib/rpc/transport.py and lib/luxi.py
 // for Ganeti's own client.
 //
-// # What a call can come to
+// # Errors
 //
-// A call returns its result, or one of
+// A call returns its result or one of these errors:
 //
 //   - *Error: luxid refused, and said why;
-//   - *OpError: the transport failed. Its field Sent tells whether the request
-//     had left;
-//   - *ProtocolError: an answer came that is not what the protocol promises;
-//   - *OpCodeError, *FieldError: the request was not sent, or the value that
-//     came does not fit where it should go.
+//   - *OpError: the transport failed; its field Sent reports whether the request
+//     was sent;
+//   - *ProtocolError: the answer does not follow the protocol;
+//   - *OpCodeError: the request was not sent, as luxid would refuse an opcode;
+//   - *FieldError: a value does not fit into the variable for it.
 //
-// What distinguishes this package is that it never guesses. A request is never
-// sent twice, so a job is never submitted twice; OutcomeUnknown tells when a
-// call that changes something may have succeeded although it returned an
-// error. A field without a value (a node that is offline, say) is never
-// mistaken for an empty one, and an answer that is cut short or of the wrong
-// shape is an error and not a zero value.
+// This package never guesses. It never sends a request twice, so a job is never
+// submitted twice; OutcomeUnknown reports whether a call that changes something
+// may have succeeded although it returned an error. A field without a value (of
+// a node that is offline, say) is never mistaken for an empty one, and an answer
+// that is cut short or of the wrong shape is an error and not a zero value.
 //
 // # Queries and jobs
 //
 // Query lists instances, nodes, groups and other objects as a Table, whose
 // cells carry a status each; see Value. Jobs are lists of opcodes (OpCode),
 // submitted with SubmitJob or SubmitManyJobs, followed with WaitForJob, and
-// looked up with QueryJobs and ListJobs. Methods without a function here can
-// be called through Client.Call.
+// looked up with QueryJobs, ListJobs and FindJobs; JobLog reads what they wrote.
+// JobOp has methods for the parameters of an opcode, for the objects it is about,
+// and for the results of those that only ask. QueryFilterRules reads the filter
+// rules of the job scheduler, and StoppingRule evaluates them. Methods of LUXI
+// that have no function here can be called with Client.Call.
 //
 // # Opcodes on instances
 //

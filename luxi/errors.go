@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The classes of trouble a caller may want to tell apart with errors.Is. Each
-// is matched by the Error that luxid answered with.
+// The refusals that a caller may want to recognize, with errors.Is, in the Error
+// that luxid answered with.
 var (
 	// ErrQueueDrained matches the refusal of a submission because the job
 	// queue is drained (gnt-cluster queue drain). luxid of 2.16 to 3.1 sends a
@@ -95,7 +95,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// OpError is trouble with the transport: the socket could not be reached, or
+// OpError is a failure of the transport: the socket could not be reached, or
 // the connection broke, was cut off by the context, or ended without an
 // answer.
 type OpError struct {
@@ -103,7 +103,7 @@ type OpError struct {
 	Op string
 	// Socket is the path of the socket.
 	Socket string
-	// Sent tells whether any part of the request was written. If so luxid may
+	// Sent reports whether any part of the request was written. If so luxid may
 	// have received and carried it out, although no answer came: it finishes
 	// a request whose client has gone.
 	Sent bool

@@ -9,10 +9,10 @@ import (
 )
 
 // This file evaluates the predicates of filter rules as
-// src/Ganeti/JQScheduler/Filtering.hs and src/Ganeti/Query/Filter.hs do. Not all of
-// a job is known here, so an expression has a set of outcomes.
+// src/Ganeti/JQScheduler/Filtering.hs and src/Ganeti/Query/Filter.hs do. As not all of
+// a job is known here, the value of an expression is a set of outcomes.
 
-// outcomes is a set of what an expression may come to.
+// outcomes is a set of possible values of an expression.
 type outcomes int
 
 const (
@@ -104,8 +104,8 @@ type filterValue struct {
 	number *big.Int // number is nil for a text.
 }
 
-// parseFilterExpr decodes an expression. It reports false for what luxid would not
-// take, and so cannot have in its configuration, as far as is known here.
+// parseFilterExpr decodes an expression. It reports whether the expression has a form
+// that is known here.
 func parseFilterExpr(raw json.RawMessage) (filterExpr, bool) {
 	if string(raw) == "null" {
 		return filterExpr{op: "true"}, true
@@ -221,8 +221,9 @@ func (e filterExpr) fields(list []string) []string {
 	return list
 }
 
-// compared returns what a comparison makes of an order, that of the field to the
-// value: -1, 0 or 1. It is invalid for anything but a comparison.
+// compared evaluates a comparison, given the order of the field and the value: -1 if
+// the field is less, 0 if they are equal, 1 if it is greater. All but comparisons are
+// invalid.
 func (e filterExpr) compared(order int) outcomes {
 	switch e.op {
 	case "==":
@@ -251,7 +252,7 @@ func (s FilterSubject) jobID(e filterExpr, watermark JobID) outcomes {
 		}
 		with = big.NewInt(int64(watermark))
 	}
-	// What holds for the least number, the greatest one and for one in between.
+	// The least number, the greatest one, and one in between that is equal.
 	least, most := big.NewInt(int64(s.least)), big.NewInt(int64(s.most))
 	o := e.compared(least.Cmp(with)) | e.compared(most.Cmp(with))
 	if least.Cmp(with) <= 0 && with.Cmp(most) <= 0 {

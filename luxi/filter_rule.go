@@ -32,7 +32,7 @@ type FilterRule struct {
 	Predicates json.RawMessage `json:"predicates"`
 	Action     FilterAction    `json:"action"`
 	Limit      int             `json:"limit,omitempty"` // Limit is that of FilterRateLimit.
-	Reason     []ReasonEntry   `json:"reason_trail"`    // Reason tells who made the rule, and why.
+	Reason     []ReasonEntry   `json:"reason_trail"`    // Reason is who made the rule, and why.
 }
 
 // QueryFilterRules returns the filter rules in the order in which the scheduler
@@ -95,15 +95,15 @@ type FilterSubject struct {
 // filterOp is an opcode without the parameters that all opcodes have.
 type filterOp struct {
 	params map[string]json.RawMessage
-	// complete tells that there are no other parameters. luxid completes an opcode
-	// with defaults when it is submitted.
+	// complete is true if there are no other parameters. luxid adds defaults to an
+	// opcode when it is submitted.
 	complete bool
 }
 
 // filterReason is an entry of a reason trail.
 type filterReason struct {
 	source, text string
-	// more tells that text is only the beginning of the entry's.
+	// more is true if text is only the beginning of the entry's text.
 	more bool
 	// time is in nanoseconds, if it is known.
 	time  int64
@@ -174,19 +174,19 @@ func (s *FilterSubject) addOp(params map[string]json.RawMessage, complete bool) 
 	s.ops = append(s.ops, filterOp{params: params, complete: complete})
 }
 
-// Match tells whether a rule matches a job.
+// Match is whether a rule matches a job.
 type Match int
 
 // The answers of FilterRule.Match.
 const (
 	MatchNo    Match = iota // MatchNo: it does not
-	MatchMaybe              // MatchMaybe: that cannot be told here
+	MatchMaybe              // MatchMaybe: it may, or may not
 	MatchYes                // MatchYes: it does
 )
 
-// Match reports whether the rule matches the job. It cannot be told where a
+// Match returns whether the rule matches the job. The answer is MatchMaybe where a
 // predicate has a form that is not known here, uses a regular expression that
-// Ganeti and Go may read differently, or depends on what only luxid knows: the
+// Ganeti and Go may read differently, or depends on what luxid alone knows: the
 // number of a job that is not submitted yet, or parameters that luxid adds to it.
 func (r FilterRule) Match(job FilterSubject) Match {
 	predicates, err := elements(nil, r.Predicates)
@@ -210,10 +210,9 @@ func (r FilterRule) Match(job FilterSubject) Match {
 
 // StoppingRule returns the rule that keeps a job from running, for as long as it is
 // queued: the first one that pauses or rejects it and is not overruled by one before
-// it. A rule of which it cannot be told whether it matches counts as one that
-// matches if it stops the job, and as one that does not if it lets it pass. A job
-// under a rate limit is not stopped. The rules must be in the order of
-// QueryFilterRules.
+// it. A rule that may match counts as matching if it stops the job, and as not
+// matching if it lets the job pass. A job under a rate limit is not stopped. The
+// rules must be in the order of QueryFilterRules.
 func StoppingRule(rules []FilterRule, job FilterSubject) (FilterRule, bool) {
 	for _, r := range rules {
 		match := r.Match(job)

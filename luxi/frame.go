@@ -14,9 +14,8 @@ import (
 const EndOfMessage = 0x03
 
 // DefaultMaxFrame is the largest message, in bytes without its end marker,
-// that is accepted when nothing else is asked for. Ganeti itself knows no
-// limit; all jobs of a large cluster with their opcodes are some ten
-// megabytes.
+// that is accepted by default. Ganeti itself has no limit; all jobs of a large
+// cluster with their opcodes are some ten megabytes.
 const DefaultMaxFrame = 256 << 20
 
 // ErrFrameTooLarge is returned by ReadFrame when a message is longer than the
@@ -37,9 +36,9 @@ func ReadFrame(r *bufio.Reader, max int) ([]byte, error) {
 	}
 	frame := []byte{}
 	for {
-		// ReadSlice hands out at most one buffer at a time, so that the limit
-		// is checked before memory is taken. ReadBytes would collect the whole
-		// message first.
+		// ReadSlice returns at most one buffer at a time, so that the limit is
+		// checked before memory is allocated. ReadBytes would read the whole message
+		// first.
 		chunk, err := r.ReadSlice(EndOfMessage)
 		if err == nil {
 			chunk = chunk[:len(chunk)-1]

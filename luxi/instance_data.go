@@ -15,15 +15,15 @@ const (
 	LocalDiskFaulty LocalDisk = 4
 )
 
-// DiskStatus is what a node says of a disk.
+// DiskStatus is the state of a disk on one of its nodes.
 type DiskStatus struct {
 	Path string // Path is that of the device.
-	// Syncing tells that the copies are being made the same, and Percent how far
-	// that is.
+	// Syncing is true while the copies are being made the same; Percent is how much
+	// of that is done.
 	Syncing bool
 	Percent float64
-	// Degraded tells that a drbd device is not connected, or that the node's own
-	// copy is not up to date.
+	// Degraded is true if a drbd device is not connected, or if the node's own copy is
+	// not up to date.
 	Degraded bool
 	Local    LocalDisk // Local is how the node's own copy is.
 }
@@ -39,8 +39,8 @@ type Disk struct {
 	Spindles int64
 	// VolumeGroup and Volume are those of a logical volume, empty for all else.
 	VolumeGroup, Volume string
-	// Primary and Secondary are what the nodes say, nil where a node says that it
-	// has no such device, is offline, or was not asked.
+	// Primary and Secondary are the answers of the nodes, nil where a node has no such
+	// device, is offline, or was not asked.
 	Primary, Secondary *DiskStatus
 	// Parts are the devices that this one is made of: of drbd the logical volumes
 	// for data and for metadata, on either node.
@@ -59,7 +59,7 @@ func (d Disk) Volumes() []Disk {
 	return list
 }
 
-// InstanceData is what InstanceQueryData tells of an instance.
+// InstanceData is the result of InstanceQueryData for one instance.
 type InstanceData struct {
 	Name, UUID  string
 	Primary     string   // Primary is the name of the primary node.

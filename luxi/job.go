@@ -320,8 +320,8 @@ func (c *Client) lostJob(ctx context.Context, id JobID, lost error) (JobStatus, 
 }
 
 // CancelJob asks for a job to be canceled (cancelJob in src/Ganeti/JQueue.hs). The
-// result tells whether luxid says that it has ended or will, and the text why or why
-// not; only the job itself tells how it ended.
+// result is luxid's answer: whether the job has ended or will, and a text that says
+// why. How the job ended has to be read from the job.
 //
 //   - A queued job is canceled at once.
 //   - One that waits for locks gives up, for which the call waits up to 44 s.

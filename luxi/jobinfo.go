@@ -15,7 +15,7 @@ type JobInfo struct {
 	// jobs after 21 days). All other fields are then empty.
 	Known    bool
 	Status   JobStatus // Status is that of the whole job.
-	Archived bool      // Archived tells that the job is in the archive.
+	Archived bool      // Archived reports whether the job is in the archive.
 	// Summary has one line for each opcode, for example
 	// INSTANCE_FAILOVER(instance1).
 	Summary []string
@@ -25,11 +25,11 @@ type JobInfo struct {
 	Received, Started, Ended time.Time
 }
 
-// Begun reports whether one of the job's opcodes has begun. While none has, the job
-// has changed nothing and can be canceled without a trace. The start time of the
-// job does not tell: it is that of its process, which a job has as well that waits
-// for locks, or that failed as a job it depends on ended otherwise than required
-// (_MarkWaitlock and _CheckDependencies in lib/jqueue/__init__.py).
+// Begun reports whether one of the job's opcodes has begun. As long as none has, the
+// job has changed nothing. Started does not answer this: it is when the job's process
+// began, which it also does for a job that then waits for locks, or that fails
+// because a job it depends on did not end as required (_MarkWaitlock and
+// _CheckDependencies in lib/jqueue/__init__.py).
 func (j JobInfo) Begun() bool {
 	for _, op := range j.Ops {
 		if op.Begun() {
@@ -235,7 +235,7 @@ func decodeJob(row []Cell) (JobInfo, error) {
 	return job, nil
 }
 
-// decodeTime decodes [seconds, microseconds], and nothing as the zero time.
+// decodeTime decodes [seconds, microseconds]. A cell without a value is the zero time.
 func decodeTime(c Cell, dst *time.Time) error {
 	if c.Status == StatusUnavailable || c.Status == StatusNoData {
 		return nil
@@ -251,7 +251,7 @@ func decodeTime(c Cell, dst *time.Time) error {
 	return err
 }
 
-// jobTime returns the time that a job's file tells as [seconds, microseconds].
+// jobTime returns the time that a job's file has as [seconds, microseconds].
 func jobTime(pair [2]int64) (time.Time, error) {
 	if pair[1] < 0 || pair[1] >= 1e6 {
 		return time.Time{}, fmt.Errorf("%d microseconds", pair[1])

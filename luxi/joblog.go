@@ -180,10 +180,11 @@ func parseLogLine(raw json.RawMessage) (LogLine, error) {
 	return l, nil
 }
 
-// MigrationBegan reports whether the log of an InstanceMigrate tells that it began
-// to transfer the instance, so that it may run on the target if the opcode did not
-// succeed; also if the log cannot be read. What fails before that leaves the
-// instance where it was (_ExecMigration in lib/cmdlib/instance_migration.py).
+// MigrationBegan reports whether an InstanceMigrate began to transfer the instance,
+// by its log. If the opcode did not succeed, the instance may then run on the
+// target. It is true if the log cannot be read. An opcode that fails before the
+// transfer leaves the instance where it was (_ExecMigration in
+// lib/cmdlib/instance_migration.py).
 //
 // The log of an opcode that luxid ended itself (OpResult.Err without a class) may
 // lack this entry after a change of master, see JobLog.
@@ -199,11 +200,12 @@ func (l OpLog) MigrationBegan() bool {
 	return false
 }
 
-// ReplaceDisksFinished reports whether the log of an InstanceReplaceDisks tells that
-// all disks were replaced and the mirror was complete. It had then begun to remove
-// the old storage, its last step, or, with early_release, which makes the
-// synchronization the last step, that had ended (_ExecDrbd8Secondary and
-// WaitForSync in lib/cmdlib/instance_storage.py).
+// ReplaceDisksFinished reports whether an InstanceReplaceDisks replaced all disks and
+// made the new copies complete, by its log. The last step is then reached: to remove
+// the old storage. With early_release, which Ganeti sets by itself if the old
+// secondary node is offline, the last step is the synchronization, which must have
+// ended; that the mirror is not degraded is then checked without a line in the log
+// (_ExecDrbd8Secondary and WaitForSync in lib/cmdlib/instance_storage.py).
 func (l OpLog) ReplaceDisksFinished() bool {
 	last := ""
 	for _, line := range l.Lines {
@@ -221,8 +223,8 @@ func (l OpLog) ReplaceDisksFinished() bool {
 }
 
 // DelaySocket returns how an interruptible TestDelay stands, and the path of the
-// socket on the master node on which it listens for EndDelay. The path is empty if
-// its log does not tell it yet. A job that the queue does not have is an error that
+// socket on the master node on which it listens for EndDelay. The path is empty as
+// long as it is not in the log. A job that the queue does not have is an error that
 // matches ErrJobLost.
 func (c *Client) DelaySocket(ctx context.Context, id JobID) (JobStatus, string, error) {
 	logs, err := c.JobLog(ctx, id)
@@ -254,7 +256,7 @@ func EndDelay(ctx context.Context, socket string) error {
 	if err != nil {
 		return fmt.Errorf("luxi: ending a delay: %w", err)
 	}
-	// The connection's end is the signal; nothing needs to be sent.
+	// Closing the connection is the signal.
 	if err := conn.Close(); err != nil {
 		return fmt.Errorf("luxi: ending a delay: %w", err)
 	}

@@ -98,7 +98,7 @@ func (o JobOp) Begun() bool {
 
 // decodeJobOp puts together one opcode of a job. luxid shows an opcode that it does
 // not understand as it is in the job's file (InvalidOpCode in src/Ganeti/JQueue.hs),
-// so nothing can be asked of its form.
+// so that it may have any form.
 func decodeJobOp(raw json.RawMessage, status JobStatus, result json.RawMessage, begun *[2]int64) (JobOp, error) {
 	op := JobOp{Status: status, Result: OpResult{Raw: result}}
 	if !status.known() {

@@ -13,7 +13,7 @@ type Objects struct {
 	// Nodes are those that the opcode acts on, not those that it brings something to.
 	Nodes, NodeUUIDs []string
 	Groups           []string // Groups are names or UUIDs.
-	AllNodes         bool     // AllNodes tells that the opcode acts on every node of the cluster.
+	AllNodes         bool     // AllNodes is true if the opcode acts on every node of the cluster.
 }
 
 // Objects returns what the opcode is about.
@@ -143,9 +143,9 @@ var readOnly = map[string]bool{
 	"OP_QUERY": true, "OP_QUERY_FIELDS": true, "OP_TAGS_GET": true, "OP_TAGS_SEARCH": true, OpTestAllocator: true, OpTestDelay: true,
 }
 
-// ReadOnly reports whether the opcode changes nothing, be it of a kind that never
-// does, an OobCommand that only asks, or a dry run. What is not known may change
-// something.
+// ReadOnly reports whether the opcode changes nothing: it is of a kind that never
+// does, an OobCommand that only asks, or a dry run. An opcode that is not known here
+// may change something.
 func (o JobOp) ReadOnly() bool {
 	if o.ID == OpOobCommand {
 		switch OobAction(o.Param("command")) {

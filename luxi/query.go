@@ -23,7 +23,7 @@ const (
 	ResFilter   Resource = "filter"   // ResFilter: the job queue's filter rules
 )
 
-// FieldStatus tells whether a cell has a value, and if not why (RS_* in
+// FieldStatus is whether a cell has a value, and if not why (RS_* in
 // lib/constants.py).
 type FieldStatus int
 
@@ -64,7 +64,7 @@ type Field struct {
 
 // Cell is one field of one row, as luxid sent it.
 type Cell struct {
-	Status FieldStatus // Status tells whether there is a value.
+	Status FieldStatus // Status is whether there is a value.
 	// Value is the JSON value if Status is StatusNormal, and nil otherwise.
 	Value json.RawMessage
 }
@@ -165,8 +165,8 @@ func (c *Client) Query(ctx context.Context, what Resource, fields []string, filt
 	return t, err
 }
 
-// query runs Query and hands the table to check, whose ProtocolError is
-// treated like any other.
+// query runs Query and has check look at the table. A ProtocolError of check closes
+// the connection, as any other does.
 func (c *Client) query(ctx context.Context, what Resource, fields []string, filter Filter, check func(*Table) error) error {
 	if fields == nil {
 		fields = []string{}

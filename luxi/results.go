@@ -80,14 +80,14 @@ type OS struct {
 	Name string // Name is without a variant.
 	// Nodes has an entry for each node that answered, by UUID.
 	Nodes map[string]NodeOS
-	// Hidden and Blacklisted are what the cluster's parameters say of it. Neither
-	// keeps an instance that has it from being reinstalled.
+	// Hidden and Blacklisted are set in the parameters of the cluster. Neither keeps
+	// an instance that has it from being reinstalled.
 	Hidden, Blacklisted bool
 }
 
-// NodeOS is what a node says of an operating system.
+// NodeOS is an operating system on one node.
 type NodeOS struct {
-	// Valid tells that the node has it, in a form that can be used.
+	// Valid is true if the node has it in a form that can be used.
 	Valid bool
 	// Variants are those that it supports there; an operating system without
 	// variants has none.
@@ -212,11 +212,11 @@ type LostVolume struct {
 	Volume   string // Volume is the volume group and the name, with "/" between them.
 }
 
-// VerifiedDisks is what a GroupVerifyDisks found out. It looks at instances only
+// VerifiedDisks is the result of a GroupVerifyDisks. It is about those instances
 // whose disks are marked as active.
 type VerifiedDisks struct {
-	// NodeErrors tells, by the UUID of the node, which nodes could not be asked.
-	// Their volumes are lost as well.
+	// NodeErrors are the nodes that could not be asked, by UUID, with the reason.
+	// Their volumes are in Lost as well.
 	NodeErrors map[string]string
 	// Inactive are the names of instances whose disks have to be activated: a volume
 	// is not active, or a drbd device is missing, stand-alone or diskless.

@@ -7,13 +7,13 @@ import (
 	"fmt"
 )
 
-// Answers are checked once, by json.Valid, and then taken apart where they are,
-// without copies: encoding/json reads a value again for each level that it is
-// nested in, and a query has ten thousands of cells, five levels down. What these
-// functions return are parts of their argument. On anything but valid JSON they
-// return an error or other parts, but never fail in another way.
+// Answers are checked once, by json.Valid, and then split without copying:
+// encoding/json reads a value again for each level of nesting, and a query has ten
+// thousands of cells at the fifth level. These functions return parts of their
+// argument. If that is not valid JSON, they return an error or wrong parts; they
+// never panic.
 
-// errSplit is returned for what is not JSON.
+// errSplit is returned for text that is not JSON.
 var errSplit = errors.New("malformed JSON")
 
 // elements splits a JSON list. It appends to list, which may be nil.
@@ -45,9 +45,9 @@ func elements(list []json.RawMessage, raw json.RawMessage) ([]json.RawMessage, e
 	}
 }
 
-// likely is how many elements a list has if they are all as long as the first one:
-// room for that many spares growing. It is no more than some thousands, as the
-// others may be far longer.
+// likely returns how many elements a list has if all are as long as the first one, so
+// that memory can be allocated once. It is at most some thousands, as the others may
+// be far longer.
 func likely(rest, each int) int {
 	const most = 1 << 14
 	if n := rest/each + 1; n < most {
@@ -163,8 +163,8 @@ func stringEnd(b []byte, i int) int {
 	}
 }
 
-// plain returns the text of a JSON string that stands for itself: without escapes
-// and within ASCII. Others are left to encoding/json.
+// plain returns the text of a JSON string that has only ASCII characters and no
+// escapes, and whether it is one. Others are left to encoding/json.
 func plain(raw json.RawMessage) (string, bool) {
 	n := len(raw)
 	if n < 2 || raw[0] != '"' || raw[n-1] != '"' {

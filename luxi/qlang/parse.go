@@ -12,14 +12,14 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// SyntaxError says where a filter cannot be read.
+// SyntaxError is a filter that cannot be read.
 type SyntaxError struct {
-	Text string // the filter
-	At   int    // offset in bytes
-	Why  string
+	Text string // Text is the filter.
+	At   int    // At is where it cannot be read, as an offset in bytes.
+	Why  string // Why is what is wrong there.
 }
 
-// Error names the place by its character, counted from 1, and what stands there.
+// Error returns the place, counted in characters from 1, the text there, and Why.
 func (e *SyntaxError) Error() string {
 	rest := e.Text[e.At:]
 	if strings.TrimSpace(rest) == "" {
@@ -48,13 +48,13 @@ func Parse(text string) (luxi.Filter, error) {
 	return f, nil
 }
 
-// parser holds the text. Every method takes the place where it is to begin and
-// returns what it read, where that ends, and whether it could.
+// parser reads a text. Every method takes the offset where it begins and returns
+// what it read, the offset behind that, and whether it could read it.
 type parser struct {
 	text     string
-	furthest int    // the furthest place at which something was expected
-	why      string // what
-	fatal    error  // what cannot be mended by reading it otherwise
+	furthest int    // furthest is the last offset at which something was missing.
+	why      string // why is what was missing there.
+	fatal    error  // fatal is an error that no other way to read the text avoids.
 }
 
 func (p *parser) fail(at int, why string) {
@@ -117,7 +117,7 @@ func (p *parser) not(at int) (luxi.Filter, int, bool) {
 	return nil, at, false
 }
 
-// keyword reads a word that no name goes on.
+// keyword reads a word that is not part of a longer name.
 func (p *parser) keyword(at int, word string) (int, bool) {
 	at = p.skip(at)
 	end := at + len(word)
@@ -152,7 +152,7 @@ func (p *parser) field(at int) (string, int, bool) {
 	return p.text[begin:end], end, true
 }
 
-// condition reads the longest condition that there is.
+// condition reads the longest condition that begins there.
 func (p *parser) condition(at int) (luxi.Filter, int, bool) {
 	name, end, ok := p.field(at)
 	if !ok {
@@ -164,7 +164,7 @@ func (p *parser) condition(at int) (luxi.Filter, int, bool) {
 	return luxi.Filter{"?", name}, end, true
 }
 
-// contained reads what begins with a value.
+// contained reads a condition that begins with a value.
 func (p *parser) contained(at int) (luxi.Filter, int, bool) {
 	v, end, ok := p.value(at)
 	if !ok {
@@ -192,7 +192,7 @@ func (p *parser) contained(at int) (luxi.Filter, int, bool) {
 // operators, the longer ones first.
 var operators = []string{"==", "!=", "<=", ">=", "=~", "!~", "=*", "!*", "=", "<", ">"}
 
-// compared reads an operator and what follows it.
+// compared reads an operator and its right side.
 func (p *parser) compared(name string, at int) (luxi.Filter, int, bool) {
 	for _, op := range operators {
 		end, ok := p.literal(at, op)
@@ -344,13 +344,13 @@ func (p *parser) flags(at int) (string, int) {
 	return p.text[begin:end], end
 }
 
-// whiteSpace is what letters stand for behind an escape sign.
+// whiteSpace maps letters to the characters that they stand for behind an escape sign.
 var whiteSpace = map[byte]byte{'t': '\t', 'n': '\n', 'f': '\f', 'r': '\r'}
 
-// unescaped is what pyparsing's QuotedString makes of the text between delimiters,
-// and whether all its releases make the same of it: escapes of white space stand
-// for that, all other escape signs go. Debian 12's (3.0) looks for the former
-// first, even behind an escaped \, that of Debian 13 (3.1) goes from left to right.
+// unescaped returns the text between delimiters as pyparsing's QuotedString does, and
+// whether all its releases agree: escaped letters of white space become white space,
+// and all other escape signs are removed. Debian 12's (3.0) replaces the former
+// first, even behind an escaped \; Debian 13's (3.1) goes from left to right.
 func unescaped(s string) (text string, clear bool) {
 	text, first := stripped(s, whiteSpace), s
 	for letter, c := range whiteSpace {
@@ -359,7 +359,7 @@ func unescaped(s string) (text string, clear bool) {
 	return text, text == stripped(first, nil)
 }
 
-// stripped takes the escape signs out of s.
+// stripped returns s without escape signs.
 func stripped(s string, meaning map[byte]byte) string {
 	var b strings.Builder
 	for k := 0; k < len(s); k++ {
@@ -376,8 +376,9 @@ func stripped(s string, meaning map[byte]byte) string {
 	return b.String()
 }
 
-// broken says what is wrong with a regular expression in any dialect. What this
-// dialect does not have but luxid's (PCRE) may is left to luxid.
+// broken returns what is wrong with a regular expression in every dialect, and the
+// empty string if nothing is. An expression that only Go's dialect refuses is left
+// to luxid, which has another one (PCRE).
 func broken(expr string) string {
 	_, err := syntax.Parse(expr, syntax.Perl)
 	var e *syntax.Error
@@ -390,7 +391,8 @@ func broken(expr string) string {
 	return ""
 }
 
-// globPattern is utils.DnsNameGlobPattern (lib/utils/text.py).
+// globPattern returns the regular expression for a pattern with * and ?, as
+// DnsNameGlobPattern in lib/utils/text.py does.
 func globPattern(glob string) string {
 	var b strings.Builder
 	b.WriteByte('^')
