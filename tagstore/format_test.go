@@ -145,7 +145,7 @@ func checkTruncated(t *testing.T, tag string, dropped int, jobs []luxi.JobID) {
 	}
 }
 
-// T8: how many seven-digit jobs a result of the longest type holds, beside our
+// T8: how many seven-digit jobs a result of the longest type has room for, beside our
 // own ids and beside a UUID.
 func TestFormatRoom(t *testing.T) {
 	for id, want := range map[string]int{"k3v9x2ab": 7, "p-k3v9x2ab": 6, "twelve-chars": 6, uuid: 3} {

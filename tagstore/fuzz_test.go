@@ -9,7 +9,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// FuzzParse: reading never panics; what is below the prefix ends in exactly one
+// FuzzParse: reading never panics; a tag with the prefix ends in exactly one
 // list, as it stands (T10); and what was understood is formatted to a tag that
 // says the same (T11).
 func FuzzParse(f *testing.F) {
@@ -165,9 +165,9 @@ func FuzzRecords(f *testing.F) {
 				results++
 			}
 		}
-		told := len(r.Finished)
+		counted := len(r.Finished)
 		for k, repair := range r.Repairs {
-			told += len(repair.Tags)
+			counted += len(repair.Tags)
 			if k > 0 && (repair.Time < r.Repairs[k-1].Time || repair.ID == r.Repairs[k-1].ID) {
 				t.Fatalf("%q: repairs in this order: %+v", list, r.Repairs)
 			}
@@ -177,8 +177,8 @@ func FuzzRecords(f *testing.F) {
 				}
 			}
 		}
-		if told != pendings || len(r.Results) != results {
-			t.Fatalf("%q: %d of %d pending tags, %d of %d results", list, told, pendings, len(r.Results), results)
+		if counted != pendings || len(r.Results) != results {
+			t.Fatalf("%q: %d of %d pending tags, %d of %d results", list, counted, pendings, len(r.Results), results)
 		}
 		for _, tags := range [][]string{r.Outdated(int(keep), int(added)), r.Superseded(int(keep))} {
 			for _, tag := range tags {

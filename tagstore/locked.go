@@ -24,7 +24,7 @@ func (b *Batch) clearTheWay(ctx context.Context, idle *tagJob) {
 	}
 	waiters, err := b.w.Client.LockWaiters(ctx)
 	if err != nil {
-		return // then it is the next time that tells
+		return // the next look will show it
 	}
 	var stay, leave []*tagJob
 	for _, j := range b.jobs {

@@ -98,7 +98,7 @@ func TestVouch(t *testing.T) {
 		{"fenced:7 fenced:5", "-fenced:5"},
 		{"fenced:soon", "+fenced:7"},
 	} {
-		if got := told(object(luxi.TagNode, row.tags).Vouch(7)); got != row.want {
+		if got := render(object(luxi.TagNode, row.tags).Vouch(7)); got != row.want {
 			t.Errorf("%q: %q, want %q", row.tags, got, row.want)
 		}
 	}

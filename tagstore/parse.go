@@ -164,7 +164,7 @@ func checkID(id string) (why string) {
 		if id[i] <= ' ' || id[i] > '~' {
 			// luxid started in the C locale cannot write such a tag back, nor a
 			// reason trail that names it.
-			return "repair id holds characters outside ASCII"
+			return "repair id has characters outside ASCII"
 		}
 	}
 	return ""
@@ -185,7 +185,7 @@ func parseJobs(s string) (jobs []luxi.JobID, why string) {
 	for _, word := range strings.Split(s, "+") {
 		n, err := strconv.ParseUint(word, 10, 63)
 		if err != nil || n == 0 {
-			return nil, "job list holds something that is not a job id"
+			return nil, "job list has something that is not a job id"
 		}
 		jobs = append(jobs, luxi.JobID(n))
 	}

@@ -17,7 +17,7 @@ func words(tags tagstore.Tags) []string {
 	}
 	for _, s := range tags.Suspends {
 		if s.Forever() {
-			lines = append(lines, "suspend for ever")
+			lines = append(lines, "suspend forever")
 		} else {
 			lines = append(lines, fmt.Sprintf("suspend until %d", s.Until))
 		}
@@ -49,7 +49,7 @@ const (
 	notType = "malformed type: not a repair type; the types are fix-storage, migrate, failover, reinstall"
 	hushed  = "malformed suspend: looks like a misspelt suspend"
 	notTime = "time is not a Unix time in seconds"
-	notJobs = "job list holds something that is not a job id"
+	notJobs = "job list has something that is not a job id"
 )
 
 // What is behind the prefix, and what it reads as on an instance: the whole
@@ -61,8 +61,8 @@ var parseTable = []struct{ body, want string }{
 	{"failover", "enable failover"},
 	{"reinstall", "enable reinstall"},
 	// T3
-	{"suspend", "suspend for ever"},
-	{"suspend:", "suspend for ever"},
+	{"suspend", "suspend forever"},
+	{"suspend:", "suspend forever"},
 	{"suspend:1700000000", "suspend until 1700000000"},
 	{"suspend:" + maxTime, "suspend until " + maxTime},
 	{"suspend:007", "suspend until 7"},
@@ -139,10 +139,10 @@ var parseTable = []struct{ body, want string }{
 	{"pending:failover:x:5:-1", "malformed pending: " + notJobs},
 	{"pending:failover:x:5:job", "malformed pending: " + notJobs},
 	{"pending:failover:x:5:9223372036854775808", "malformed pending: " + notJobs},
-	{"pending:failover:\u00e4:5:", "malformed pending: repair id holds characters outside ASCII"},
-	{"pending:failover:\xff:5:", "malformed pending: repair id holds characters outside ASCII"},
-	{"pending:failover:a b:5:", "malformed pending: repair id holds characters outside ASCII"},
-	{"pending:failover:a\x7fb:5:", "malformed pending: repair id holds characters outside ASCII"},
+	{"pending:failover:\u00e4:5:", "malformed pending: repair id has characters outside ASCII"},
+	{"pending:failover:\xff:5:", "malformed pending: repair id has characters outside ASCII"},
+	{"pending:failover:a b:5:", "malformed pending: repair id has characters outside ASCII"},
+	{"pending:failover:a\x7fb:5:", "malformed pending: repair id has characters outside ASCII"},
 	{"pending:failover:x:\u0665:", "malformed pending: " + notTime},
 	{"result", "malformed result: result needs 5 parts, has 1"},
 	{"result:failover:x:5:success", "malformed result: result needs 5 parts, has 4"},
@@ -154,7 +154,7 @@ var parseTable = []struct{ body, want string }{
 	{"result:failover:x:5:canceled:", "malformed result: unknown result; the results are success, failure, enoperm"},
 	{"result:failover:x:5:Success:", "malformed result: unknown result; the results are success, failure, enoperm"},
 	{"result:failover:x:5:success:1+x", "malformed result: " + notJobs},
-	{"result:failover:\u00e4:5:success:", "malformed result: repair id holds characters outside ASCII"},
+	{"result:failover:\u00e4:5:success:", "malformed result: repair id has characters outside ASCII"},
 	{"pending\u00e4", "malformed pending: looks like a misspelt pending"},
 	{"f\u00e4ilover", notType},
 	// T12: what belongs on other objects
@@ -223,7 +223,7 @@ func TestParseOrder(t *testing.T) {
 		tags = append(tags, "other", tagstore.Prefix+body)
 	}
 	want := []string{
-		"enable reinstall", "enable failover", "enable reinstall", "suspend until 9", "suspend for ever",
+		"enable reinstall", "enable failover", "enable reinstall", "suspend until 9", "suspend forever",
 		"pending failover id=b time=2 jobs=[]", "pending failover id=a time=1 jobs=[]", notType, notType,
 	}
 	if got := words(tagstore.Parse(luxi.TagInstance, tags)); strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -232,7 +232,7 @@ func TestParseOrder(t *testing.T) {
 }
 
 // T8: the longest pending tag Ganeti accepts is read in full, foreign id and
-// all. An id that leaves no room for a job or for the result is told of (T10).
+// all. An id that leaves no room for a job or for the result is malformed (T10).
 func TestParseLongest(t *testing.T) {
 	for _, row := range []struct {
 		id   int
@@ -248,7 +248,7 @@ func TestParseLongest(t *testing.T) {
 	}
 }
 
-// T3, T4: a suspension holds up to the second it names, and no longer.
+// T3, T4: a suspension lasts up to the second it names, and no longer.
 func TestSuspendExpired(t *testing.T) {
 	for _, row := range []struct {
 		body    string

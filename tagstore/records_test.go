@@ -188,7 +188,7 @@ func TestOutdated(t *testing.T) {
 	}
 }
 
-// S3: a permission that is too weak is told once for each type that is needed.
+// S3: a permission that is too weak is written once for each type that is needed.
 func TestEnopermFor(t *testing.T) {
 	r := records(
 		"result:failover:a:100:enoperm:", "result:failover:b:300:enoperm:", "result:failover:c:200:enoperm:",
@@ -199,7 +199,7 @@ func TestEnopermFor(t *testing.T) {
 	}
 	for _, typ := range []tagstore.Type{tagstore.FixStorage, tagstore.Migrate, tagstore.Reinstall} {
 		if res, ok := r.EnopermFor(typ); ok {
-			t.Errorf("%s: told by %s", typ, res.ID)
+			t.Errorf("%s: result %s", typ, res.ID)
 		}
 	}
 }

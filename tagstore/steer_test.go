@@ -15,7 +15,7 @@ func object(kind luxi.TagKind, bodies string) Object {
 	return Object{Kind: kind, Name: "i", Tags: Parse(kind, tags)}
 }
 
-func told(c Change) string {
+func render(c Change) string {
 	var parts []string
 	for _, t := range c.Add {
 		parts = append(parts, "+"+strings.TrimPrefix(t, Prefix))
@@ -74,7 +74,7 @@ func TestSteering(t *testing.T) {
 		{"repair", request(Migrate), "pending:failover:a:1: result:failover:a:2:success:", "+pending:migrate:x:7:"},
 		{"cancel", Object.GiveUp, "pending:failover:a:1:2 pending:failover:a:1: pending:migrate:b:1: pending:x failover", "-pending:failover:a:1:2 -pending:failover:a:1: -pending:migrate:b:1:"},
 	} {
-		if got := told(row.do(object(luxi.TagInstance, row.tags))); got != row.want {
+		if got := render(row.do(object(luxi.TagInstance, row.tags))); got != row.want {
 			t.Errorf("%s on %q: %q, want %q", row.what, row.tags, got, row.want)
 		}
 	}

@@ -19,10 +19,15 @@ type Change struct {
 	Add    []string
 	Remove []string
 	Why    string // text of the reason trail, ASCII
+	// Note has a job submitted even if no tag changes, because its reason trail is
+	// the record in the queue of what a person said (S15, S18).
+	Note bool
 }
 
-// Empty reports whether the change changes nothing.
-func (c Change) Empty() bool { return len(c.Before) == 0 && len(c.Add) == 0 && len(c.Remove) == 0 }
+// Empty reports whether there is nothing to submit.
+func (c Change) Empty() bool { return !c.Note && c.noTags() }
+
+func (c Change) noTags() bool { return len(c.Before) == 0 && len(c.Add) == 0 && len(c.Remove) == 0 }
 
 // OpCodes returns the number of opcodes, each a write of the whole
 // configuration, that the change costs.
@@ -31,7 +36,7 @@ func (c Change) OpCodes() int {
 	if len(c.Before) > 0 {
 		n++
 	}
-	if len(c.Add) > 0 {
+	if len(c.Add) > 0 || c.Note && c.noTags() {
 		n++
 	}
 	if len(c.Remove) > 0 {
@@ -90,7 +95,7 @@ func (c Change) check() error {
 	}
 	for _, s := range append(all, c.Name, c.Why) {
 		if strings.IndexFunc(s, func(r rune) bool { return r > '~' }) >= 0 {
-			return fmt.Errorf("%q holds characters outside ASCII, which luxid cannot write", s)
+			return fmt.Errorf("%q has characters outside ASCII, which luxid cannot write", s)
 		}
 	}
 	return nil
@@ -106,7 +111,8 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 	if len(c.Before) > 0 {
 		ops = append(ops, &luxi.TagsDel{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Before})
 	}
-	if len(c.Add) > 0 {
+	if len(c.Add) > 0 || c.Note && c.noTags() {
+		// Adding no tags succeeds (lib/cmdlib/tags.py LUTagsSet).
 		ops = append(ops, &luxi.TagsSet{Common: common, Kind: c.Kind, Name: c.Name, Tags: c.Add})
 	}
 	if len(c.Remove) > 0 {

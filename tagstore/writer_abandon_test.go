@@ -13,8 +13,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// hold begins a job that holds the lock of the instance until it is continued.
-func (d *desk) hold(instance string) int64 {
+// occupy begins a job that has the lock of the instance until it is continued.
+func (d *desk) occupy(instance string) int64 {
 	d.t.Helper()
 	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_INSTANCE_SHUTDOWN" {
@@ -30,11 +30,11 @@ func (d *desk) hold(instance string) int64 {
 	return int64(id)
 }
 
-// stuck submits changes for both instances while a job holds the lock of a. The
+// stuck submits changes for both instances while a job has the lock of a. The
 // one for b, though it comes second, is made (C5), the other one waits.
-func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64) {
+func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, owner int64) {
 	d.t.Helper()
-	holder = d.hold("a")
+	owner = d.occupy("a")
 	batch, err := d.w.Submit(context.Background(), []tagstore.Change{a, b})
 	if err != nil {
 		d.t.Fatal(err)
@@ -57,14 +57,14 @@ func (d *desk) stuck(a, b tagstore.Change) (batch *tagstore.Batch, holder int64)
 		d.t.Fatalf("the change that cannot be made: %+v, %v", done, err)
 	}
 	d.m.OnCall(nil)
-	return batch, holder
+	return batch, owner
 }
 
-// C3: a tag job that cannot run because somebody holds the instance's lock is
+// C3: a tag job that cannot run because somebody else's job has the instance's lock is
 // canceled, and does not strike when the lock is free.
 func TestAbandon(t *testing.T) {
 	d := newDesk(t)
-	batch, holder := d.stuck(onInstance("a", list("x"), list("old")), onInstance("b", list("x"), nil))
+	batch, owner := d.stuck(onInstance("a", list("x"), list("old")), onInstance("b", list("x"), nil))
 	got := batch.Abandon(context.Background())
 	if len(got) != 1 || got[0].Index != 0 || !errors.Is(got[0].Err, tagstore.ErrGivenUp) {
 		t.Fatalf("%+v", got)
@@ -73,12 +73,12 @@ func TestAbandon(t *testing.T) {
 		t.Errorf("%d are unfinished", batch.Unfinished())
 	}
 	if again := batch.Abandon(context.Background()); len(again) != 0 {
-		t.Errorf("told again: %+v", again)
+		t.Errorf("returned again: %+v", again)
 	}
 	if status := d.m.Job(int64(got[0].Job)).Status; status != "canceled" {
 		t.Errorf("the tag job is %s", status)
 	}
-	d.m.Continue(holder)
+	d.m.Continue(owner)
 	if !d.m.RunUntilQuiet() {
 		t.Error("the queue does not come to rest")
 	}
@@ -109,7 +109,7 @@ func TestAbandonRunning(t *testing.T) {
 	d.wantTags("a", "keep old x")
 }
 
-// What ended before it was given up is told as what it is.
+// What ended before it was given up is returned with its own fate.
 func TestAbandonEnded(t *testing.T) {
 	d := newDesk(t)
 	batch, err := d.w.Submit(context.Background(), []tagstore.Change{

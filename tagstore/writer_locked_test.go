@@ -15,7 +15,7 @@ import (
 
 // crowdedDesk is a desk with six instances, l0 to l5, that jobs of somebody else
 // have the locks of, and as many others, f0 to f29.
-func crowdedDesk(t *testing.T) (d *desk, holders []int64) {
+func crowdedDesk(t *testing.T) (d *desk, owners []int64) {
 	t.Helper()
 	d = newDesk(t)
 	d.m.Edit(func(c *luxitest.Cluster) {
@@ -30,19 +30,19 @@ func crowdedDesk(t *testing.T) (d *desk, holders []int64) {
 		}
 	})
 	for k := 0; k < 6; k++ {
-		holders = append(holders, d.hold(fmt.Sprintf("l%d", k)))
+		owners = append(owners, d.occupy(fmt.Sprintf("l%d", k)))
 	}
-	return d, holders
+	return d, owners
 }
 
 // unheard has each cancellation reach its job, but not the answer the client, or
 // another answer. Of a job that waits for a lock it can take most of a minute, which
 // a virtual clock would let pass for everybody. It returns the most jobs beside those
 // of somebody else that were ever in the queue.
-func (d *desk) unheard(holders int, answer ...luxitest.Fault) (most *int) {
+func (d *desk) unheard(owners int, answer ...luxitest.Fault) (most *int) {
 	most = new(int)
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if n := d.unfinished() - holders; n > *most {
+		if n := d.unfinished() - owners; n > *most {
 			*most = n
 		}
 		if c.Method != "CancelJob" {
@@ -90,9 +90,9 @@ func (d *desk) untilLeft(b *tagstore.Batch, left int) time.Duration {
 func TestLockedCostNothing(t *testing.T) {
 	for _, row := range []struct{ window, perJob int }{{5, 10}, {5, 1}, {2, 10}, {1, 1}, {1, 10}, {0, 10}, {0, 1}, {3, 4}} {
 		t.Run(fmt.Sprintf("window %d, %d in a job", row.window, row.perJob), func(t *testing.T) {
-			d, holders := crowdedDesk(t)
+			d, owners := crowdedDesk(t)
 			d.w.Window, d.w.PerJob = row.window, row.perJob
-			most := d.unheard(len(holders))
+			most := d.unheard(len(owners))
 			b := d.submit(crowdedChanges()...)
 			took := d.untilLeft(b, 6)
 			if row.window >= 5 && took > 20*time.Second {
@@ -104,7 +104,7 @@ func TestLockedCostNothing(t *testing.T) {
 			if row.window > 0 && *most > 2*row.window {
 				t.Errorf("%d jobs at a time", *most)
 			}
-			for _, h := range holders {
+			for _, h := range owners {
 				d.m.Continue(h)
 			}
 			d.untilLeft(b, 0)
@@ -119,9 +119,9 @@ func TestLockedCostNothing(t *testing.T) {
 // C6: a change that waits for a lock for longer than it may fails for that reason,
 // and does not strike later (C3).
 func TestLockWait(t *testing.T) {
-	d, holders := crowdedDesk(t)
+	d, owners := crowdedDesk(t)
 	d.w.Window, d.w.PerJob, d.w.LockWait = 5, 10, 10*time.Second
-	d.unheard(len(holders))
+	d.unheard(len(owners))
 	b := d.submit(crowdedChanges()...)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -144,10 +144,10 @@ func TestLockWait(t *testing.T) {
 			t.Errorf("change %d: %v", k, fates[k])
 		}
 	}
-	if n := d.unfinished(); n != len(holders) {
-		t.Errorf("%d jobs are left, %d of them hold locks", n, len(holders))
+	if n := d.unfinished(); n != len(owners) {
+		t.Errorf("%d jobs are left, %d of them hold locks", n, len(owners))
 	}
-	for _, h := range holders {
+	for _, h := range owners {
 		d.m.Continue(h)
 	}
 	d.m.RunUntilQuiet()
@@ -166,11 +166,11 @@ func TestLockedCannotBeCanceled(t *testing.T) {
 		"answered no": luxitest.Reply(`{"success":true,"result":[false,"no"]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, holders := crowdedDesk(t)
+			d, owners := crowdedDesk(t)
 			d.w.Window, d.w.PerJob = 5, 1
 			most := 0
 			d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-				if n := d.unfinished() - len(holders); n > most {
+				if n := d.unfinished() - len(owners); n > most {
 					most = n
 				}
 				if c.Method == "CancelJob" {
@@ -185,7 +185,7 @@ func TestLockedCannotBeCanceled(t *testing.T) {
 			if most > 10 {
 				t.Errorf("%d jobs at a time", most)
 			}
-			for _, h := range holders {
+			for _, h := range owners {
 				d.m.Continue(h)
 			}
 			d.untilLeft(b, 0)
@@ -200,7 +200,7 @@ func TestLockedInOrder(t *testing.T) {
 		t.Run(fmt.Sprintf("window %d, %d in a job", row.window, row.perJob), func(t *testing.T) {
 			d := newDesk(t)
 			d.w.Window, d.w.PerJob = row.window, row.perJob
-			holder := d.hold("a")
+			owner := d.occupy("a")
 			d.unheard(1)
 			b := d.submit(
 				onInstance("a", list("x1"), list("old")), onInstance("b", list("y1"), nil),
@@ -210,7 +210,7 @@ func TestLockedInOrder(t *testing.T) {
 			d.untilLeft(b, 3)
 			d.wantTags("a", "keep old")
 			d.wantTags("b", "y3")
-			d.m.Continue(holder)
+			d.m.Continue(owner)
 			d.untilLeft(b, 0)
 			d.wantTags("a", "keep x3")
 			d.wantEffects(6, 5)
@@ -222,18 +222,18 @@ func TestLockedInOrder(t *testing.T) {
 // before, does not strike later.
 func TestLockedAbandoned(t *testing.T) {
 	for _, window := range []int{1, 2, 5} {
-		d, holders := crowdedDesk(t)
+		d, owners := crowdedDesk(t)
 		d.w.Window, d.w.PerJob = window, 1
-		d.unheard(len(holders))
+		d.unheard(len(owners))
 		b := d.submit(crowdedChanges()...)
 		d.untilLeft(b, 6)
-		d.unheard(len(holders), luxitest.Reply(`{"success":true,"result":[true,"canceled"]}`))
+		d.unheard(len(owners), luxitest.Reply(`{"success":true,"result":[true,"canceled"]}`))
 		got := fates(b.Abandon(context.Background()))
 		if got != "0 given up, 1 given up, 2 given up, 3 given up, 4 given up, 5 given up" || b.Unfinished() != 0 {
 			t.Errorf("window %d: %s, %d unfinished", window, got, b.Unfinished())
 		}
 		d.m.Advance(80 * time.Second) // then each job has seen that it was canceled
-		for _, h := range holders {
+		for _, h := range owners {
 			d.m.Continue(h)
 		}
 		d.m.RunUntilQuiet()
@@ -245,7 +245,7 @@ func TestLockedAbandoned(t *testing.T) {
 func TestLockedAlone(t *testing.T) {
 	d := newDesk(t)
 	d.w.Window, d.w.PerJob = 1, 10
-	holder := d.hold("a")
+	owner := d.occupy("a")
 	b := d.submit(onInstance("a", list("x"), nil))
 	waits := 0
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
@@ -254,7 +254,7 @@ func TestLockedAlone(t *testing.T) {
 		}
 		if c.Method == "WaitForJobChange" {
 			if waits++; waits == 20 {
-				d.m.Continue(holder)
+				d.m.Continue(owner)
 			}
 		}
 		return luxitest.Pass()
@@ -275,14 +275,14 @@ func TestLockedAlone(t *testing.T) {
 // C6: everything is locked for a while, as by a job that verifies the disks of a
 // group: few jobs are submitted in vain.
 func TestAllLocked(t *testing.T) {
-	d, holders := crowdedDesk(t)
+	d, owners := crowdedDesk(t)
 	d.w.Window, d.w.PerJob = 5, 10
 	before := len(d.m.Jobs())
 	b := d.submit(crowdedChanges()[:6]...)
 	waits := 0
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if waits++; waits == 60 {
-			for _, h := range holders {
+			for _, h := range owners {
 				d.m.Continue(h)
 			}
 		}

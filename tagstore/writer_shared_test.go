@@ -61,7 +61,7 @@ func (d *desk) wantEffects(added, removed int) {
 	}
 }
 
-// C4: as many changes as may share a job, and no more; each is told of as soon as
+// C4: as many changes as may share a job, and no more; each is returned as soon as
 // its own opcodes have ended, while the job still works for the others.
 func TestShared(t *testing.T) {
 	d := newDesk(t)
@@ -93,7 +93,7 @@ func TestShared(t *testing.T) {
 func TestSharedWithALockedObject(t *testing.T) {
 	d := newDesk(t)
 	d.w.PerJob = 10
-	holder := d.hold("a")
+	owner := d.occupy("a")
 	b := d.submit(onInstance("b", list("t0"), nil), onInstance("a", list("t1"), list("old")), onInstance("b", list("t2"), nil), onInstance("b", list("t3"), list("t2")))
 	if got := d.next(b); got != "0" {
 		t.Errorf("first %q", got)
@@ -109,7 +109,7 @@ func TestSharedWithALockedObject(t *testing.T) {
 	}
 	d.wantTags("b", "t0 t3")
 	d.wantTags("a", "keep old")
-	d.m.Continue(holder)
+	d.m.Continue(owner)
 	if got := d.next(b); got != "1" || b.Unfinished() != 0 {
 		t.Errorf("the locked one: %q", got)
 	}
@@ -122,25 +122,25 @@ func TestSharedWithALockedObject(t *testing.T) {
 func TestSharedLockedHalfway(t *testing.T) {
 	d := newDesk(t)
 	d.w.PerJob = 10
-	var holder int64
+	var owner int64
 	d.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		switch {
 		case op.ID == "OP_INSTANCE_SHUTDOWN":
 			return luxitest.OpHangs()
-		case op.ID == "OP_TAGS_DEL" && holder == 0:
-			holder = -1
+		case op.ID == "OP_TAGS_DEL" && owner == 0:
+			owner = -1
 		}
 		return luxitest.OpPass()
 	})
 	d.m.OnCall(func(luxitest.Call) luxitest.Fault {
-		if holder == -1 { // the first opcode has the lock, this is the next to get it
-			holder = 0
+		if owner == -1 { // the first opcode has the lock, this is the next to get it
+			owner = 0
 			id, err := luxi.New(d.m.Socket(), luxi.Options{}).SubmitJob(context.Background(), []luxi.OpCode{&luxi.InstanceShutdown{InstanceName: "a"}})
 			if err != nil {
 				t.Error(err)
 			}
 			d.m.OnCall(nil)
-			holder = int64(id)
+			owner = int64(id)
 		}
 		return luxitest.Pass()
 	})
@@ -149,7 +149,7 @@ func TestSharedLockedHalfway(t *testing.T) {
 		t.Errorf("first %q", got)
 	}
 	d.wantTags("a", "keep")
-	d.m.Continue(holder)
+	d.m.Continue(owner)
 	if got := d.next(b); got != "0" || b.Unfinished() != 0 {
 		t.Errorf("then %q", got)
 	}
@@ -157,7 +157,7 @@ func TestSharedLockedHalfway(t *testing.T) {
 	d.wantEffects(2, 1)
 }
 
-// C3, C5: where the shared job cannot be told to end, or luxid does not say whether
+// C3, C5: where the shared job cannot be canceled, or luxid does not say whether
 // it will, nothing is submitted a second time: what it does is waited for.
 func TestSharedCannotBeSplit(t *testing.T) {
 	for name, fault := range map[string]luxitest.Fault{
@@ -168,14 +168,14 @@ func TestSharedCannotBeSplit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			d.w.PerJob = 10
-			holder := d.hold("a")
+			owner := d.occupy("a")
 			cancels := 0
 			d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 				if c.Method != "CancelJob" {
 					return luxitest.Pass()
 				}
 				if cancels++; cancels == 1 {
-					d.m.Continue(holder)
+					d.m.Continue(owner)
 				}
 				return fault
 			})
@@ -216,7 +216,7 @@ func TestSharedEnded(t *testing.T) {
 		t.Errorf("then %q", got)
 	}
 	d.m.OnOpcode(nil)
-	holder := d.hold("a")
+	owner := d.occupy("a")
 	b = d.submit(onInstance("a", list("t3"), nil), onInstance("b", list("t4"), nil))
 	d.m.Advance(time.Second)
 	if ok, why, err := d.w.Client.CancelJob(context.Background(), 3, false); !ok || err != nil {
@@ -225,7 +225,7 @@ func TestSharedEnded(t *testing.T) {
 	if got := d.next(b); got != "0 failed, 1 failed" || b.Unfinished() != 0 {
 		t.Errorf("canceled: %q", got)
 	}
-	d.m.Continue(holder)
+	d.m.Continue(owner)
 	if n := len(d.m.Jobs()); n != 3 {
 		t.Errorf("%d jobs", n)
 	}
@@ -233,19 +233,19 @@ func TestSharedEnded(t *testing.T) {
 	d.wantTags("b", "t0")
 }
 
-// C3: what a shared job has done when it is given up is told as done, and the rest
+// C3: what a shared job has done when it is given up is returned as done, and the rest
 // does not strike later.
 func TestSharedAbandoned(t *testing.T) {
 	d := newDesk(t)
 	d.w.PerJob = 3
 	d.w.Window = 1
-	holder := d.hold("a")
+	owner := d.occupy("a")
 	b := d.submit(onInstance("b", list("t0"), nil), onInstance("a", list("t1"), nil), onInstance("b", list("t2"), nil), onInstance("b", list("t3"), nil))
 	d.m.Advance(2 * time.Second)
 	if got := fates(b.Abandon(context.Background())); got != "0, 1 given up, 2 given up, 3 given up" || b.Unfinished() != 0 {
 		t.Errorf("%s", got)
 	}
-	d.m.Continue(holder)
+	d.m.Continue(owner)
 	d.m.RunUntilQuiet()
 	d.wantTags("a", "keep old")
 	d.wantTags("b", "t0")

@@ -153,7 +153,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// Every opcode tells who asked for it and why, and goes ahead of ordinary jobs.
+// The reason trail of every opcode says who asked for it and why, and it goes ahead of ordinary jobs.
 func TestWriteTrail(t *testing.T) {
 	d := newDesk(t)
 	d.write(onInstance("a", list("new"), list("old")))
@@ -165,6 +165,25 @@ func TestWriteTrail(t *testing.T) {
 			t.Errorf("%s has priority %d", op.ID, op.Priority)
 		}
 	}
+}
+
+// S15, S18: what a person says is in the queue even where no tag changes.
+func TestWriteNote(t *testing.T) {
+	d := newDesk(t)
+	note := tagstore.Change{Kind: luxi.TagInstance, Name: "a", Why: "ack 7", Note: true}
+	also := tagstore.Change{Kind: luxi.TagInstance, Name: "b", Remove: list("missing"), Why: "ack 8", Note: true}
+	if note.Empty() || note.OpCodes() != 1 || also.OpCodes() != 1 {
+		t.Errorf("empty %v, %d and %d opcodes", note.Empty(), note.OpCodes(), also.OpCodes())
+	}
+	got := d.write(note, also)
+	if got[0].Err != nil || got[0].Job == 0 || !errors.Is(got[1].Err, luxi.ErrUnknownEntity) {
+		t.Errorf("%+v", got)
+	}
+	if op := d.m.Job(int64(got[0].Job)).Ops[0]; op.ID != "OP_TAGS_SET" || op.Reason[0].Text != "ack 7" || op.Text("name") != "a" {
+		t.Errorf("%+v", op)
+	}
+	d.wantTags("a", "keep old")
+	d.wantEffects(0, 0)
 }
 
 // T6, T7: the new tag is there before the old one goes; nobody ever sees neither.
@@ -181,7 +200,7 @@ func TestWriteAddsFirst(t *testing.T) {
 	}
 }
 
-// C5: what is wrong with one change is told of that change, and the others are
+// C5: what is wrong with one change is an error of that change, and the others are
 // made all the same.
 func TestWriteOneBad(t *testing.T) {
 	long := strings.Repeat("x", 129)
@@ -224,7 +243,7 @@ func TestWriteOneBad(t *testing.T) {
 	}
 }
 
-// An object that is gone can be told from other errors.
+// An object that is gone can be distinguished from other errors.
 func TestWriteObjectGone(t *testing.T) {
 	d := newDesk(t)
 	got := d.write(onInstance("nobody", list("x"), nil), onInstance("a", nil, list("missing")), onInstance("a", list("bad tag"), nil))

@@ -82,8 +82,8 @@ func TestWindowAbandoned(t *testing.T) {
 	}
 }
 
-// C2: a later submission that fails is told by the next Next, and what was not
-// submitted is told of by Abandon.
+// C2: an error of a later submission is returned by the next Next, and what was not
+// submitted by Abandon.
 func TestWindowBreaks(t *testing.T) {
 	d := newDesk(t)
 	d.w.Window = 1
