@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The refusals that a caller may want to recognize, with errors.Is, in the Error
-// that luxid answered with.
+// Refusals and failures that a caller may want to recognize in an Error, with
+// errors.Is.
 var (
 	// ErrQueueDrained matches the refusal of a submission because the job
 	// queue is drained (gnt-cluster queue drain). luxid of 2.16 to 3.1 sends a
@@ -18,13 +18,22 @@ var (
 
 	// ErrJobLost matches the class JobLost, luxid's answer to a
 	// WaitForJobChange on a job that is unknown, purged, or archived. QueryJobs
-	// tells which.
+	// distinguishes these.
 	ErrJobLost = errors.New("luxi: no such job in the live queue")
 
 	// ErrUnknownEntity matches every answer with the code ECodeNoEnt: the
 	// instance, node, group or other object named in the request does not
 	// exist.
 	ErrUnknownEntity = errors.New("luxi: no such object")
+
+	// ErrDependency matches the error of an opcode that did not begin because its
+	// job depends on one that did not end as required, or does not exist
+	// (CheckAndRegister in lib/jqueue/__init__.py).
+	ErrDependency = errors.New("luxi: a job it depends on did not end as required")
+
+	// ErrPreceding matches the error of an opcode that did not begin because one
+	// before it in the same job failed (_JobProcessor in lib/jqueue/__init__.py).
+	ErrPreceding = errors.New("luxi: a preceding opcode failed")
 )
 
 // The codes of an OpPrereqError (ERRORS_ECODE_* in lib/constants.py,
@@ -80,8 +89,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is makes errors.Is recognise ErrQueueDrained, ErrJobLost and
-// ErrUnknownEntity.
+// Is makes errors.Is recognize the errors declared above.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrQueueDrained:
@@ -91,6 +99,11 @@ func (e *Error) Is(target error) bool {
 		return e.Class == "JobLost"
 	case ErrUnknownEntity:
 		return e.Code == ECodeNoEnt
+	case ErrDependency:
+		return e.Class == "OpExecError" &&
+			(strings.HasPrefix(e.Message, "Dependency job ") || strings.HasPrefix(e.Message, "Dependency error: "))
+	case ErrPreceding:
+		return e.Class == "OpExecError" && e.Message == "Preceding opcode failed"
 	}
 	return false
 }

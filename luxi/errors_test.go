@@ -52,6 +52,22 @@ func TestRefusals(t *testing.T) {
 		}, {
 			"empty string", `""`, luxi.Error{}, nil, "unspecified error", nil,
 		}, {
+			"dependency that ended otherwise", `["OpExecError",["Dependency job 17 finished with status 'success', not one of 'canceled' as required"]]`,
+			luxi.Error{Class: "OpExecError", Message: "Dependency job 17 finished with status 'success', not one of 'canceled' as required"},
+			[]string{`"Dependency job 17 finished with status 'success', not one of 'canceled' as required"`},
+			"OpExecError: Dependency job 17 finished with status 'success', not one of 'canceled' as required", luxi.ErrDependency,
+		}, {
+			"dependency that does not exist", `["OpExecError",["Dependency error: Job 9 not found"]]`,
+			luxi.Error{Class: "OpExecError", Message: "Dependency error: Job 9 not found"},
+			[]string{`"Dependency error: Job 9 not found"`}, "OpExecError: Dependency error: Job 9 not found", luxi.ErrDependency,
+		}, {
+			"a plain string about a dependency", `"Dependency job 17"`,
+			luxi.Error{Message: "Dependency job 17"}, nil, "Dependency job 17", nil,
+		}, {
+			"preceding opcode", `["OpExecError",["Preceding opcode failed"]]`,
+			luxi.Error{Class: "OpExecError", Message: "Preceding opcode failed"},
+			[]string{`"Preceding opcode failed"`}, "OpExecError: Preceding opcode failed", luxi.ErrPreceding,
+		}, {
 			"drained", `["GenericError",["Queue drained"]]`,
 			luxi.Error{Class: "GenericError", Message: "Queue drained"},
 			[]string{`"Queue drained"`}, "GenericError: Queue drained", luxi.ErrQueueDrained,
@@ -85,7 +101,7 @@ func TestRefusals(t *testing.T) {
 			if err.Error() != tt.text {
 				t.Errorf("text %q, want %q", err.Error(), tt.text)
 			}
-			for _, sentinel := range []error{luxi.ErrQueueDrained, luxi.ErrJobLost, luxi.ErrUnknownEntity} {
+			for _, sentinel := range []error{luxi.ErrQueueDrained, luxi.ErrJobLost, luxi.ErrUnknownEntity, luxi.ErrDependency, luxi.ErrPreceding} {
 				if got := errors.Is(err, sentinel); got != (sentinel == tt.is) {
 					t.Errorf("errors.Is(%q) is %t", sentinel, got)
 				}
