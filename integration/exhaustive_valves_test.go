@@ -86,20 +86,25 @@ func tooManyBad(s *repair.Snapshot, i *repair.Instance, percent int) bool {
 	return bad*100 > all*percent
 }
 
-// rank restates V4: what has lost its redundancy first, then what is down, then
-// the rest.
+// rank restates V4: what is down and can be brought back first, then what is down, then
+// what has lost its redundancy, then the rest.
 func rank(s *repair.Snapshot, i *repair.Instance) int {
-	lost := s.Nodes[i.Primary].Offline
+	secondaryLost := false
 	for _, name := range i.Secondaries {
-		lost = lost || s.Nodes[name].Offline
+		secondaryLost = secondaryLost || s.Nodes[name].Offline
 	}
+	lost := s.Nodes[i.Primary].Offline
+	down := lost && i.AdminState == "up"
+	anew := i.Template == "plain" || i.Template == "file" || i.Template == "drbd" && lost && secondaryLost
 	switch {
-	case i.Template == "drbd" && lost:
+	case down && !anew:
 		return 0
-	case s.Nodes[i.Primary].Offline && i.AdminState == "up":
+	case down:
 		return 1
+	case i.Template == "drbd" && (lost || secondaryLost):
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // checkValves compares what Valves made of decisions with V2, V3 and V4; starts are
@@ -113,7 +118,7 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 	}
 	begun, wanted := 0, 0 // new repairs that begin, and that V2 lets begin
 	for k, d := range after {
-		was, crowded := before[k], tooManyBad(s, d.Instance, set.MaxUnhealthy)
+		was, crowded := before[k], tooManyBad(s, d.Instance, set.MaxUnhealthy.Percent)
 		if was.Start == nil {
 			if show(d) != show(was) || begins[k] {
 				return d.Instance.Name + ": a decision that starts nothing is changed"
@@ -177,7 +182,7 @@ func TestValvesOnlyBlock(t *testing.T) {
 		s := diceCluster(&d)
 		set := repair.DefaultSettings()
 		set.MaxNew = d.below(6)
-		set.MaxUnhealthy = []int{0, 25, 49, 50, 75, 100}[d.below(6)]
+		set.MaxUnhealthy = repair.Share{Percent: []int{0, 25, 49, 50, 75, 100}[d.below(6)]}
 		before := decideAll(s, set)
 		after, starts := repair.Valves(s, before, set)
 		why := checkValves(s, set, decideAll(s, set), after, starts)
@@ -191,7 +196,7 @@ func TestValvesOnlyBlock(t *testing.T) {
 		}
 		if why != "" {
 			failures++
-			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %d: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(after, starts))
+			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %s: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(after, starts))
 			for k := range after {
 				t.Logf("   %s %s on %s %v: %s\n      before: %s", after[k].Instance.Name, after[k].Instance.Template, after[k].Instance.Primary,
 					after[k].Instance.Secondaries, show(after[k]), show(before[k]))

@@ -222,6 +222,23 @@ func (l OpLog) ReplaceDisksFinished() bool {
 	return false
 }
 
+// TargetNode returns the node that the log of an InstanceMigrate says it transfers the
+// instance to, or that of an InstanceReplaceDisks says an allocator chose as the new
+// secondary; empty if it says neither (_ExecMigration in
+// lib/cmdlib/instance_migration.py, TLReplaceDisks._RunAllocator in
+// lib/cmdlib/instance_storage.py).
+func (l OpLog) TargetNode() string {
+	for _, line := range l.Lines {
+		if node := strings.TrimPrefix(line.Text, "* migrating instance to "); node != line.Text {
+			return strings.TrimSpace(node)
+		}
+		if strings.Contains(line.Text, "Selected new secondary for instance ") {
+			return strings.TrimSpace(line.Text[strings.LastIndex(line.Text, ": ")+2:])
+		}
+	}
+	return ""
+}
+
 // DelaySocket returns how an interruptible TestDelay stands, and the path of the
 // socket on the master node on which it listens for EndDelay. The path is empty as
 // long as it is not in the log. A job that the queue does not have is an error that

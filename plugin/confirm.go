@@ -20,7 +20,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*task) ([]*task, er
 	for k, t := range ready {
 		uuids[k] = t.action.Decision.Instance.UUID
 	}
-	reader := &read.Reader{Client: a.Client, Now: a.Now}
+	reader := &read.Reader{Client: a.Client, Now: a.Now, Before: a.plan.Snapshot}
 	fresh, err := reader.ReadOnly(ctx, uuids)
 	if err != nil {
 		return nil, fmt.Errorf("looking afresh: %w", err)
@@ -64,6 +64,9 @@ func (a *act) tellReleased(t *task) {
 		Job: t.held.Job, Instance: d.Instance.Name, UUID: d.Instance.UUID, Repair: start.Repair.ID, Type: start.Repair.Type,
 		Step: start.Step, First: len(start.Repair.Jobs) == 0,
 	})
+	if repair.MustNotWait(d) {
+		a.atOnce = append(a.atOnce, t)
+	}
 	a.Log.Info("repair job released", "instance", d.Instance.Name, "repair", start.Repair.ID, "type", start.Repair.Type.String(), "step", string(start.Step), "row", d.Need.Row, "job", int64(t.held.Job), "permitted_by", permittedBy(d))
 	a.report.leave(d.Instance, repair.StatePending, repair.ReasonJobsRunning, fmt.Sprintf("job %d (%s) was released", t.held.Job, start.Step))
 }
@@ -119,6 +122,8 @@ func (a *act) confirm(fresh *repair.Snapshot, t *task) (repair.Decision, string)
 		return now, "the permission was withdrawn"
 	case t.withdrawn(i):
 		return now, "the request was withdrawn"
+	case now.Start.Target != start.Target:
+		return now, "its target is now another node"
 	case start.Step == repair.StepReinstall && i.AdminState != was.Instance.AdminState:
 		// The chain ends with a start only where that was wanted.
 		return now, "it is admin " + i.AdminState + " now"
@@ -194,7 +199,7 @@ func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, n
 				tags = append(tags, p.Tag)
 			}
 		}
-		return a.takeBack(now.Instance, start.Repair.ID, tags), nil
+		return a.withdraw(now.Instance, start.Repair.ID, tags), nil
 	}
 	if more := repair.WithoutStep(fresh, now); !more.Empty() {
 		return []*task{a.newTask(more, heldJob{})}, nil
@@ -202,9 +207,9 @@ func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, n
 	return nil, nil
 }
 
-// takeBack returns the task that removes the pending tags of a repair that is not
+// withdraw returns the task that removes the pending tags of a repair that is not
 // wanted and none of whose jobs has begun; none where there are no tags.
-func (a *act) takeBack(i *repair.Instance, id string, tags []string) []*task {
+func (a *act) withdraw(i *repair.Instance, id string, tags []string) []*task {
 	if len(tags) == 0 {
 		return nil
 	}
@@ -238,7 +243,7 @@ func (a *act) strays(ctx context.Context, t *task) ([]*task, error) {
 			stray = append(stray, tag)
 		}
 	}
-	return a.takeBack(t.action.Decision.Instance, t.action.Repair(), stray), nil
+	return a.withdraw(t.action.Decision.Instance, t.action.Repair(), stray), nil
 }
 
 // exists reports whether the instance is still there under its name, whatever an

@@ -100,7 +100,7 @@ func TestFenceHoldsRetry(t *testing.T) {
 func TestFenceNodes(t *testing.T) {
 	r, f := fencedRig(t, "instance d nodes=node2,node3 template=drbd")
 	r.Master.Edit(simtest.Broken("node2:offline node3:offline"))
-	r.set.MaxUnhealthy = 100
+	r.set.MaxUnhealthy = repair.Share{Percent: 100}
 	f.refuses["node3"] = true
 	r.pass()
 	r.Quiet()

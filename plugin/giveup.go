@@ -27,10 +27,10 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 	}
 	var cancel []luxi.JobID
 	for _, job := range running {
-		if !repair.Concerns(job, o) {
+		if !repair.JobOfRepair(job, o) {
 			continue
 		}
-		if job.Status == luxi.JobCanceling || repair.Began(job, o) {
+		if job.Status == luxi.JobCanceling || repair.BegunFor(job, o) {
 			return nil, fmt.Errorf("job %d (%s) has begun and cannot be canceled; its repair stays pending until it ends", job.ID, strings.Join(job.Summary, ", "))
 		}
 		cancel = append(cancel, job.ID)
@@ -49,7 +49,7 @@ func (p *Pass) EndRepairs(ctx context.Context, o tagstore.Object, dry bool) ([]l
 		}
 		// What luxid says is not all: a job that waited for locks may have run to its
 		// end while it was asked to stop.
-		if infos[0].Known && (repair.Began(infos[0], o) || infos[0].Status != luxi.JobCanceled && repair.NewJobFact(infos[0]).Outcome != repair.OutcomeExpired) {
+		if infos[0].Known && (repair.BegunFor(infos[0], o) || infos[0].Status != luxi.JobCanceled && repair.NewJobFact(infos[0]).Outcome != repair.OutcomeExpired) {
 			return nil, fmt.Errorf("job %d is %s and was not canceled (%s); its repair stays pending, for the next pass to settle", id, infos[0].Status, strings.TrimSpace(why))
 		}
 	}

@@ -25,7 +25,7 @@ func TestEndRepairsHeld(t *testing.T) {
 	var marks []repair.Mark
 	for _, x := range []*repair.Instance{i, other} {
 		m := repair.Mark{Kind: repair.MarkRepair, ID: "x" + x.Name, Step: repair.StepFailover}
-		jobs = append(jobs, repair.OpCodes(repair.StepFailover, x, repair.Place{IAllocator: "."}, m, 0, p.Now()))
+		jobs = append(jobs, []luxi.OpCode{&luxi.InstanceFailover{Common: luxi.Common{Reason: repair.Trail(m, repair.Limit{}, p.Now())}, InstanceName: x.Name, InstanceUUID: x.UUID, IAllocator: "."}})
 		marks = append(marks, m)
 	}
 	_, held, errs, err := p.submitHeld(simtest.Background, 0, hold, jobs, marks)
@@ -72,7 +72,7 @@ func TestEndRepairsOfOthers(t *testing.T) {
 	foreign := submit(&luxi.InstanceShutdown{InstanceName: "other"})
 	harep := submit(&luxi.InstanceFailover{InstanceName: "i"})
 	busy := submit(&luxi.InstanceStartup{InstanceName: "i"})
-	common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x"}, 0, p.Now())}
+	common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x"}, repair.Limit{}, p.Now())}
 	left := submit(&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "i", Tags: repairtest.WithPrefix("pending:migrate:z:1:")})
 	steer := submit(&luxi.TagsSet{Common: luxi.Common{Reason: []luxi.ReasonEntry{{Source: repair.Source, Text: repair.SteerMark("suspend"), Time: p.Now()}}}, Kind: luxi.TagInstance, Name: "i", Tags: repairtest.WithPrefix("suspend")})
 	o := tagstore.Object{Kind: luxi.TagInstance, Name: "i", Tags: repairtest.ParsedTags(repairtest.WithPrefix("pending:failover:x:5:" + simtest.Itoa(int64(foreign)) + "+" + simtest.Itoa(int64(harep))))}
@@ -104,7 +104,7 @@ func TestEndRepairsSharedTagJob(t *testing.T) {
 	p := r.newPass()
 	var ops []luxi.OpCode
 	for _, name := range []string{"other", "i"} {
-		common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x" + name}, 0, p.Now())}
+		common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x" + name}, repair.Limit{}, p.Now())}
 		ops = append(ops, &luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: name, Tags: repairtest.WithPrefix("pending:migrate:x" + name + ":1:")})
 	}
 	id, err := p.Client.SubmitJob(simtest.Background, ops)
@@ -134,7 +134,7 @@ func TestEndRepairsWrittenAlready(t *testing.T) {
 	r := newRig(t, "cluster c"+simtest.FourNodes+"instance i nodes=node1\ninstance other nodes=node1")
 	hanging := r.hang("other")
 	p := r.newPass()
-	common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x"}, 0, p.Now())}
+	common := luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkTags, ID: "x"}, repair.Limit{}, p.Now())}
 	id, err := p.Client.SubmitJob(simtest.Background, []luxi.OpCode{
 		&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "i", Tags: repairtest.WithPrefix("pending:migrate:x:1:")},
 		&luxi.TagsSet{Common: common, Kind: luxi.TagInstance, Name: "other", Tags: repairtest.WithPrefix("pending:migrate:y:1:")},

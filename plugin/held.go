@@ -39,19 +39,9 @@ var anyEnd = []luxi.JobStatus{luxi.JobSuccess, luxi.JobError, luxi.JobCanceled}
 // will never run. The returned error means that none can be released; if the call's
 // outcome is unknown they expire.
 func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Duration, jobs [][]luxi.OpCode, marks []repair.Mark) (_ luxi.JobID, held []heldJob, errs []error, err error) {
-	delay := func(seconds float64, m repair.Mark, depends []luxi.Depend) []luxi.OpCode {
-		return []luxi.OpCode{&luxi.TestDelay{
-			Common:   luxi.Common{Reason: repair.Trail(m, 0, p.Now()), Depends: depends, Priority: luxi.PriorityHigh},
-			Duration: seconds,
-			// With on_master the job would hold the master's node lock
-			// (lib/cmdlib/test.py).
-			OnMaster:      false,
-			Interruptible: m.Kind == repair.MarkHold,
-		}}
-	}
 	var all [][]luxi.OpCode
 	if holdJob == 0 {
-		all = append(all, delay(hold.Seconds(), repair.Mark{Kind: repair.MarkHold}, nil))
+		all = append(all, repair.DelayOps(repair.Mark{Kind: repair.MarkHold}, hold.Seconds(), nil, p.Now()))
 	}
 	first := len(all)
 	for k, ops := range jobs {
@@ -61,7 +51,7 @@ func (p *Pass) submitHeld(ctx context.Context, holdJob luxi.JobID, hold time.Dur
 		if holdJob == 0 {
 			waitFor = luxi.JobID(-(2*k + 1)) // counted back from the gate itself
 		}
-		all = append(all, delay(0.01, gate, []luxi.Depend{{Job: waitFor, On: anyEnd}}))
+		all = append(all, repair.DelayOps(gate, repair.GateSeconds, []luxi.Depend{{Job: waitFor, On: anyEnd}}, p.Now()))
 		ops[0].Header().Depends = []luxi.Depend{{Job: -1, On: []luxi.JobStatus{luxi.JobCanceled}}}
 		all = append(all, ops)
 	}
@@ -113,6 +103,9 @@ func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
 	case status.Final():
 		return nil
 	case socket != "" && luxi.EndDelay(ctx, socket) == nil:
+		// When it has ended nothing is held any more, and what was released has had its
+		// turn to begin.
+		_, _ = p.Client.WaitForJob(ctx, hold)
 		return nil
 	}
 	// One that has not started yet is simply taken out of the queue. Canceling one
@@ -121,5 +114,6 @@ func (p *Pass) expire(ctx context.Context, hold luxi.JobID) error {
 	if _, _, err := p.Client.CancelJob(ctx, hold, true); err != nil {
 		return fmt.Errorf("ending hold job %d: %w", hold, err)
 	}
+	_, _ = p.Client.WaitForJob(ctx, hold)
 	return nil
 }

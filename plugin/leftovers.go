@@ -65,7 +65,7 @@ func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, 
 		}
 	}
 	for _, job := range running {
-		if m, ours := repair.MarkOf(job); ours && m.Kind == repair.MarkRepair && repair.HeldBy(job, gates) {
+		if m, ours := repair.MarkOf(job); ours && m.Kind == repair.MarkRepair && repair.WaitsFor(job, gates) {
 			wait = append(wait, job.ID)
 		}
 	}

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 
 	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/plugin/repair"
@@ -28,7 +29,23 @@ func (p *Pass) look(ctx context.Context, r *read.Reader) (*repair.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.readRules(ctx, s, draft); err != nil {
+		return nil, err
+	}
 	return draft.Plan(placer), nil
+}
+
+// readRules reads the job filters, if there is anything to submit (C7).
+func (p *Pass) readRules(ctx context.Context, s *repair.Snapshot, draft *repair.Draft) error {
+	if !draft.Begins() {
+		return nil
+	}
+	rules, err := p.Client.QueryFilterRules(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the job filters: %w", err)
+	}
+	s.Rules = rules
+	return nil
 }
 
 // LookAndSave is Look that reads all there is to know, so that it can be looked

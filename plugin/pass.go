@@ -26,6 +26,12 @@ type Pass struct {
 	NewID    repair.NewID
 	Log      Logger
 	Fence    Fence // nil where Settings.Fence is none
+	// QueueDrained says that the queue accepts no jobs, as Preflight finds out: the pass
+	// takes back what is no longer wanted, and does nothing else.
+	QueueDrained bool
+	// RoomTests are the tests for room that the report of the pass before tells of; losing
+	// them costs a few tests (P21).
+	RoomTests map[string]repair.RoomTest
 }
 
 // Run does a whole pass within Settings.PassTimeout. When the context ends
@@ -41,7 +47,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, NewJob: p.submitNothing}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +56,14 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.plan, a.report = plan, &Report{Plan: plan, Outcomes: make(map[string]Outcome)}
+	a.plan, a.report = plan, &Report{Plan: plan, Outcomes: make(map[string]Outcome), RoomTests: make(map[string]repair.RoomTest)}
+	a.keepRoomTests()
+	a.report.TakenBack = a.takeBack(ctx, plan)
+	// What is queued still runs while the queue takes no more jobs, so it is taken back
+	// all the same (P15).
+	if a.QueueDrained {
+		return a.report, ErrQueueDrained
+	}
 	err = a.run(ctx)
 	for _, d := range a.report.Decisions() {
 		if d.State == repair.StatePending {
@@ -58,6 +71,15 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		}
 	}
 	return a.report, err
+}
+
+// submitNothing submits a job that does nothing, for the sake of its number.
+func (p *Pass) submitNothing(ctx context.Context) (luxi.JobID, error) {
+	id, err := p.Client.SubmitJob(ctx, repair.DelayOps(repair.Mark{Kind: repair.MarkProbe, ID: "queue"}, repair.GateSeconds, nil, p.Now()))
+	if err != nil {
+		return 0, fmt.Errorf("asking the queue for a number: %w", err)
+	}
+	return id, nil
 }
 
 // makePlan plans, and asks nodes for what they have free, by a job where queries do
@@ -72,6 +94,9 @@ func (a *act) makePlan(ctx context.Context, s *repair.Snapshot) (*repair.Plan, e
 	if err := a.askStorage(ctx, s, placer, wanted.Disks()); err != nil {
 		return nil, err
 	}
+	if err := a.readRules(ctx, s, draft); err != nil {
+		return nil, err
+	}
 	return draft.Plan(placer), nil
 }
 
@@ -83,6 +108,7 @@ type act struct {
 	reserve time.Duration // for cleaning up
 	end     time.Time     // of the pass, cleaning up included
 	holdJob luxi.JobID    // what all held jobs of this pass wait for; 0 before the first
+	atOnce  []*task       // those whose released jobs have to begin at once (P16)
 	// fenced has the nodes, each with the name of an instance, for which the fence
 	// succeeded in this pass.
 	fenced map[string]bool
@@ -90,6 +116,9 @@ type act struct {
 
 func (a *act) run(ctx context.Context) error {
 	err := a.carryOutAll(ctx)
+	if len(a.atOnce) > 0 {
+		a.takeBackWaiting(ctx)
+	}
 	if a.holdJob != 0 {
 		clean, cancel := a.cleaning()
 		defer cancel()
@@ -103,7 +132,7 @@ func (a *act) run(ctx context.Context) error {
 // carryOutAll carries out the actions of the plan in their order, wave by wave. What
 // there is no time for is never submitted (C4).
 func (a *act) carryOutAll(ctx context.Context) error {
-	actions, tests := a.withoutTests(a.plan.Actions)
+	actions, tests := a.withoutTests(withoutTakeBacks(a.plan.Actions))
 	actions, err := a.fence(ctx, actions)
 	if err != nil {
 		return err

@@ -24,7 +24,9 @@ func (e *PausedError) Error() string {
 }
 
 // Preflight asks luxid whether a pass may act: on the master only, not while
-// the watcher is paused (unless ignored), not while no jobs are accepted (W1).
+// the watcher is paused (unless ignored), not while no jobs are accepted (W1). With a
+// drained queue a pass is done all the same, with QueueDrained set: what is queued can
+// still be taken back.
 func Preflight(ctx context.Context, c *luxi.Client, hostname string, now time.Time, ignorePause bool) error {
 	v, err := c.QueryConfigValues(ctx)
 	if err != nil {

@@ -21,13 +21,16 @@ func (a *act) probe(ctx context.Context, actions []repair.Action) ([]repair.Acti
 	var ready []repair.Action
 	noRoom := func(action repair.Action, why string) {
 		d := action.Decision
+		a.report.RoomTests[action.Pending.ID] = a.plan.Snapshot.NextRoomTest(action.Pending.ID)
 		a.report.leave(d.Instance, d.State, repair.ReasonNoRoom, why)
 		if tags := repair.WithoutStep(a.plan.Snapshot, d); !tags.Empty() {
 			ready = append(ready, tags)
 		}
 	}
 	for _, action := range rest {
-		noRoom(action, action.Decision.Detail)
+		if tags := repair.WithoutStep(a.plan.Snapshot, action.Decision); !tags.Empty() {
+			ready = append(ready, tags)
+		}
 	}
 	if len(chosen) == 0 {
 		return ready, nil

@@ -16,7 +16,11 @@ type Report struct {
 	Released []Released // repair jobs that were released, in order
 	Ended    []Ended    // repairs whose results were written, in order
 	Waiting  []Waiting  // repairs that became pending without a job
-	Written  int        // changes of tags made
+	// TakenBack are the jobs that were taken back before they began.
+	TakenBack []TakenBack
+	// RoomTests are to be given to the next pass.
+	RoomTests map[string]repair.RoomTest
+	Written   int // changes of tags made
 	// Problems are things that went wrong and that a person should look at;
 	// each concerns one object alone.
 	Problems []string

@@ -26,7 +26,7 @@ func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *ri
 func (r *rig) newPass() *Pass {
 	return &Pass{Client: r.Client(), Settings: r.set, Now: r.Master.Now, Log: r.Log, Fence: r.fence, NewID: func() string {
 		r.ids++
-		return fmt.Sprintf("r%d", r.ids)
+		return fmt.Sprintf("r%d", r.ids) // counts as asked for
 	}}
 }
 

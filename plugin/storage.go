@@ -59,7 +59,7 @@ func (a *act) askStorage(ctx context.Context, s *repair.Snapshot, p *repair.Plac
 // time is canceled.
 func (a *act) queryStorage(ctx context.Context, s *repair.Snapshot, kind string, nodes []string) (map[string]int64, string, error) {
 	op := &luxi.NodeQueryStorage{
-		Common:       luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkProbe, ID: "storage"}, 0, a.Now()), Priority: luxi.PriorityHigh},
+		Common:       luxi.Common{Reason: repair.Trail(repair.Mark{Kind: repair.MarkProbe, ID: "storage"}, repair.Limit{}, a.Now()), Priority: luxi.PriorityHigh},
 		OutputFields: []string{"node", "name", "free"}, StorageType: kind, Nodes: nodes,
 	}
 	submitted, err := a.Client.SubmitManyJobs(ctx, [][]luxi.OpCode{{op}})

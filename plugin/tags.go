@@ -140,12 +140,12 @@ func (a *act) tellWritten(t *task) {
 		a.Log.Info("repair taken back", "instance", i.Name, "repair", action.TakenBack)
 	}
 	switch {
-	case action.Pending != nil:
+	case action.Begins || action.Job != nil:
 		a.report.leave(i, repair.StatePending, d.Reason, d.Detail)
 	case d.Reason == repair.ReasonUnsettled:
 		a.report.leave(i, d.State, repair.ReasonHealthy, "")
 	}
-	if action.Pending != nil && action.Job == nil {
+	if action.Begins && action.Job == nil {
 		p := action.Pending
 		a.report.Waiting = append(a.report.Waiting, Waiting{Instance: i.Name, UUID: i.UUID, Repair: p.ID, Type: p.Type, Reason: d.Reason, Why: d.Detail})
 		a.Log.Info("repair waits", "instance", i.Name, "repair", p.ID, "type", p.Type.String(), "reason", string(d.Reason), "why", d.Detail)

@@ -27,7 +27,7 @@ func TestValves(t *testing.T) {
 	r.repaired()
 
 	r = newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+three[1:])
-	r.set.MaxUnhealthy = 20
+	r.set.MaxUnhealthy = repair.Share{Percent: 20}
 	r.Master.Edit(simtest.Broken("node2:offline"))
 	if report := r.pass(); len(report.Released) != 0 || report.Written != 0 || report.Pending != 0 {
 		t.Errorf("%+v", report)
@@ -35,7 +35,7 @@ func TestValves(t *testing.T) {
 	if n := len(r.Master.Jobs()); n != 0 {
 		t.Errorf("%d jobs", n)
 	}
-	r.set.MaxUnhealthy = 25
+	r.set.MaxUnhealthy = repair.Share{Percent: 25}
 	r.repaired()
 	r.WantRepairs("FAILOVER(a) success, FAILOVER(b) success, FAILOVER(c) success")
 }

@@ -51,6 +51,7 @@ func (e *env) client() *luxi.Client {
 
 // pass makes a pass for this environment.
 func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
+	set.engine.Interval = set.interval
 	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: commandFence(set.engine.Fence)}
 }
 

@@ -44,8 +44,10 @@ var settingsTable = []setting{
 	{"pass_timeout", `a time like "60s", from "10s" to "10m"`, duration(10*time.Second, 10*time.Minute, func(s *settings) *time.Duration { return &s.engine.PassTimeout })},
 	{"iallocator", `the name of an allocator, or "" for the cluster's default`, text(`^[a-zA-Z0-9_.-]*$`, func(s *settings) *string { return &s.engine.IAllocator })},
 	{"max_running", "a whole number from 0 (no bound) to 1000", number(0, 1000, func(s *settings) *int { return &s.engine.MaxRunning })},
+	{"max_copying", "a whole number from 0 (no bound) to 1000", number(0, 1000, func(s *settings) *int { return &s.engine.MaxCopying })},
+	{"replace_disks_after", `a time like "10m", from "0s" to "168h"`, duration(0, 168*time.Hour, func(s *settings) *time.Duration { return &s.engine.ReplaceDisksAfter })},
 	{"max_new_per_pass", "a whole number from 0 (no bound) to 100000", number(0, 100000, func(s *settings) *int { return &s.engine.MaxNew })},
-	{"max_unhealthy_nodes", "a whole number of percent from 0 to 100 (no bound)", number(0, 100, func(s *settings) *int { return &s.engine.MaxUnhealthy })},
+	{"max_unhealthy_nodes", `a share like "50%", a number of nodes like "2", or a whole number of percent from 1 to 100 (no bound); for 0 say "0%" or "0" nodes, both let no repair begin where a node is bad`, setShare},
 	{"max_attempts", "a whole number from 1 to 10", number(1, 10, func(s *settings) *int { return &s.engine.MaxAttempts })},
 	{"results_kept", "a whole number from 0 to 100", number(0, 100, func(s *settings) *int { return &s.engine.ResultsKept })},
 	{"fence", `"none", or the absolute path of a command`, text(`^(none|/[^\x00]*)$`, func(s *settings) *string { return &s.engine.Fence })},
@@ -53,6 +55,21 @@ var settingsTable = []setting{
 	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *settings) *string { return &s.logFormat })},
 	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *settings) *string { return &s.metricsFile })},
 	{"event_dir", `the absolute path of a directory, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.eventDir })},
+}
+
+// setShare reads a bound on bad nodes. A bare 0 could be meant as no bound, so it is
+// refused (V2).
+func setShare(s *settings, v any) bool {
+	switch v := v.(type) {
+	case int64:
+		s.engine.MaxUnhealthy = repair.Share{Percent: int(v)}
+		return v >= 1 && v <= 100
+	case string:
+		share, err := repair.ParseShare(v)
+		s.engine.MaxUnhealthy = share
+		return err == nil
+	}
+	return false
 }
 
 func duration(min, max time.Duration, at func(*settings) *time.Duration) func(*settings, any) bool {

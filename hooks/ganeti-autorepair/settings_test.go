@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ganeti-autorepair/plugin/repair"
 )
 
 // everySetting is a settings file in which every key has another value than by
@@ -34,7 +36,7 @@ func TestSettings(t *testing.T) {
 	want := defaultSettings()
 	want.interval, want.busyInterval, want.log, want.logFormat, want.metricsFile, want.eventDir = 30*time.Minute, 90*time.Second, "", "json", "/m.prom", "/d"
 	e := &want.engine
-	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, 100, 1, 0, "/usr/local/sbin/fence"
+	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, repair.Share{Percent: 100}, 1, 0, "/usr/local/sbin/fence"
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -114,7 +116,7 @@ func FuzzSettings(f *testing.F) {
 			}
 			return
 		}
-		if s.interval < time.Second || s.engine.PassTimeout < 10*time.Second || s.engine.MaxAttempts < 1 || s.engine.MaxUnhealthy > 100 {
+		if s.interval < time.Second || s.engine.PassTimeout < 10*time.Second || s.engine.MaxAttempts < 1 || s.engine.MaxUnhealthy.Percent > 100 {
 			t.Errorf("accepted %+v", s)
 		}
 	})

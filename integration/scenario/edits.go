@@ -191,9 +191,13 @@ func (w *World) remove(args []string) error {
 	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { c.RemoveInstance(i.Name) })
 }
 
-func misbehave(f luxitest.OpFault) func(*World, []string) error {
+func misbehave(f luxitest.OpFault, otherwise luxitest.FaultPoint) func(*World, []string) error {
 	return func(w *World, args []string) error {
-		w.addOpcode(&opcodeFault{args[0], args[1], 1, f.At(point(args[2:]))})
+		at := point(args[2:])
+		if at == luxitest.AtChecks {
+			at = otherwise
+		}
+		w.addOpcode(&opcodeFault{args[0], args[1], 1, f.At(at)})
 		return nil
 	}
 }

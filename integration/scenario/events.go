@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
 )
 
@@ -110,7 +111,7 @@ func init() {
 		"stop": {1, state(luxitest.AdminDown)}, "start": {1, state(luxitest.AdminUp)}, "down": {1, state(luxitest.AdminOffline)},
 		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove}, "create": {2, (*World).create},
 		"cut": {2, (*World).cut}, "mend": {2, (*World).mend}, "instance": {2, (*World).instance},
-		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs())}, "lose": {2, misbehave(luxitest.OpLosesProcess())}, "continue": {0, (*World).goOn},
+		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs(), luxitest.AtExec)}, "lose": {2, misbehave(luxitest.OpLosesProcess(), luxitest.AtChecks)}, "continue": {0, (*World).goOn},
 		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "filter": {1, (*World).filter}, "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
 		"fault": {3, (*World).fault}, "answer": {1, (*World).answer}, "killed": {3, (*World).killed}, "during": {3, (*World).during},
 		"try": {1, (*World).try}, "maybe": {1, (*World).maybe},
@@ -266,9 +267,16 @@ func (w *World) fences(args []string) error {
 // fields are the settings whose fields are not named as their keys are.
 var fields = map[string]string{"iallocator": "IAllocator", "max_new_per_pass": "MaxNew", "max_unhealthy_nodes": "MaxUnhealthy"}
 
-// later are settings that the engine may not have yet; it is as if they were not
-// there.
-var later = map[string]bool{"max_copying": true, "replace_disks_after": true}
+// setShare sets a bound on bad nodes: percent, unless it says that it is a number of
+// nodes, as "2nodes".
+func setShare(share *repair.Share, value string) (err error) {
+	if nodes := strings.TrimSuffix(value, "nodes"); nodes != value {
+		*share, err = repair.ParseShare(nodes)
+		return err
+	}
+	*share, err = repair.ParseShare(strings.TrimSuffix(value, "%") + "%")
+	return err
+}
 
 func (w *World) set(args []string) error {
 	for _, word := range args {
@@ -281,11 +289,14 @@ func (w *World) set(args []string) error {
 		}
 		field := reflect.ValueOf(&w.Settings).Elem().FieldByName(name)
 		switch {
-		case !field.IsValid() && later[key]:
 		case !field.IsValid():
 			return fmt.Errorf("no such setting: %s", key)
 		case field.Kind() == reflect.String:
 			field.SetString(value)
+		case key == "max_unhealthy_nodes":
+			if err := setShare(&w.Settings.MaxUnhealthy, value); err != nil {
+				return err
+			}
 		default:
 			n, err := strconv.ParseInt(value, 10, 64)
 			if d, no := time.ParseDuration(value); field.Type() == reflect.TypeOf(d) {

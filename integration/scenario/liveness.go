@@ -6,6 +6,7 @@ import (
 
 	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Liveness: once nothing stands in the way, every repair comes to its end. Whether
@@ -15,7 +16,8 @@ import (
 // plenty takes away what may rightly keep a repair waiting: the valves, the fence,
 // short room and dead nodes that nobody has marked.
 func (w *World) plenty() error {
-	w.Settings.MaxNew, w.Settings.MaxRunning, w.Settings.MaxUnhealthy = 0, 0, 100
+	w.Settings.MaxNew, w.Settings.MaxRunning, w.Settings.MaxCopying = 0, 0, 0
+	w.Settings.MaxUnhealthy = repair.Share{Percent: 100}
 	w.Settings.Fence = "none"
 	for _, name := range []string{"MaxCopying", "ReplaceDisksAfter"} { // the engine may not have them yet
 		if field := reflect.ValueOf(&w.Settings).Elem().FieldByName(name); field.IsValid() {

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,17 +36,18 @@ type World struct {
 	// between them.
 	Moves map[Move]bool
 
-	dir     string
-	first   *luxitest.Cluster // as it was in the beginning
-	client  *luxi.Client      // of the people who use the cluster
-	host    string            // where the program runs
-	skew    time.Duration
-	ids     int
-	passes  int
-	calls   int
-	states  map[string]repair.State
-	filters []string        // UUIDs of rules for jobs
-	refuse  map[string]bool // nodes for which the fence does not hold
+	dir       string
+	first     *luxitest.Cluster // as it was in the beginning
+	client    *luxi.Client      // of the people who use the cluster
+	host      string            // where the program runs
+	skew      time.Duration
+	ids       int
+	roomTests map[string]repair.RoomTest // of the last pass
+	passes    int
+	calls     int
+	states    map[string]repair.State
+	filters   []string        // UUIDs of rules for jobs
+	refuse    map[string]bool // nodes for which the fence does not hold
 
 	found []judge.Finding // what was owed when it should have been done
 
@@ -194,7 +196,7 @@ func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now}), Settings: w.Settings, Now: w.now, Log: w,
-		NewID: func() string { w.ids++; return ownID(w.ids) },
+		NewID: func() string { w.ids++; return ownID(w.ids) }, RoomTests: w.roomTests,
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -230,8 +232,14 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	w.mu.Unlock()
 	var did *plugin.Report
 	err := plugin.Preflight(ctx, p.Client, w.host, w.now(), false)
+	if errors.Is(err, plugin.ErrQueueDrained) {
+		p.QueueDrained, err = true, nil
+	}
 	if err == nil {
 		did, err = p.Run(ctx)
+	}
+	if did != nil {
+		w.roomTests = did.RoomTests
 	}
 	w.mu.Lock()
 	w.inPass = false
@@ -369,10 +377,28 @@ const mostPasses = 20
 // Repair does passes, each followed by the end of all jobs, until one has nothing
 // to do. It reports false if that does not happen.
 func (w *World) Repair() bool {
+	waited := false
 	for n := 0; n < mostPasses; n++ {
 		did, ok := w.Pass()
 		w.Quiet()
-		if ok && did.Written == 0 && len(did.Released) == 0 && !w.busy(did) {
+		switch {
+		case !ok || did.Written > 0 || len(did.Released) > 0 || w.busy(did):
+			waited = false
+		case !waited && waitsForRoom(did):
+			// Tests for room are an hour apart at most (P21).
+			w.Master.Advance(time.Hour)
+			waited = true
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// waitsForRoom reports whether a repair is tested for room from time to time.
+func waitsForRoom(did *plugin.Report) bool {
+	for _, d := range did.Decisions() {
+		if d.Reason == repair.ReasonNoRoom {
 			return true
 		}
 	}
@@ -382,7 +408,8 @@ func (w *World) Repair() bool {
 // busy reports whether a repair has a job under way, or tries one again.
 func (w *World) busy(did *plugin.Report) bool {
 	for _, d := range did.Decisions() {
-		if d.Reason == repair.ReasonJobsRunning || d.Reason == repair.ReasonRetry || d.Reason == repair.ReasonReady {
+		switch d.Reason {
+		case repair.ReasonJobsRunning, repair.ReasonRetry, repair.ReasonReady, repair.ReasonCanceled, repair.ReasonNoSlot, repair.ReasonCopiesLater:
 			return true
 		}
 	}

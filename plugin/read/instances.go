@@ -10,14 +10,14 @@ import (
 )
 
 // PlaceFields tell where an instance is.
-var PlaceFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming"}
+var PlaceFields = []string{"uuid", "name", "tags", "pnode", "snodes", "disk_template", "admin_state", "forthcoming", "be/always_failover", "hypervisor", "disks_active"}
 
 func (r *Reader) readInstances(ctx context.Context, s *repair.Snapshot, uuids []string) error {
 	broken := s.BrokenNodes()
 	// To list what is on more than a quarter of the nodes, and to pick that out, takes
 	// luxid longer than to tell the place of all.
 	if uuids == nil && !r.Full && len(broken)*4 <= len(s.Nodes) {
-		affected, err := r.instancesOf(ctx, broken)
+		affected, err := r.instancesOf(ctx, s, broken)
 		if err != nil {
 			return err
 		}
@@ -33,12 +33,15 @@ func (r *Reader) readPlaces(ctx context.Context, s *repair.Snapshot, uuids []str
 	if err == nil && uuids == nil && len(s.Instances) == 0 {
 		err = r.checkEmpty(ctx)
 	}
+	if err == nil && uuids == nil {
+		s.NoteUnusedNodes()
+	}
 	return err
 }
 
 // instancesOf reads the names of the instances that have a disk on one of the nodes,
 // or run there.
-func (r *Reader) instancesOf(ctx context.Context, nodes []string) (map[string]bool, error) {
+func (r *Reader) instancesOf(ctx context.Context, s *repair.Snapshot, nodes []string) (map[string]bool, error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
@@ -54,6 +57,7 @@ func (r *Reader) instancesOf(ctx context.Context, nodes []string) (map[string]bo
 			return nil, fmt.Errorf("reading the instances of nodes: %w", err)
 		}
 		told[node] = true
+		s.Nodes[node].Unused = len(primaries)+len(secondaries) == 0
 		for _, name := range append(primaries, secondaries...) {
 			names[name] = true
 		}
@@ -80,7 +84,7 @@ func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affect
 	}
 	inJobs := func(*repair.Instance) bool { return false }
 	if affected != nil {
-		inJobs = s.InJobs()
+		inJobs = s.NamedInJobs()
 	}
 	var closely []string
 	matters := make(map[string]bool)
@@ -93,7 +97,7 @@ func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affect
 			return fmt.Errorf("reading instances: %w", err)
 		}
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
-		if len(i.Tags.Pendings) > 0 || affected[i.Name] || inJobs(i) {
+		if suspect := s.Suspects[i.UUID] != 0; len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || inJobs(i) {
 			closely = append(closely, i.UUID)
 			matters[i.UUID] = true
 		}
@@ -148,8 +152,9 @@ func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*repair.Ins
 		var tags []string
 		var primary, template luxi.Value[string]
 		var secondaries luxi.Value[[]string]
-		var forthcoming luxi.Value[bool]
-		if err := t.Scan(row, &i.UUID, &i.Name, &tags, &primary, &secondaries, &template, &i.AdminState, &forthcoming); err != nil {
+		var forthcoming, failover, active luxi.Value[bool]
+		var hypervisor luxi.Value[string]
+		if err := t.Scan(row, &i.UUID, &i.Name, &tags, &primary, &secondaries, &template, &i.AdminState, &forthcoming, &failover, &hypervisor, &active); err != nil {
 			return nil, fmt.Errorf("reading instances: %w", err)
 		}
 		if seen[i.UUID] {
@@ -158,6 +163,10 @@ func (r *Reader) queryPlaces(ctx context.Context, uuids []string) ([]*repair.Ins
 		seen[i.UUID] = true
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
 		i.Primary, i.Secondaries, i.Template, i.Forthcoming = primary.V, secondaries.V, template.V, forthcoming.V
+		i.AlwaysFailover, i.Hypervisor = failover.V, hypervisor.V
+		if v, told := active.Get(); told {
+			i.DisksActive = &v
+		}
 		list = append(list, i)
 	}
 	return list, nil

@@ -17,45 +17,6 @@ func UnfinishedJobs(ctx context.Context, c *luxi.Client) ([]luxi.JobInfo, error)
 	return running, nil
 }
 
-// readHalf looks in the queue for what may have left half a copy of the instances
-// that a failover comes next for: a replace-disks that began and did not succeed,
-// whoever submitted it. One that did since, or a migration, which looks whether the
-// copy is whole, makes up for it.
-func (r *Reader) readHalf(ctx context.Context, s *repair.Snapshot) error {
-	uuids := make(map[string]string) // by the job's summary
-	var filters []luxi.Filter
-	for _, i := range s.Instances {
-		if need := repair.Diagnose(s, i); i.Template == "drbd" && len(need.Steps) > 0 && need.Steps[0] == repair.StepFailover {
-			for _, op := range []string{"INSTANCE_REPLACE_DISKS", "INSTANCE_MIGRATE"} {
-				summary := op + "(" + i.Name + ")"
-				uuids[summary] = i.UUID
-				filters = append(filters, luxi.Contains("summary", summary))
-			}
-		}
-	}
-	if len(filters) == 0 {
-		return nil
-	}
-	jobs, err := r.Client.ListJobs(ctx, luxi.Or(filters...), false)
-	if err != nil {
-		return fmt.Errorf("looking for replace-disks: %w", err)
-	}
-	s.Half = make(map[string]*repair.JobFact)
-	for _, job := range jobs {
-		f := repair.NewJobFact(job)
-		for _, summary := range job.Summary {
-			switch uuid, asked := uuids[summary]; {
-			case !asked:
-			case f.Outcome == repair.OutcomeSuccess:
-				delete(s.Half, uuid)
-			case f.Step == repair.StepReplaceDisks && f.EndedBadly() && !f.Refused():
-				s.Half[uuid] = f
-			}
-		}
-	}
-	return nil
-}
-
 // readJobs looks up the jobs that open repairs name.
 func (r *Reader) readJobs(ctx context.Context, s *repair.Snapshot) error {
 	var ids []luxi.JobID
@@ -77,8 +38,76 @@ func (r *Reader) readJobs(ctx context.Context, s *repair.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("looking up jobs: %w", err)
 	}
-	for _, info := range infos {
-		s.Jobs[info.ID] = repair.NewJobFact(info)
+	facts := make([]*repair.JobFact, len(infos))
+	unknown := luxi.JobID(0)
+	for k, info := range infos {
+		facts[k] = repair.NewJobFact(info)
+		if !info.Known && info.ID > unknown {
+			unknown = info.ID
+		}
+	}
+	if facts, err = r.withLogs(ctx, facts); err != nil {
+		return err
+	}
+	for _, f := range facts {
+		s.Jobs[f.Info.ID] = f
+	}
+	if unknown == 0 {
+		return nil
+	}
+	return r.readNewest(ctx, s, unknown)
+}
+
+// readNewest finds out whether the queue has ever given out a number that it does not
+// know: one that it has not is a stranger's (S14). Where the newest job is older than
+// that, only a new job tells.
+func (r *Reader) readNewest(ctx context.Context, s *repair.Snapshot, unknown luxi.JobID) error {
+	if r.Before != nil && r.Before.NewestKnown {
+		s.NewestJob, s.NewestKnown = r.Before.NewestJob, true
+		return nil
+	}
+	newest, err := r.Client.NewestJob(ctx, 1)
+	if err != nil {
+		return fmt.Errorf("looking for the newest job: %w", err)
+	}
+	if newest < unknown {
+		if r.NewJob == nil {
+			return nil
+		}
+		if newest, err = r.NewJob(ctx); err != nil {
+			return err
+		}
+	}
+	s.NewestJob, s.NewestKnown = newest, true
+	return nil
+}
+
+// readTargets reads from the logs of unfinished jobs which nodes allocators have chosen
+// for them: they hold these (P20).
+func (r *Reader) readTargets(ctx context.Context, s *repair.Snapshot) error {
+	var ids []luxi.JobID
+	for _, job := range s.Running {
+		for _, op := range job.Ops {
+			moves := op.ID == luxi.OpInstanceReplaceDisks || op.ID == luxi.OpInstanceMigrate || op.ID == luxi.OpInstanceFailover
+			if moves && op.Status == luxi.JobRunning && op.Param("iallocator") != "" {
+				ids = append(ids, job.ID)
+			}
+		}
+	}
+	if len(ids) == 0 || len(s.BrokenNodes()) == 0 {
+		return nil
+	}
+	logs, err := r.Client.JobLog(ctx, ids...)
+	if err != nil {
+		return fmt.Errorf("reading the logs of jobs: %w", err)
+	}
+	s.Targets = make(map[luxi.JobID]string)
+	for _, log := range logs {
+		for _, op := range log.Ops {
+			if node := op.TargetNode(); node != "" {
+				s.Targets[log.ID] = node
+			}
+		}
 	}
 	return nil
 }

@@ -28,6 +28,14 @@ type Reader struct {
 	// Running are the unfinished jobs, if they were read just now and nothing else
 	// since; nil has them read.
 	Running []luxi.JobInfo
+	// Before is a snapshot read before, from which a fresh look goes on; nil if there is
+	// none.
+	Before *repair.Snapshot
+	// NewJob submits a job that does nothing and returns its number; nil for those who
+	// only look.
+	NewJob func(context.Context) (luxi.JobID, error)
+	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
+	RoomTests map[string]repair.RoomTest
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what
@@ -45,7 +53,7 @@ func (r *Reader) ReadOnly(ctx context.Context, uuids []string) (*repair.Snapshot
 }
 
 func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, error) {
-	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}}
+	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests}
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the
 	// configuration read later, so nothing is missed in between.
@@ -66,6 +74,11 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	if err := r.Assume.Apply(s); err != nil {
 		return nil, err
 	}
+	if uuids == nil {
+		if err := r.readSuspects(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.readInstances(ctx, s, uuids); err != nil {
 		return nil, err
 	}
@@ -75,7 +88,12 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	if err := r.readLive(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.readHalf(ctx, s); err != nil {
+	if uuids == nil {
+		if err := r.readTargets(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.readPast(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -118,15 +136,18 @@ func (r *Reader) readGroups(ctx context.Context, s *repair.Snapshot) error {
 }
 
 func (r *Reader) readNodes(ctx context.Context, s *repair.Snapshot) error {
-	t, err := Query(ctx, r.Client, luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable"}, nil)
+	t, err := Query(ctx, r.Client, luxi.ResNode, []string{"name", "uuid", "group.uuid", "offline", "drained", "vm_capable", "tags", "mtime"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading nodes: %w", err)
 	}
 	for row := range t.Rows {
 		n := &repair.Node{}
-		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &n.Offline, &n.Drained, &n.VMCapable); err != nil {
+		var tags []string
+		var modified luxi.Value[float64]
+		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &n.Offline, &n.Drained, &n.VMCapable, &tags, &modified); err != nil {
 			return fmt.Errorf("reading nodes: %w", err)
 		}
+		n.Tags, n.Modified = tagstore.Parse(luxi.TagNode, tags), int64(modified.V)
 		if s.Groups[n.Group] == nil {
 			return fmt.Errorf("%w: node %s is in group %s, which is not a node group of the cluster", ErrImplausible, n.Name, n.Group)
 		}

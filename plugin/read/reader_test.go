@@ -38,7 +38,7 @@ func queriesOf(r *simtest.Rig, full bool) (*repair.Snapshot, []string) {
 // fine, the places of what is on a broken node, and the nodes themselves only where
 // their answer matters.
 func TestReaderAsksForLittle(t *testing.T) {
-	const tagsOnly, places, status = "uuid name tags", "uuid name tags pnode snodes disk_template admin_state forthcoming", "uuid status"
+	const tagsOnly, places, status = "uuid name tags", "uuid name tags pnode snodes disk_template admin_state forthcoming be/always_failover hypervisor disks_active", "uuid status"
 	for _, row := range []struct {
 		name, nodes, instances string
 		full                   bool

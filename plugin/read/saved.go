@@ -35,12 +35,12 @@ type Saved struct {
 
 // SavedSettings are the settings that a plan depends on.
 type SavedSettings struct {
-	IAllocator   string `json:"iallocator"`
-	MaxRunning   int    `json:"max_running"`
-	MaxNew       int    `json:"max_new_per_pass"`
-	MaxUnhealthy int    `json:"max_unhealthy_nodes"`
-	MaxAttempts  int    `json:"max_attempts"`
-	ResultsKept  int    `json:"results_kept"`
+	IAllocator   string       `json:"iallocator"`
+	MaxRunning   int          `json:"max_running"`
+	MaxNew       int          `json:"max_new_per_pass"`
+	MaxUnhealthy repair.Share `json:"max_unhealthy_nodes"`
+	MaxAttempts  int          `json:"max_attempts"`
+	ResultsKept  int          `json:"results_kept"`
 }
 
 // SavedCluster is the cluster itself.
@@ -107,6 +107,7 @@ type SavedOp struct {
 	Message  string            `json:"error,omitempty"`
 	Code     string            `json:"error_code,omitempty"`
 	HasError bool              `json:"failed,omitempty"`
+	Begun    *bool             `json:"begun,omitempty"` // missing in files of version 0.1.0: it may have
 }
 
 // savedParams are the parameters of opcodes that tell what a job is about.
@@ -187,7 +188,8 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 }
 
 func saveOp(op luxi.JobOp) SavedOp {
-	o := SavedOp{ID: op.ID, Status: string(op.Status)}
+	begun := op.Begun()
+	o := SavedOp{ID: op.ID, Status: string(op.Status), Begun: &begun}
 	for _, name := range savedParams {
 		if v := op.Param(name); v != "" {
 			if o.Params == nil {
@@ -257,6 +259,7 @@ func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 		}
 		s.Instances = append(s.Instances, x)
 	}
+	s.NoteUnusedNodes()
 	for _, j := range f.Jobs {
 		info := j.info()
 		if j.Running {
@@ -275,6 +278,9 @@ func (j SavedJob) info() luxi.JobInfo {
 		op := luxi.JobOp{ID: o.ID, Status: luxi.JobStatus(o.Status), Params: map[string]json.RawMessage{}}
 		for name, v := range o.Params {
 			op.Params[name], _ = json.Marshal(v)
+		}
+		if o.Begun == nil && op.Status == luxi.JobCanceled || o.Begun != nil && *o.Begun {
+			op.ExecStart = time.Unix(1, 0) // when does not matter
 		}
 		if o.HasError {
 			op.Result.Err = &luxi.Error{Class: o.Class, Message: o.Message, Code: o.Code}

@@ -16,12 +16,16 @@ type Action struct {
 	// Pending is the pending tag to write; nil if none is. The number of the job, if
 	// there is one, is added to it.
 	Pending *tagstore.Pending
+	Begins  bool     // the repair begins with this pending tag
 	Remove  []string // tags to remove
 	Ended   []string // of these the suspensions whose time has passed (T4)
 	// TakenBack is the id of a repair that ends without a result, because it never
 	// began and is no longer wanted; empty if there is none.
 	TakenBack string
 	Job       *Job // nil if only tags change
+	// TakesBack is a job of ours to cancel; nil if there is none. The action does nothing
+	// else then.
+	TakesBack *TakeBack
 	Why       string
 }
 
@@ -36,7 +40,7 @@ type Job struct {
 
 // Empty reports whether the action does nothing.
 func (a Action) Empty() bool {
-	return len(a.Results) == 0 && a.Pending == nil && len(a.Remove) == 0 && a.Job == nil
+	return len(a.Results) == 0 && a.Pending == nil && len(a.Remove) == 0 && a.Job == nil && a.TakesBack == nil
 }
 
 // Repair returns the id of the repair that the action is about; "suspend" where it
@@ -109,21 +113,26 @@ func tagAction(s *Snapshot, d Decision) Action {
 }
 
 // TagAction returns the action for a decision whose step, if it has one, is not taken
-// now. A repair that begins becomes pending all the same, without a job.
+// now. A repair that begins becomes pending all the same, without a job. It may be
+// empty.
 func TagAction(s *Snapshot, d Decision) Action {
-	a := tagAction(s, d)
-	if d.Start != nil && d.Start.New {
-		pending := d.Start.Repair
-		a.Pending = &pending
+	if d.Start == nil || !d.Start.New {
+		return WithoutStep(s, d)
 	}
+	a := tagAction(s, d)
+	pending := d.Start.Repair
+	a.Pending, a.Begins = &pending, true
 	return a
 }
 
-// WithoutStep returns the action that is left of a decision whose step could not be
-// taken: what has ended is written, the repair is not. It may be empty.
+// WithoutStep returns the action that is left of a decision whose step is not taken:
+// what has ended is written, and a tag that is to be renewed. It may be empty.
 func WithoutStep(s *Snapshot, d Decision) Action {
-	d.Start = nil
-	return tagAction(s, d)
+	a := tagAction(s, d)
+	if d.Renewed != nil {
+		a.Pending, a.Remove = d.Renewed, append(a.Remove, d.renewedFrom...)
+	}
+	return a
 }
 
 // stepAction returns the action that takes the step of the decision.
@@ -131,12 +140,15 @@ func stepAction(s *Snapshot, d Decision, place Place, set Settings) Action {
 	a := tagAction(s, d)
 	start := d.Start
 	pending := start.Repair
-	a.Pending = &pending
+	a.Pending, a.Begins = &pending, start.New
 	a.Remove = append(a.Remove, start.Old...)
-	mark := Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy()}
 	a.Job = &Job{
 		Step: start.Step, Place: place, Test: start.Probe,
-		OpCodes: OpCodes(start.Step, d.Instance, place, mark, set.MaxRunning, s.Time),
+		OpCodes: opCodes(order{
+			step: start.Step, instance: d.Instance, place: place, compare: comparesCopies(s, d.Instance), start: d.Need.Start,
+			mark:  Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy()},
+			limit: limitOf(start.Step, set), now: s.Time,
+		}),
 	}
 	if set.Fenced() {
 		a.Job.Fence = FenceNodes(s, d.Instance, start.Step)
@@ -158,4 +170,9 @@ func endedSuspensions(s *Snapshot) []Action {
 		add(luxi.TagGroup, g.Name, g.Tags)
 	}
 	return list
+}
+
+// takeBackAction returns the action that takes a job back.
+func takeBackAction(d Decision, t TakeBack) Action {
+	return Action{Object: tagstore.Object{Kind: luxi.TagInstance, Name: d.Instance.Name}, Decision: d, TakesBack: &t, Why: t.Why}
 }

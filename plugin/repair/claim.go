@@ -148,7 +148,7 @@ func (s *Snapshot) chosenByNow(job luxi.JobInfo, node string) bool {
 func (s *Snapshot) unknownClaim(op luxi.JobOp) (Claim, bool) {
 	c := Claim{Nodes: s.namedNodes(op), Memory: true, Disk: true}
 	for _, g := range s.Groups {
-		if means(op.Param("group_name"), g.Name) && op.ID == luxi.OpInstanceCreate {
+		if NameMatches(op.Param("group_name"), g.Name) && op.ID == luxi.OpInstanceCreate {
 			c.Group = g.UUID
 		}
 	}
@@ -180,7 +180,7 @@ func (s *Snapshot) nodeTyped(name string) *Node {
 		return n
 	}
 	for _, n := range s.Nodes {
-		if means(name, n.Name) {
+		if NameMatches(name, n.Name) {
 			return n
 		}
 	}
@@ -190,7 +190,7 @@ func (s *Snapshot) nodeTyped(name string) *Node {
 // instanceOf returns the instance that the opcode names, or nil.
 func (s *Snapshot) instanceOf(op luxi.JobOp) *Instance {
 	for _, i := range s.Instances {
-		if names(op, i) {
+		if namesInstance(op, i) {
 			return i
 		}
 	}

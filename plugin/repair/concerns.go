@@ -7,93 +7,64 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// Began reports whether any opcode of the job that is about the object has run, or
-// does. A job as a whole is waiting again where a later opcode of it waits for
-// locks, and a reinstallation that is canceled there is left half done. What a tag
-// job has done for other instances does not matter.
-func Began(job luxi.JobInfo, o tagstore.Object) bool {
-	for _, op := range job.Ops {
-		if about(op, o) && (op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess) {
-			return true
-		}
-	}
-	return false
-}
+// What jobs are about: everything that asks whether a job concerns an instance or a node
+// asks here.
 
-// about reports whether the opcode names the instance or changes its tags.
-func about(op luxi.JobOp, o tagstore.Object) bool {
-	return means(op.Param("instance_name"), o.Name) || changesTags(op, o)
-}
-
-func changesTags(op luxi.JobOp, o tagstore.Object) bool {
-	return op.Param("kind") == string(luxi.TagInstance) && op.Param("name") == o.Name
-}
-
-// Concerns reports whether a job belongs to an open repair of the instance: its
-// opcodes name the instance, and one of its pending tags names the job or our
-// mark is on it. A tag alone proves nothing: anyone may have written it, with
-// the number of any job.
-func Concerns(job luxi.JobInfo, o tagstore.Object) bool {
-	_, ours := MarkOf(job)
-	for _, op := range job.Ops {
-		switch {
-		case means(op.Param("instance_name"), o.Name) && (ours || named(o, job.ID)):
-			return true
-		case changesTags(op, o) && ours && !op.Status.Final():
-			return true // a change of tags that a pass began
-		}
-	}
-	return false
-}
-
-// named reports whether a pending tag of the instance names the job.
-func named(o tagstore.Object, job luxi.JobID) bool {
-	for _, p := range o.Tags.Pendings {
-		for _, id := range p.Jobs {
-			if id == job {
-				return true
-			}
-		}
-	}
-	return false
+// NameMatches reports whether a name as somebody typed it is that of an object: Ganeti
+// takes the first labels of a name for the whole, in capitals or not, and what a
+// job that has not begun is about stands as it was typed (lib/utils/text.py
+// MatchNameComponent).
+func NameMatches(typed, name string) bool {
+	n := len(typed)
+	return n > 0 && n <= len(name) && strings.EqualFold(typed, name[:n]) && (n == len(name) || name[n] == '.')
 }
 
 // SameNode reports whether a host's name is that of a node. Nodes are known by
 // their full names; a host may know itself by the first label alone.
 func SameNode(hostname, node string) bool {
-	if hostname == "" || node == "" {
-		return false
+	if strings.Contains(hostname, ".") {
+		return strings.EqualFold(hostname, node)
 	}
-	if strings.EqualFold(hostname, node) {
-		return true
-	}
-	label := node
-	if dot := strings.IndexByte(node, '.'); dot > 0 {
-		label = node[:dot]
-	}
-	return !strings.Contains(hostname, ".") && strings.EqualFold(hostname, label)
+	label, _, _ := strings.Cut(node, ".")
+	return hostname != "" && (strings.EqualFold(hostname, label) || strings.EqualFold(hostname, node))
 }
 
-// BusyJob returns an unfinished job, other than the given ones, that names the
-// instance, or one of its nodes to move what is there: whoever submitted it, what
-// is true now may not be when it ends.
+// BusyJob returns an unfinished job, other than the given ones, that concerns the
+// instance: whoever submitted it, what is true now may not be when it ends.
 func (s *Snapshot) BusyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInfo, bool) {
 	for _, job := range s.Running {
-		if except[job.ID] {
-			continue
-		}
-		for _, op := range job.Ops {
-			if names(op, i) || movesFrom(op, i) {
-				return job, true
-			}
+		if !except[job.ID] && s.concerns(job, i) {
+			return job, true
 		}
 	}
 	return luxi.JobInfo{}, false
 }
 
-// InJobs returns a function that tells whether an unfinished job names an instance,
-// as names does, but for the jobs that only change its tags.
-func (s *Snapshot) InJobs() func(*Instance) bool {
+// concerns reports whether an opcode of the job names the instance or changes one of
+// its nodes.
+func (s *Snapshot) concerns(job luxi.JobInfo, i *Instance) bool {
+	for _, op := range job.Ops {
+		if namesInstance(op, i) || s.changesNodeOf(op, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// concernedBy reports whether the job acts on the instance, by any of its names, or on a
+// node of it, whatever became of it (S14).
+func (s *Snapshot) concernedBy(job luxi.JobInfo, i *Instance) bool {
+	for _, op := range job.Ops {
+		if op.Param("instance_uuid") == i.UUID || NameMatches(op.Param("instance_name"), i.Name) || s.changesNodeOf(op, i) {
+			return true
+		}
+	}
+	return len(job.Ops) == 0
+}
+
+// NamedInJobs returns a function that tells whether an unfinished job names an
+// instance. Jobs that only change tags do not count.
+func (s *Snapshot) NamedInJobs() func(*Instance) bool {
 	uuids, typed := make(map[string]bool), make(map[string]bool)
 	for _, job := range s.Running {
 		for _, op := range job.Ops {
@@ -103,7 +74,7 @@ func (s *Snapshot) InJobs() func(*Instance) bool {
 	}
 	return func(i *Instance) bool {
 		for name := range typed {
-			if means(name, i.Name) {
+			if NameMatches(name, i.Name) {
 				return true
 			}
 		}
@@ -111,34 +82,108 @@ func (s *Snapshot) InJobs() func(*Instance) bool {
 	}
 }
 
-// names reports whether an opcode names the instance. One that has changed its tags
-// is done with it, whatever else its job does for others.
-func names(op luxi.JobOp, i *Instance) bool {
-	if op.ID == "OP_TAGS_SET" || op.ID == "OP_TAGS_DEL" {
-		return !op.Status.Final() && op.Param("kind") == string(luxi.TagInstance) && means(op.Param("name"), i.Name)
-	}
-	return op.Param("instance_uuid") == i.UUID || means(op.Param("instance_name"), i.Name)
+// changesTags reports whether the opcode changes the tags of an instance.
+func changesTags(op luxi.JobOp) bool {
+	return (op.ID == luxi.OpTagsSet || op.ID == luxi.OpTagsDel) && op.Param("kind") == string(luxi.TagInstance)
 }
 
-// movesFrom reports whether an opcode moves what is on one of the instance's nodes:
-// the jobs that it submits for instances are yet to come.
-func movesFrom(op luxi.JobOp, i *Instance) bool {
-	if op.ID != "OP_NODE_EVACUATE" && op.ID != "OP_NODE_MIGRATE" {
-		return false
+// namesInstance reports whether an opcode names the instance. One that has changed its
+// tags is done with it, whatever else its job does for others.
+func namesInstance(op luxi.JobOp, i *Instance) bool {
+	if changesTags(op) {
+		return !op.Status.Final() && NameMatches(op.Param("name"), i.Name)
 	}
+	return op.Param("instance_uuid") == i.UUID || NameMatches(op.Param("instance_name"), i.Name)
+}
+
+// changesNodeOf reports whether an opcode changes a node of the instance, or moves what
+// is there by jobs that it is yet to submit (P17).
+func (s *Snapshot) changesNodeOf(op luxi.JobOp, i *Instance) bool {
+	if op.ID == luxi.OpGroupEvacuate {
+		return s.inGroup(i, op.Param("group_uuid"), op.Param("group_name"))
+	}
+	for _, typed := range changedNodes(op) {
+		for _, node := range i.Nodes() {
+			if NameMatches(typed, node) {
+				return true
+			}
+		}
+	}
+	// An empty list means every node (lib/cmdlib/misc.py LUOobCommand).
+	return op.ID == luxi.OpOobCommand && len(op.ParamList("node_names")) == 0
+}
+
+// changedNodes returns the nodes, as they were typed, that the opcode changes.
+func changedNodes(op luxi.JobOp) []string {
+	switch op.ID {
+	case luxi.OpNodeSetParams, luxi.OpNodeAdd, luxi.OpNodeRemove, luxi.OpNodeEvacuate, luxi.OpNodeMigrate:
+		return []string{op.Param("node_name")}
+	case luxi.OpOobCommand:
+		return op.ParamList("node_names")
+	case luxi.OpGroupAssignNodes:
+		return op.ParamList("nodes")
+	}
+	return nil
+}
+
+// inGroup reports whether a node of the instance is in the node group.
+func (s *Snapshot) inGroup(i *Instance, uuid, name string) bool {
 	for _, node := range i.Nodes() {
-		if means(op.Param("node_name"), node) {
+		n := s.Nodes[node]
+		if n == nil {
+			continue
+		}
+		if n.Group == uuid {
+			return true
+		}
+		if g := s.Groups[n.Group]; g != nil && NameMatches(name, g.Name) {
 			return true
 		}
 	}
 	return false
 }
 
-// means reports whether a name as somebody typed it is that of an object: Ganeti
-// takes the first labels of a name for the whole, in capitals or not, and what a
-// job that has not begun is about stands as it was typed (lib/utils/text.py
-// MatchNameComponent).
-func means(typed, name string) bool {
-	n := len(typed)
-	return n > 0 && n <= len(name) && strings.EqualFold(typed, name[:n]) && (n == len(name) || name[n] == '.')
+// JobOfRepair reports whether a job belongs to an open repair of the instance: its
+// opcodes name the instance, and one of its pending tags names the job or our
+// mark is on it. A tag alone proves nothing: anyone may have written it, with
+// the number of any job.
+func JobOfRepair(job luxi.JobInfo, o tagstore.Object) bool {
+	_, ours := MarkOf(job)
+	for _, op := range job.Ops {
+		switch {
+		case changesTags(op):
+			if op.Param("name") == o.Name && ours && !op.Status.Final() {
+				return true // a change of tags that a pass began
+			}
+		case NameMatches(op.Param("instance_name"), o.Name) && (ours || namedInTag(o, job.ID)):
+			return true
+		}
+	}
+	return false
+}
+
+// BegunFor reports whether any opcode of the job that names the instance or changes its
+// tags has run, or does. A job as a whole is waiting again where a later opcode of it
+// waits for locks, and a reinstallation that is canceled there is left half done. What a
+// tag job has done for other instances does not matter.
+func BegunFor(job luxi.JobInfo, o tagstore.Object) bool {
+	for _, op := range job.Ops {
+		about := NameMatches(op.Param("instance_name"), o.Name) || changesTags(op) && op.Param("name") == o.Name
+		if about && (op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess) {
+			return true
+		}
+	}
+	return false
+}
+
+// namedInTag reports whether a pending tag of the instance names the job.
+func namedInTag(o tagstore.Object, job luxi.JobID) bool {
+	for _, p := range o.Tags.Pendings {
+		for _, id := range p.Jobs {
+			if id == job {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -8,7 +8,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// NewID makes the id of a new repair.
+// NewID makes the id of a repair that begins on the permission of the policy (P22).
 type NewID func() string
 
 // Decide decides about one instance. It is a pure function of the snapshot,
@@ -40,29 +40,28 @@ func (x *decider) decide() {
 		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
 	}
 	d.Was = x.plainState()
+	running := x.unfinished()
 	switch {
 	case d.Was == StateSuspended:
 		x.conclude(StateSuspended, ReasonSuspended, "suspended by "+d.Policy.Origin)
 		return
 	case len(x.records.Unclear) > 0:
 		m := x.records.Unclear[0]
-		x.conclude(x.plainState(), ReasonUnreadableTag, "tag "+m.Tag+": "+m.Why)
+		x.conclude(d.Was, ReasonUnreadableTag, "tag "+m.Tag+": "+m.Why)
 		return
 	case len(x.records.Failures) > 0:
 		x.dropFinished()
 		x.conclude(StateFailed, ReasonFailed, "repair "+x.records.Failures[0].ID+" failed")
 		return
+	case running != nil:
+		x.conclude(StatePending, ReasonJobsRunning, fmt.Sprintf("job %d is %s", running.Info.ID, running.Info.Status))
+		return
 	}
-	mine := x.ownJobs()
-	for _, f := range mine {
-		if f.Outcome == OutcomeUnfinished {
-			x.conclude(StatePending, ReasonJobsRunning, fmt.Sprintf("job %d is %s", f.Info.ID, f.Info.Status))
-			return
-		}
-	}
-	if !d.Need.Healthy() || len(repairs) > 0 {
+	// While somebody's job has the instance its tags are left alone, too: a change of
+	// tags would wait for its lock (C6).
+	if !d.Need.Healthy() || len(repairs) > 0 || x.wantsTags() {
 		if job, busy := x.s.BusyJob(x.i, nil); busy {
-			x.conclude(x.plainState(), ReasonBusy, fmt.Sprintf("job %d (%s) is %s", job.ID, strings.Join(job.Summary, ", "), job.Status))
+			x.conclude(d.Was, ReasonBusy, fmt.Sprintf("job %d (%s) is %s", job.ID, strings.Join(job.Summary, ", "), job.Status))
 			return
 		}
 	}
@@ -88,30 +87,53 @@ func (x *decider) plainState() State {
 		return StateFailed
 	case x.d.Repair != nil:
 		return StatePending
-	case x.d.Need.Healthy():
+	case x.healthy():
 		return StateHealthy
 	}
 	return StateNeedsRepair
 }
 
-// ownJobs are the jobs of all open repairs.
-func (x *decider) ownJobs() []*JobFact {
-	var list []*JobFact
-	for _, r := range x.records.Repairs {
-		list = append(list, x.s.JobsOf(r.Jobs)...)
-	}
-	return list
+// healthy reports whether the instance lives on good nodes and is what it was before.
+func (x *decider) healthy() bool {
+	_, incomplete := x.s.Past.Chains[x.i.UUID]
+	_, elsewhere := x.s.Past.Transfers[x.i.UUID]
+	return x.d.Need.Healthy() && !incomplete && !elsewhere
 }
 
-// JobsOf returns what came of the jobs with the given numbers.
-func (s *Snapshot) JobsOf(ids []luxi.JobID) []*JobFact {
-	var list []*JobFact
-	for _, id := range ids {
-		f := s.Jobs[id]
-		if f == nil {
-			f = NewJobFact(luxi.JobInfo{ID: id})
+// wantsTags reports whether tags of an instance that is well are to be changed.
+func (x *decider) wantsTags() bool {
+	return len(x.records.Finished) > 0 || len(x.records.Enoperms()) > 0 || len(x.i.Tags.ExpiredSuspends(x.s.Time.Unix())) > 0
+}
+
+// unfinished returns a job of an open repair that has not ended, nil if there is none.
+// It notes which of them are to be taken back.
+func (x *decider) unfinished() *JobFact {
+	var first *JobFact
+	for k := range x.records.Repairs {
+		r := &x.records.Repairs[k]
+		jobs := x.jobsOf(r)
+		x.takeBackUnwanted(r, jobs)
+		for _, f := range jobs {
+			if first == nil && f.Outcome == OutcomeUnfinished {
+				first = f
+			}
 		}
-		list = append(list, f)
+	}
+	return first
+}
+
+// jobsOf returns the jobs of a repair. A number in a tag counts only if the job's
+// opcodes name the instance or act on a node of it: any other is a stranger's, as of an
+// instance that came from another cluster, or of a queue that began anew (S14).
+func (x *decider) jobsOf(r *tagstore.Repair) []*JobFact {
+	var list []*JobFact
+	for _, f := range x.s.JobsOf(r.Jobs) {
+		switch {
+		case f.Info.Known && !x.s.concernedBy(f.Info, x.i):
+		case !f.Info.Known && x.s.NewestKnown && f.Info.ID > x.s.NewestJob:
+		default:
+			list = append(list, f)
+		}
 	}
 	return list
 }
@@ -128,92 +150,114 @@ func (x *decider) dropFinished() {
 // continueRepair deals with one open repair whose jobs have all ended. It returns true
 // if the repair is settled and the instance is to be considered afresh.
 func (x *decider) continueRepair(r *tagstore.Repair) bool {
-	jobs := x.s.JobsOf(r.Jobs)
-	last := lastBegun(jobs)
-	if x.d.Need.Healthy() {
-		return x.settleHealthy(r, jobs, last)
-	}
-	if x.d.Need.Row == "" {
+	jobs := x.jobsOf(r)
+	need := x.d.Need
+	switch {
+	case need.Healthy():
+		return x.settleHealthy(r, jobs)
+	case need.Row == "":
 		// Where it lives cannot be told; nothing is concluded from that.
-		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
+		x.conclude(StatePending, need.Blocked, need.Detail)
+		return false
+	case x.restsOnPolicy(r, jobs) && !x.d.Policy.Type.Permits(need.Type):
+		x.settleWithout(r, fmt.Sprintf("the policy no longer permits %s, and nothing has begun", need.Type))
+		return true
+	case x.blockedByPast(jobs):
 		return false
 	}
-	if neverReleased(jobs) && !x.d.Policy.Type.Permits(x.d.Need.Type) {
-		x.d.Remove = append(x.d.Remove, r.Tags...)
+	if why := x.givesUp(r, jobs); why != "" {
+		return x.fail(r, why)
+	}
+	if next := need.NextType(); len(need.Steps) > 0 && !r.Type.Permits(next) {
+		x.settle(r, jobs, tagstore.Enoperm, fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type))
 		return true
 	}
-	tries := 0
-	probe := false
-	if f := doubtfulReplica(jobs); f != nil && x.nextStep() == StepFailover {
-		// From an offline node, and what is stopped, Ganeti fails over to anything
-		// (lib/cmdlib/instance_migration.py _ExecFailover).
-		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
-	}
-	if x.halfCopy() {
+	if need.Blocked != "" {
+		x.conclude(StatePending, need.Blocked, need.Detail)
+		x.renewTag(r, jobs)
 		return false
 	}
-	if last != nil {
-		switch last.Outcome {
-		case OutcomeCanceled, OutcomeUnknown:
-			return x.fail(r, fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail))
-		case OutcomeFailed:
-			if why := x.beyondRetry(last); why != "" {
-				return x.fail(r, fmt.Sprintf("job %d: %s; %s", last.Info.ID, last.Detail, why))
-			}
-		case OutcomeNoRoom:
-			probe = x.nextStep() == last.Step
-		}
-	}
-	if !x.d.Need.Possible() && x.d.Need.Blocked != "" {
-		x.conclude(StatePending, x.d.Need.Blocked, x.d.Need.Detail)
+	if until, waits := x.waitsAfterCancel(r, jobs); waits {
+		x.conclude(StatePending, ReasonCanceled, fmt.Sprintf("%s; it is tried again %s", detailOf(jobs), until))
 		return false
 	}
-	if next := x.d.Need.NextType(); !r.Type.Permits(next) {
-		why := fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type)
-		x.settle(r, tagstore.Enoperm, why)
-		return true
+	return x.proceed(r, jobs)
+}
+
+// proceed takes the next step of a repair, unless it has been tried often enough. It
+// returns false: nothing more is decided about the instance.
+func (x *decider) proceed(r *tagstore.Repair, jobs []*JobFact) bool {
+	step := x.d.Need.First()
+	tries := triesOf(jobs, step)
+	switch {
+	case tries >= x.set.MaxAttempts && tries > 0:
+		return x.fail(r, fmt.Sprintf("%s; tried %d of %d times", detailOf(jobs), tries, x.set.MaxAttempts))
+	case !x.countable(r, jobs, tries):
+		return x.fail(r, fmt.Sprintf("%s; tried %d times, and its tag has no room to count more", detailOf(jobs), tries))
 	}
-	tries = TriesOf(jobs, x.nextStep())
-	if tries >= x.set.MaxAttempts && tries > 0 {
-		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d of %d times", last.Info.ID, last.Detail, tries, x.set.MaxAttempts))
-	}
-	if !x.countable(r, jobs, tries) {
-		return x.fail(r, fmt.Sprintf("job %d: %s; tried %d times, and its tag has no room to count more", last.Info.ID, last.Detail, tries))
-	}
-	reason, detail := ReasonReady, "next step: "+string(x.nextStep())
+	last := lastJob(jobs)
+	probe := last != nil && last.Outcome == OutcomeNoRoom && last.Step == step
+	reason, detail := ReasonReady, "next step: "+string(step)
 	switch {
 	case probe:
 		reason, detail = ReasonNoRoom, last.Detail
+	case last != nil && last.Outcome == OutcomeRefused:
+		reason, detail = ReasonRetry, fmt.Sprintf("%s; refused %d of %d times", detailOf(jobs), refusalsOf(jobs, step), x.set.MaxAttempts)
 	case tries > 0:
-		reason, detail = ReasonRetry, fmt.Sprintf("job %d: %s; tried %d of %d times", last.Info.ID, last.Detail, tries, x.set.MaxAttempts)
+		reason, detail = ReasonRetry, fmt.Sprintf("%s; tried %d of %d times", detailOf(jobs), tries, x.set.MaxAttempts)
 	}
 	x.conclude(StatePending, reason, detail)
 	pending := r.Pending
-	pending.Jobs = begun(jobs)
-	x.d.Start = &Start{Step: x.nextStep(), Repair: pending, Old: r.Tags, Probe: probe, Tries: tries, Policy: neverReleased(jobs)}
+	pending.Jobs = worthKeeping(jobs)
+	x.d.Start = &Start{
+		Step: step, Repair: pending, Old: r.Tags, Probe: probe, Tries: tries, Policy: x.restsOnPolicy(r, jobs),
+		Target: x.onlyTarget(),
+	}
+	x.renewTag(r, jobs)
 	return false
 }
 
-func (x *decider) nextStep() Step {
-	if len(x.d.Need.Steps) == 0 {
-		return ""
+// restsOnPolicy reports whether the repair has nothing but the policy to permit it: a
+// pass began it, nobody asked for it, and none of its jobs has changed anything yet
+// (P22).
+func (x *decider) restsOnPolicy(r *tagstore.Repair, jobs []*JobFact) bool {
+	byPolicy := false
+	for _, f := range jobs {
+		if f.Outcome == OutcomeUnfinished && !f.Begun() || f.Outcome.ChangedNothing() {
+			byPolicy = byPolicy || BegunByPolicy(f.Info)
+			continue
+		}
+		return false
 	}
-	return x.d.Need.Steps[0]
+	switch tagstore.KindOfID(r.ID) {
+	case tagstore.ByPolicy:
+		return true
+	case tagstore.Old010:
+		// Version 0.1.0 gave requests such ids, too. Without a job that tells which it
+		// was, only what destroys data needs the policy.
+		return byPolicy || len(jobs) == 0 && x.d.Need.Type == tagstore.Reinstall
+	}
+	return false
 }
 
 func (x *decider) fail(r *tagstore.Repair, why string) bool {
-	x.settle(r, tagstore.Failure, why)
+	x.settle(r, x.jobsOf(r), tagstore.Failure, why)
 	x.conclude(StateFailed, ReasonFailed, why)
 	return false
 }
 
 // settle ends a repair: its result is to be written, its pending tags removed.
-func (x *decider) settle(r *tagstore.Repair, o tagstore.Outcome, why string) {
+func (x *decider) settle(r *tagstore.Repair, jobs []*JobFact, o tagstore.Outcome, why string) {
 	x.d.Settled = append(x.d.Settled, Settlement{
-		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: begun(x.s.JobsOf(r.Jobs))},
+		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: worthKeeping(jobs)},
 		Why:    why,
 	})
 	x.d.Remove = append(x.d.Remove, r.Tags...)
+}
+
+// settleWithout ends a repair that may not go on, as enoperm without jobs.
+func (x *decider) settleWithout(r *tagstore.Repair, why string) {
+	x.settle(r, nil, tagstore.Enoperm, why)
 }
 
 // decideNew decides about an instance without an open repair.
@@ -221,14 +265,12 @@ func (x *decider) decideNew() {
 	d := &x.d
 	need := d.Need
 	switch {
-	case need.Healthy() && len(d.Settled) > 0:
-		x.conclude(StateHealthy, ReasonUnsettled, "repair "+d.Settled[0].Result.ID+" has ended, its result is yet to be written")
-	case need.Healthy() && len(d.Remove) > 0:
-		x.conclude(StateHealthy, ReasonUnsettled, "a tag of an ended repair is yet to be removed")
 	case need.Healthy():
-		x.conclude(StateHealthy, ReasonHealthy, "")
+		x.decideWell()
 	case len(need.Steps) == 0:
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case d.Policy.Unreadable:
+		x.conclude(StateNeedsRepair, ReasonUnreadableTag, fmt.Sprintf("tag %s of %s cannot be read, so nothing is permitted", d.Policy.Tag, d.Policy.Origin))
 	case d.Policy.Type == tagstore.None:
 		x.conclude(StateNeedsRepair, ReasonNoPermission, "no tag permits a repair; it would take "+need.Type.String())
 	case need.Blocked == ReasonAdminOffline:
@@ -237,28 +279,61 @@ func (x *decider) decideNew() {
 		x.conclude(StateNeedsRepair, ReasonTooWeak, fmt.Sprintf("%s permits %s, the repair takes %s", d.Policy.Origin, d.Policy.Type, need.Type))
 		// A result that this pass writes anyway is enough for now: the next pass
 		// tells, and takes that one away where only one is kept (T9).
-		if _, told := x.records.EnopermFor(need.Type); !told && len(d.Settled) == 0 {
+		if !x.told(need.Type) && len(d.Settled) == 0 {
 			d.Settled = append(d.Settled, Settlement{
 				Result: tagstore.Result{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix(), Outcome: tagstore.Enoperm},
 				Why:    d.Detail,
 			})
 		}
+	case x.blockedByPast(nil):
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
-	case x.halfCopy():
 	default:
 		// Not pending until the tag that says so is written.
-		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.Steps[0]))
+		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.First()))
 		d.Start = &Start{
-			Step:   need.Steps[0],
+			Step:   need.First(),
 			Repair: tagstore.Pending{Type: need.Type, ID: x.newID(), Time: x.s.Time.Unix()},
 			New:    true,
+			Target: x.onlyTarget(),
 		}
 	}
 }
 
-// dropOldResults adds the old results that go when something newer is written (T9), or was
-// written by a pass that died before it came to that (T6).
+// told reports whether a result says already that a repair of the type is not permitted,
+// and no repair has succeeded since: then it is another need (T13).
+func (x *decider) told(t tagstore.Type) bool {
+	enoperm, told := x.records.EnopermFor(t)
+	for _, r := range x.records.Results {
+		told = told && !(r.Outcome == tagstore.Success && r.Time > enoperm.Time)
+	}
+	return told
+}
+
+// decideWell decides about an instance that lives on good nodes and has no open repair.
+func (x *decider) decideWell() {
+	d := &x.d
+	if x.incomplete() {
+		return
+	}
+	// Once it is well the same need is to be told again another time (T13).
+	if !d.Policy.Suspended {
+		d.Remove = append(d.Remove, x.records.Enoperms()...)
+	}
+	switch {
+	case len(d.Settled) > 0:
+		x.conclude(StateHealthy, ReasonUnsettled, "repair "+d.Settled[0].Result.ID+" has ended, its result is yet to be written")
+	case len(d.left) > 0:
+		x.conclude(StateHealthy, ReasonUnsettled, "a tag of an ended repair is yet to be removed")
+	case len(d.Remove) > 0:
+		x.conclude(StateHealthy, ReasonUnsettled, "a result that no longer holds is yet to be removed")
+	default:
+		x.conclude(StateHealthy, ReasonHealthy, "")
+	}
+}
+
+// dropOldResults adds the old results that go when something newer is written (T9), or
+// was written by a pass that died before it came to that (T6).
 func (x *decider) dropOldResults() {
 	d := &x.d
 	added := 0
@@ -273,8 +348,31 @@ func (x *decider) dropOldResults() {
 	}
 	switch {
 	case len(d.Settled) > 0 || d.Start != nil && d.Start.New:
-		d.Remove = append(d.Remove, x.records.Outdated(x.set.ResultsKept, added)...)
+		d.Remove = union(d.Remove, x.records.Outdated(x.set.ResultsKept, added))
 	case len(d.left) > 0:
-		d.Remove = append(d.Remove, superseded...)
+		d.Remove = union(d.Remove, superseded)
 	}
+}
+
+// union returns the tags of both lists, each once.
+func union(a, b []string) []string {
+	have := make(map[string]bool, len(a))
+	for _, tag := range a {
+		have[tag] = true
+	}
+	for _, tag := range b {
+		if !have[tag] {
+			have[tag], a = true, append(a, tag)
+		}
+	}
+	return a
+}
+
+// jobIDs returns the numbers of jobs.
+func jobIDs(jobs []*JobFact) []luxi.JobID {
+	var ids []luxi.JobID
+	for _, f := range jobs {
+		ids = append(ids, f.Info.ID)
+	}
+	return ids
 }

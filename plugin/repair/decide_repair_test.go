@@ -25,10 +25,10 @@ func TestDecideHealthyRepair(t *testing.T) {
 		{name: "S1 T11 harep's", nodes: "m a b", i: "rbd a", tags: "pending:failover:6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a:100:5", jobs: jobs(repairtest.Done(5, repair.StepFailover)),
 			want: "healthy unsettled | add result:failover:6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a:NOW:success:5 | remove pending:failover:6b1f6b1c-3f0a-4a0e-9d6e-0d6b1c3f0a4a:100:5"},
 		{name: "S1 T9 old results go", nodes: "m a b", i: "rbd a", tags: r1 + " result:migrate:o:5:success:1 result:migrate:p:6:enoperm:",
-			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + " result:migrate:o:5:success:1 result:migrate:p:6:enoperm:"},
+			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + " result:migrate:p:6:enoperm: result:migrate:o:5:success:1"},
 		{name: "T9 keep two", nodes: "m a b", i: "rbd a", tags: r1 + " result:migrate:o:5:success:1 result:migrate:p:6:enoperm:",
 			with: func(_ *repair.Snapshot, _ *repair.Instance, set *repair.Settings) { set.ResultsKept = 2 },
-			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + " result:migrate:o:5:success:1"},
+			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + " result:migrate:p:6:enoperm: result:migrate:o:5:success:1"},
 		{name: "S1 on a cluster where no place was read", nodes: "m a b", i: "rbd a", tags: "failover",
 			with: func(_ *repair.Snapshot, i *repair.Instance, _ *repair.Settings) { i.PlaceKnown = false }, want: "healthy healthy"},
 
@@ -70,7 +70,7 @@ func TestDecideHealthyRepair(t *testing.T) {
 		{name: "S6 canceled halfway", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Canceled(5, repair.StepFailover)), with: live("ERROR_down"),
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + r1 + "5"},
 		{name: "S8 found no room, and the node came back", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.NoRoomFor(5, repair.StepFailover)), with: noLive,
-			want: "healthy unsettled | add result:failover:r1:NOW:success:5 | remove " + r1 + "5"},
+			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + "5"},
 		{name: "C2 expired, and the node came back", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Expired(5, repair.StepFailover)), with: noLive,
 			want: "healthy unsettled | add result:failover:r1:NOW:success: | remove " + r1 + "5"},
 		{name: "S7 purged", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Purged(5)),
@@ -176,6 +176,10 @@ func TestDecideRepair(t *testing.T) {
 			want: "failed failed (r1+0) | add result:migrate:r1:NOW:failure:5 | remove pending:migrate:r1:100:5"},
 		{name: "S7 canceled by a person", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Canceled(5, repair.StepFailover)),
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + f1 + "5"},
+		{name: "S13 canceled before it began: later", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Withdrawn(5, repair.StepFailover)),
+			want: "pending canceled (r1+0)"},
+		{name: "S13 canceled before it began, for another step", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Withdrawn(5, repair.StepMigrate)),
+			want: "pending ready (r1+0) | start failover " + f1 + " for " + f1 + "5"},
 		{name: "S7 canceled, and held jobs expired since", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+6", jobs: jobs(repairtest.Canceled(5, repair.StepFailover), repairtest.Expired(6, repair.StepFailover)),
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + f1 + "5+6"},
 		{name: "S7 unknown job", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Purged(5)),
@@ -191,24 +195,24 @@ func TestDecideRepair(t *testing.T) {
 			want: "failed failed (r1+0) | add result:reinstall:r1:NOW:failure:5 | remove pending:reinstall:r1:100:5"},
 		{name: "S7 a chain that was refused is", nodes: "m a:offline b", i: "plain a", tags: "pending:reinstall:r1:100:5",
 			jobs: jobs(repairtest.FailedAt(5, repair.StepReinstall, 0, "OpPrereqError", "no", luxi.ECodeEnviron)),
-			want: "pending retry (r1+0) | start reinstall pending:reinstall:r1:100:5 tries=1 for pending:reinstall:r1:100:5"},
+			want: "pending retry (r1+0) | start reinstall pending:reinstall:r1:100:5 for pending:reinstall:r1:100:5"},
 		{name: "S7 T9 a failure leaves the newest result", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5 result:failover:o:1:success: result:failover:p:2:success:", jobs: jobs(repairtest.Canceled(5, repair.StepFailover)),
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + f1 + "5 result:failover:o:1:success:"},
 
 		{name: "S8 no room: a dry run first", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.NoRoomFor(5, repair.StepFailover)),
-			want: "pending no-room (r1+0) | start failover " + f1 + "5 probe for " + f1 + "5"},
+			want: "pending no-room (r1+0) | start failover " + f1 + " probe for " + f1 + "5"},
 		{name: "S8 no room for the chain", nodes: "m a:offline b", i: "plain a", tags: "pending:reinstall:r1:100:5", jobs: jobs(repairtest.NoRoomFor(5, repair.StepReinstall)),
-			want: "pending no-room (r1+0) | start reinstall pending:reinstall:r1:100:5 probe for pending:reinstall:r1:100:5"},
+			want: "pending no-room (r1+0) | start reinstall pending:reinstall:r1:100: probe for pending:reinstall:r1:100:5"},
 		{name: "S8 no room is no attempt", nodes: "m a:offline b", i: "rbd a", tags: f1 + "3+4+5+6", jobs: jobs(repairtest.NoRoomFor(3, repair.StepFailover), repairtest.NoRoomFor(4, repair.StepFailover), repairtest.NoRoomFor(5, repair.StepFailover), repairtest.NoRoomFor(6, repair.StepFailover)),
-			want: "pending no-room (r1+0) | start failover " + f1 + "3+4+5+6 probe for " + f1 + "3+4+5+6"},
+			want: "pending no-room (r1+0) | start failover " + f1 + " probe for " + f1 + "3+4+5+6"},
 		{name: "S8 no room between failures", nodes: "m a:offline b", i: "rbd a", tags: f1 + "4+5+6", jobs: jobs(repairtest.Failed(4, repair.StepFailover), repairtest.NoRoomFor(5, repair.StepFailover), repairtest.Failed(6, repair.StepFailover)),
-			want: "pending retry (r1+0) | start failover " + f1 + "4+5+6 tries=2 for " + f1 + "4+5+6"},
+			want: "pending retry (r1+0) | start failover " + f1 + "4+6 tries=2 for " + f1 + "4+5+6"},
 		{name: "S8 no room, and a held job expired since", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+6", jobs: jobs(repairtest.NoRoomFor(5, repair.StepFailover), repairtest.Expired(6, repair.StepFailover)),
-			want: "pending no-room (r1+0) | start failover " + f1 + "5 probe for " + f1 + "5+6"},
+			want: "pending no-room (r1+0) | start failover " + f1 + " probe for " + f1 + "5+6"},
 		{name: "S8 no room for another step than the next", nodes: "m a:offline b", i: "drbd a b", tags: f1 + "5", jobs: jobs(repairtest.NoRoomFor(5, repair.StepReplaceDisks)),
-			want: "pending ready (r1+0) | start failover " + f1 + "5 for " + f1 + "5"},
+			want: "pending ready (r1+0) | start failover " + f1 + " for " + f1 + "5"},
 		{name: "S8 no room for replace-disks after the failover", nodes: "m a:offline b", i: "drbd b a", tags: f1 + "4+5", jobs: jobs(repairtest.Done(4, repair.StepFailover), repairtest.NoRoomFor(5, repair.StepReplaceDisks)),
-			want: "pending no-room (r1+0) | start replace-disks " + f1 + "4+5 probe for " + f1 + "4+5"},
+			want: "pending no-room (r1+0) | start replace-disks " + f1 + "4 probe for " + f1 + "4+5"},
 
 		{name: "S9 the type does not allow it, and nothing else does", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100:",
 			want: "needs-repair no-permission | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100:"},
@@ -216,7 +220,7 @@ func TestDecideRepair(t *testing.T) {
 			want: "pending ready (r1+0) | start replace-disks pending:fix-storage:r1:100: for pending:fix-storage:r1:100:"},
 		{name: "S9 brought on as far as possible", nodes: "m a:drained b", i: "drbd a b", tags: "pending:fix-storage:r1:100:5", jobs: jobs(repairtest.Done(5, repair.StepReplaceDisks)),
 			want: "needs-repair no-permission | add result:fix-storage:r1:NOW:enoperm:5 | remove pending:fix-storage:r1:100:5"},
-		{name: "S9 then afresh by policy", nodes: "m a:offline b:offline", i: "drbd a b", tags: f1 + "5", jobs: jobs(repairtest.Done(5, repair.StepFailover)), cluster: "reinstall",
+		{name: "S9 then afresh by policy", nodes: "m a:offline b:offline c", i: "drbd a b", tags: f1 + "5", jobs: jobs(repairtest.Done(5, repair.StepFailover)), cluster: "reinstall",
 			want: "needs-repair ready | start reinstall pending:reinstall:new1:NOW: new | add result:failover:r1:NOW:enoperm:5 | remove " + f1 + "5"},
 		{name: "S9 then by the next pending tag", nodes: "m a:offline b", i: "rbd a", tags: "pending:migrate:r1:100: pending:failover:r2:200:",
 			want: "pending ready (r2+0) | start failover pending:failover:r2:200: for pending:failover:r2:200: | add result:migrate:r1:NOW:enoperm: | remove pending:migrate:r1:100:"},
@@ -230,7 +234,7 @@ func TestDecideRepair(t *testing.T) {
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove pending:failover:r1:100:5"},
 		{name: "S7 one that was refused changed nothing", nodes: "m a:offline b", i: "drbd a b", tags: "pending:failover:r1:100:5",
 			jobs: jobs(repairtest.FailedAt(5, repair.StepReplaceDisks, 0, "OpPrereqError", "no", luxi.ECodeState)),
-			want: "pending ready (r1+0) | start failover pending:failover:r1:100:5 for pending:failover:r1:100:5"},
+			want: "pending retry (r1+0) | start failover pending:failover:r1:100:5 for pending:failover:r1:100:5"},
 		{name: "S7 another replace-disks has succeeded since", nodes: "m a:offline b", i: "drbd a b", tags: "pending:failover:r1:100:5+6", jobs: jobs(repairtest.Failed(5, repair.StepReplaceDisks), repairtest.Done(6, repair.StepReplaceDisks)),
 			want: "pending ready (r1+0) | start failover pending:failover:r1:100:5+6 for pending:failover:r1:100:5+6"},
 		{name: "S7 a migration has failed as well", nodes: "m a:offline b", i: "drbd a b", tags: "pending:failover:r1:100:5+6", jobs: jobs(repairtest.Failed(5, repair.StepReplaceDisks), repairtest.Failed(6, repair.StepMigrate)),
@@ -282,8 +286,8 @@ func TestDecideRecords(t *testing.T) {
 		{name: "T10 nothing is settled either", nodes: "m a b", i: "rbd a", tags: "result:x pending:failover:r1:100:", want: "pending unreadable-tag (r1+0)"},
 		{name: "T10 on a healthy instance", nodes: "m a b", i: "rbd a", tags: "pending:", want: "healthy unreadable-tag"},
 		{name: "T10 beside a failure", nodes: "m a b", i: "rbd a", tags: "pending: " + failure, want: "failed unreadable-tag"},
-		{name: "T10 an unreadable type permits nothing", nodes: "m a:offline b", i: "rbd a", tags: "failovr", cluster: "failover", want: "needs-repair no-permission"},
-		{name: "T10 an unreadable type permits nothing whatever stands beside it", nodes: "m a:offline b", i: "rbd a", tags: "failover Reinstall", want: "needs-repair no-permission"},
+		{name: "T10 an unreadable type permits nothing", nodes: "m a:offline b", i: "rbd a", tags: "failovr", cluster: "failover", want: "needs-repair unreadable-tag"},
+		{name: "T10 an unreadable type permits nothing whatever stands beside it", nodes: "m a:offline b", i: "rbd a", tags: "failover Reinstall", want: "needs-repair unreadable-tag"},
 		{name: "T10 a misspelt suspension suspends", nodes: "m a:offline b", i: "rbd a", tags: "Suspend", cluster: "failover", want: "suspended suspended"},
 		{name: "T10 on another object than the nearest it means nothing", nodes: "m a:offline b", i: "rbd a", tags: "failover", cluster: "none",
 			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
@@ -296,9 +300,9 @@ func TestDecideRecords(t *testing.T) {
 // decided here, but the newest jobs are there.
 func TestDecideManyJobs(t *testing.T) {
 	row := decideRow{nodes: "m a:offline b", i: "rbd a", tags: "pending:failover:r1:100:1234567+1234568", cluster: "failover"}
-	row.jobs = jobs(repairtest.NoRoomFor(1234567, repair.StepFailover), repairtest.Failed(1234568, repair.StepFailover))
+	row.jobs = jobs(repairtest.Failed(1234567, repair.StepFailover), repairtest.Failed(1234568, repair.StepFailover))
 	d := row.decide()
-	if d.Start == nil || len(d.Start.Repair.Jobs) != 2 || d.Start.Tries != 1 {
+	if d.Start == nil || len(d.Start.Repair.Jobs) != 2 || d.Start.Tries != 2 {
 		t.Errorf("%s", repairtest.Render(d))
 	}
 }

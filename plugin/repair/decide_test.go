@@ -75,10 +75,10 @@ func TestDecideWithoutRepair(t *testing.T) {
 		{name: "S1 healthy without permission", nodes: "m a b", i: "drbd a b", want: "healthy healthy"},
 		{name: "S1 healthy beside a broken node", nodes: "m a b c:offline", i: "drbd a b", cluster: "reinstall", want: "healthy healthy"},
 		{name: "S1 healthy with old results", nodes: "m a b", i: "drbd a b", cluster: "reinstall",
-			tags: "result:failover:x:5:success:7 result:failover:y:6:enoperm:", want: "healthy healthy"},
+			tags: "result:failover:x:5:success:7 result:failover:y:6:enoperm:", want: "healthy unsettled | remove result:failover:y:6:enoperm:"},
 
 		{name: "S3 nothing permits", nodes: "m a:offline b", i: "drbd a b", want: "needs-repair no-permission"},
-		{name: "S3 unreadable type permits nothing", nodes: "m a:offline b", i: "drbd a b", cluster: "failovers", want: "needs-repair no-permission"},
+		{name: "S3 unreadable type permits nothing", nodes: "m a:offline b", i: "drbd a b", cluster: "failovers", want: "needs-repair unreadable-tag"},
 		{name: "S3 too weak, told", nodes: "m a:offline b", i: "drbd a b", cluster: "migrate",
 			want: "needs-repair too-weak | add result:failover:new1:NOW:enoperm:"},
 		{name: "S3 too weak for the whole, though not for the first step", nodes: "m a:drained b:offline", i: "drbd a b", cluster: "fix-storage",
@@ -100,7 +100,7 @@ func TestDecideWithoutRepair(t *testing.T) {
 			with: func(s *repair.Snapshot, _ *repair.Instance, _ *repair.Settings) {
 				repairtest.AllowGroup(s, "rack2", "fix-storage")
 			},
-			want: "needs-repair no-target"},
+			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
 
 		{name: "S4 P1", nodes: "m a b:drained", i: "drbd a b", cluster: "fix-storage",
 			want: "needs-repair ready | start replace-disks pending:fix-storage:new1:NOW: new"},
@@ -113,7 +113,7 @@ func TestDecideWithoutRepair(t *testing.T) {
 		{name: "S4 P4", nodes: "m a:offline b", i: "drbd a b", cluster: "failover",
 			want: "needs-repair ready | start failover pending:failover:new1:NOW: new"},
 		{name: "S4 P5", nodes: "m a:offline b:offline", i: "drbd a b", cluster: "reinstall",
-			want: "needs-repair ready | start reinstall pending:reinstall:new1:NOW: new"},
+			want: "needs-repair no-target"},
 		{name: "S4 P6", nodes: "m a:drained b", i: "rbd a", cluster: "migrate",
 			want: "needs-repair ready | start migrate pending:migrate:new1:NOW: new"},
 		{name: "S4 P7", nodes: "m a:offline b", i: "diskless a", cluster: "reinstall",

@@ -23,6 +23,12 @@ type Decision struct {
 	Remove  []string // tags to remove: those of settled repairs, and leftovers
 	left    []string // of these the leftovers
 	Start   *Start   // the step to submit; nil if there is none
+	// TakeBack are jobs of the instance's repairs that are to be taken back (P15).
+	TakeBack []TakeBack
+	// Renewed is the pending tag to write instead of the present one, where no step is
+	// taken; nil if that may stay. It stands for the tags in renewedFrom.
+	Renewed     *tagstore.Pending
+	renewedFrom []string
 }
 
 // Settlement is a repair that ends.
@@ -40,18 +46,23 @@ type Start struct {
 	New    bool             // the repair begins with this step, on the policy's permission
 	Probe  bool             // the last job found no room: test with a dry run first (S8)
 	Tries  int              // failed jobs of this step so far
-	// Policy says that a pass began the repair on the policy's permission and died
-	// before anything of it was released: the policy has to permit it still.
+	// Policy says that the repair has nothing but the policy to permit it, although its
+	// pending tag is there (P22).
 	Policy bool
+	// Later says that the step is not taken now, though the repair becomes pending.
+	Later bool
+	// Target is the one node that the step may bring the instance to; empty if any may
+	// be chosen, or its secondary is the target (S16).
+	Target string
 }
 
-// ByPolicy reports whether the repair needs the policy's permission still: once its
-// first job was released its pending tag is the permission.
+// ByPolicy reports whether the repair needs the policy's permission still: once one of
+// its jobs has begun its pending tag is the permission.
 func (s *Start) ByPolicy() bool { return s.New || s.Policy }
 
 // Changes reports whether the decision writes or submits anything.
 func (d Decision) Changes() bool {
-	return len(d.Settled) > 0 || len(d.Remove) > 0 || d.Start != nil
+	return len(d.Settled) > 0 || len(d.Remove) > 0 || d.Start != nil || d.Renewed != nil || len(d.TakeBack) > 0
 }
 
 // Plain reports whether there is nothing to tell about the instance.
@@ -73,6 +84,15 @@ func (d Decision) Blocked(reason Reason, detail string) Decision {
 	}
 	d.Reason, d.Detail = reason, detail
 	return d
+}
+
+// postponed returns the decision with a step that is not taken now. A new repair
+// becomes pending all the same.
+func (d Decision) postponed(reason Reason, detail string) Decision {
+	start := *d.Start
+	start.Later = true
+	d.Start = &start
+	return d.because(reason, detail)
 }
 
 // because returns the decision with another reason.

@@ -1,6 +1,8 @@
 package repair
 
 import (
+	"fmt"
+
 	"ganeti-autorepair/tagstore"
 )
 
@@ -24,6 +26,9 @@ type Need struct {
 	Detail  string        // the same in words
 	// PrimaryBroken says that the primary node itself is offline or drained.
 	PrimaryBroken bool
+	// Start says that a reinstallation ends by starting the instance: it is admin up, or
+	// was before a reinstallation that failed (S18).
+	Start bool
 }
 
 // Healthy reports whether the instance lives on good nodes only.
@@ -32,13 +37,66 @@ func (n Need) Healthy() bool { return n.Row == "" && n.Blocked == "" }
 // Possible reports whether a repair exists that could begin now.
 func (n Need) Possible() bool { return len(n.Steps) > 0 && n.Blocked == "" }
 
-// NextType is the type of the first step alone: a repair that was asked for is
-// brought on as far as its type allows (S9).
-func (n Need) NextType() tagstore.Type {
-	if len(n.Steps) > 0 && n.Steps[0] == StepReplaceDisks {
+// TypeOf returns the type of repair that permits one of the steps.
+func (n Need) TypeOf(step Step) tagstore.Type {
+	switch step {
+	case StepReplaceDisks:
 		return tagstore.FixStorage
+	case StepMigrate:
+		return tagstore.Migrate
+	case StepReinstall:
+		return tagstore.Reinstall
 	}
 	return n.Type
+}
+
+// First returns the first of the steps; empty if there is none.
+func (n Need) First() Step {
+	if len(n.Steps) == 0 {
+		return ""
+	}
+	return n.Steps[0]
+}
+
+// NextType returns the type of the first step alone: a repair that was asked for is
+// brought on as far as its type allows (S9).
+func (n Need) NextType() tagstore.Type {
+	if len(n.Steps) == 0 {
+		return n.Type
+	}
+	return n.TypeOf(n.Steps[0])
+}
+
+// newNodes returns how many nodes the first step brings the instance to that it is not on
+// yet.
+func (n Need) newNodes(i *Instance) int {
+	switch n.First() {
+	case StepReinstall:
+		return 1 + len(i.Secondaries)
+	case StepReplaceDisks:
+		return 1
+	case StepMigrate, StepFailover:
+		if i.Template != "drbd" {
+			return 1
+		}
+	}
+	return 0
+}
+
+// usableBeside counts the nodes of the instance's node group that could take it and that
+// it is not on.
+func usableBeside(s *Snapshot, i *Instance) int {
+	own := make(map[string]bool)
+	for _, name := range i.Nodes() {
+		own[name] = true
+	}
+	n, group := 0, s.GroupID(i)
+	for _, node := range s.Nodes {
+		if node.Group == group && node.Usable() && !own[node.Name] {
+			n++
+		}
+	}
+	return n
 }
 
 // condition of a node, from the configuration's flags alone.
@@ -107,15 +165,17 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	if len(need.Steps) == 0 {
 		return need
 	}
-	// drbd moves to its secondary and nowhere else; Ganeti itself looks at
-	// neither vm_capable nor the group (lib/cmdlib/instance_migration.py).
-	if i.Template == "drbd" && (need.Steps[0] == StepMigrate || need.Steps[0] == StepFailover) {
-		switch {
-		case !secondary.VMCapable:
-			need.Blocked, need.Detail = ReasonNoTarget, "its secondary node "+secondary.Name+" is not vm_capable"
-		case secondary.Group != primary.Group:
-			need.Blocked, need.Detail = ReasonNoTarget, "its secondary node "+secondary.Name+" is in another node group"
-		}
+	// drbd moves to its secondary and nowhere else. In which node group that is does
+	// not matter, as the copy is there (P11); Ganeti itself does not look whether it may
+	// run instances (lib/cmdlib/instance_migration.py).
+	if i.Template == "drbd" && (need.Steps[0] == StepMigrate || need.Steps[0] == StepFailover) && !secondary.VMCapable {
+		need.Blocked, need.Detail = ReasonNoTarget, "its secondary node "+secondary.Name+" is not vm_capable"
+	}
+	if need.Blocked == "" && need.newNodes(i) > usableBeside(s, i) {
+		need.Blocked, need.Detail = ReasonNoTarget, fmt.Sprintf("node group %s has no other node that could take it", s.Groups[primary.Group].Name)
+	}
+	if chain, failed := s.Past.Chains[i.UUID]; need.First() == StepReinstall {
+		need.Start = i.AdminState == "up" || failed && chain.WasUp
 	}
 	return need
 }
@@ -136,7 +196,7 @@ func needFor(i *Instance, pri, sec condition, secondaries int) Need {
 		case sec == NodeOffline:
 			return chain(i, "P5")
 		}
-		return none("the primary node is offline and the data on the drained secondary is intact: undrain it, or fail over by hand")
+		return none("the primary node is offline, and Ganeti does not fail over to the drained secondary, which has the data: undrain that node")
 	case externallyMirrored(i.Template) && secondaries == 0:
 		if pri == NodeDrained {
 			return moving(i, Need{Row: "P6", Type: tagstore.Migrate}, nil, nil)
@@ -146,7 +206,7 @@ func needFor(i *Instance, pri, sec condition, secondaries int) Need {
 		if pri == NodeOffline {
 			return chain(i, "P8")
 		}
-		return none("its data is intact on the drained node and cannot be moved without downtime: use gnt-instance move")
+		return none("its data is safe on the drained node; move it with downtime: gnt-instance move " + i.Name)
 	}
 	return none("no repair is known for disk template " + quoted(i.Template))
 }
@@ -174,6 +234,10 @@ func chain(i *Instance, row string) Need {
 // the move do not depend on it.
 func moving(i *Instance, n Need, before, after []Step) Need {
 	move, why := mover(i)
+	if move == StepMigrate && why == "" && !migrates(i) {
+		// Ganeti makes a failover of it, and the instance loses its running state (P18).
+		move, n.Type = StepFailover, tagstore.Failover
+	}
 	n.Steps = append(append(append([]Step(nil), before...), move), after...)
 	if why != "" && len(before) == 0 {
 		n.Blocked, n.Detail = ReasonNoLiveStatus, why
@@ -197,11 +261,36 @@ func mover(i *Instance) (Step, string) {
 	return StepMigrate, "whether it runs is not known: its status is " + i.Live.Status
 }
 
+// migrates reports whether Ganeti migrates the instance where it is asked to
+// (lib/cmdlib/instance_migration.py; CAN_MIGRATE in lib/hypervisor). A hypervisor that
+// was not told counts as one that can, as most do.
+func migrates(i *Instance) bool {
+	if i.AlwaysFailover {
+		return false
+	}
+	switch i.Hypervisor {
+	case "", "kvm", "xen-pvm", "xen-hvm", "fake":
+		return true
+	}
+	return false
+}
+
+// comparesCopies reports whether a failover is to compare the copies of the disks first:
+// Ganeti does so only while the disks are active, and what is stopped on a node that is
+// online has its newest data there (P19).
+func comparesCopies(s *Snapshot, i *Instance) bool {
+	primary := s.Nodes[i.Primary]
+	return i.Template == "drbd" && primary != nil && !primary.Offline
+}
+
 // NeedsLive reports whether diagnosing the instance takes its live status.
 func NeedsLive(s *Snapshot, i *Instance) bool {
-	n := Diagnose(s, i)
-	for _, step := range n.Steps {
-		if step == StepMigrate || (step == StepFailover && n.Type == tagstore.Migrate) {
+	primary := s.Nodes[i.Primary]
+	if primary == nil || primary.Condition() != NodeDrained {
+		return false
+	}
+	for _, step := range Diagnose(s, i).Steps {
+		if step == StepMigrate || step == StepFailover {
 			return true
 		}
 	}

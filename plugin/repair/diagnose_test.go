@@ -62,7 +62,7 @@ func TestDiagnose(t *testing.T) {
 					for _, live := range []string{"running", "ADMIN_down", "ADMIN_offline", "USER_down", "ERROR_up", "ERROR_down", "ERROR_wrongnode", "ERROR_nodedown", "ERROR_nodeoffline", "unheard-of", "unknown"} {
 						line, want := expected(class, pri, sec, admin, live)
 						used[line] = true
-						s := repairtest.Snapshot("m " + node("p", pri) + " " + node("s", sec))
+						s := repairtest.Snapshot("m x y " + node("p", pri) + " " + node("s", sec))
 						i := repairtest.Instance("i", template, "p", "")
 						if sec != "-" {
 							i.Secondaries = []string{"s"}
@@ -144,7 +144,7 @@ func TestDiagnoseDetail(t *testing.T) {
 		nodes, template, places, admin, live string
 		want                                 string
 	}{
-		{"m p:offline s:drained", "drbd", "p s", "up", "", "the data on the drained secondary is intact: undrain it"},
+		{"m p:offline s:drained", "drbd", "p s", "up", "", "does not fail over to the drained secondary, which has the data: undrain that node"},
 		{"m p:drained", "plain", "p", "up", "running", "gnt-instance move"},
 		{"m p:offline", "mixed", "p", "up", "", `no repair is known for disk template "mixed"`},
 		{"m p:offline", "plain", "p", "offline", "", "gnt-instance modify --online i"},
@@ -175,7 +175,7 @@ func TestDiagnoseTarget(t *testing.T) {
 	for _, row := range []struct{ nodes, live, want string }{
 		{"m p:offline s", "", "P4 failover failover,replace-disks"},
 		{"m p:offline s:incapable", "", "P4 failover failover,replace-disks blocked no-target"},
-		{"m p:offline s@rack2", "", "P4 failover failover,replace-disks blocked no-target"},
+		{"m p:offline s@rack2", "", "P4 failover failover,replace-disks"},
 		{"m p:drained s:incapable", "running", "P2 migrate migrate,replace-disks blocked no-target"},
 		{"m p:drained s:incapable", "ADMIN_down", "P2 migrate failover,replace-disks blocked no-target"},
 		// A new secondary comes first, so the old one does not matter.

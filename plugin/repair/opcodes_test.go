@@ -76,7 +76,7 @@ func planned(nodes, words, allocatorIs, admin string) (repair.Decision, []luxi.O
 	}
 	s := repairtest.Allow(repairtest.Snapshot(nodes, i), "reinstall")
 	set := repair.DefaultSettings()
-	set.MaxUnhealthy = 100
+	set.MaxUnhealthy = repair.Share{Percent: 100}
 	switch allocatorIs {
 	case "":
 	case "none":
@@ -116,11 +116,8 @@ func checkOpCode(t *testing.T, raw []byte, i *repair.Instance) {
 }
 
 // P11: drbd moves to its secondary, for which neither node nor allocator may be
-// named; and a step that nobody knows has no opcodes.
-func TestOpCodesOfNothing(t *testing.T) {
-	if ops := repair.OpCodes("dance", repairtest.Instance("i", "rbd", "a", ""), repair.Place{}, repair.Mark{}, 0, repairtest.Present); len(ops) != 0 {
-		t.Errorf("%d opcodes", len(ops))
-	}
+// named.
+func TestOpCodesToSecondary(t *testing.T) {
 	for _, nodes := range []string{"m a:offline b", "m a:drained b"} {
 		_, ops := planned(nodes, "drbd a b", "", "up")
 		raw, err := luxi.MarshalOp(ops[0])

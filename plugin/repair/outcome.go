@@ -6,7 +6,32 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// Outcome is what came of a repair job, as far as the repair is concerned.
+// JobFact is a job of a repair with what came of it.
+type JobFact struct {
+	Info    luxi.JobInfo
+	Outcome Outcome
+	Step    Step   // the step it was to take, read from its opcodes; empty if unknown
+	Detail  string // the error that ended it, in Ganeti's words
+	Code    string // the code of that error (ECODE_* in lib/errors.py); empty if it has none
+	// Log is what the job's log tells. It is read of the jobs that began to move or to
+	// copy an instance and did not succeed; nil of others.
+	Log *LogFact
+}
+
+// LogFact is what the log of a job tells of a step that did not succeed.
+type LogFact struct {
+	// Copied says that a replace-disks copied all disks and had only the old ones left
+	// to remove.
+	Copied bool
+	// Target is the node that a replace-disks makes the new secondary, or that a
+	// migration transfers to; empty if the log does not tell.
+	Target string
+	// Transferred says that a migration had begun to transfer the instance, or that its
+	// log cannot be read.
+	Transferred bool
+}
+
+// Outcome is what came of a job, as far as the repair is concerned.
 type Outcome string
 
 // The outcomes of jobs.
@@ -14,18 +39,48 @@ const (
 	OutcomeUnfinished Outcome = "unfinished"
 	OutcomeSuccess    Outcome = "success"
 	OutcomeFailed     Outcome = "failed"
-	OutcomeNoRoom     Outcome = "no-room"  // not enough resources, or nobody could tell (S8); nothing was changed
-	OutcomeCanceled   Outcome = "canceled" // by a person, or rejected by a job filter
-	OutcomeExpired    Outcome = "expired"  // held and never released: it never began (C2)
-	OutcomeUnknown    Outcome = "unknown"  // purged, or never existed (S7)
+	OutcomeNoRoom     Outcome = "no-room"   // not enough resources, or nobody could tell (S8)
+	OutcomeRefused    Outcome = "refused"   // its checks refused it (S13)
+	OutcomeWithdrawn  Outcome = "withdrawn" // canceled before it began, or rejected by a job filter (S13)
+	OutcomeCanceled   Outcome = "canceled"  // canceled after it began
+	OutcomeExpired    Outcome = "expired"   // held and never released: it never began (C2)
+	OutcomeUnknown    Outcome = "unknown"   // purged, or never existed (S7)
 )
+
+// ChangedNothing reports whether a job with this outcome left everything as it was, so
+// that it is neither an attempt nor a failure (S13).
+func (o Outcome) ChangedNothing() bool {
+	switch o {
+	case OutcomeNoRoom, OutcomeRefused, OutcomeWithdrawn, OutcomeExpired:
+		return true
+	}
+	return false
+}
 
 // NewJobFact reads a job of a repair.
 func NewJobFact(info luxi.JobInfo) *JobFact {
 	f := &JobFact{Info: info, Step: stepOf(info)}
 	f.Outcome, f.Detail = outcomeOf(info)
 	f.Detail = Shorten(f.Detail)
+	for _, op := range info.Ops {
+		if e := op.Result.Err; e != nil && f.Code == "" {
+			f.Code = e.Code
+		}
+	}
 	return f
+}
+
+// WithLog returns the fact with what the job's log tells.
+func (f *JobFact) WithLog(log LogFact) *JobFact {
+	g := *f
+	g.Log = &log
+	return &g
+}
+
+// WantsLog reports whether the job's log tells more of what came of it than its
+// status does.
+func (f *JobFact) WantsLog() bool {
+	return f.endedBadly() && (f.Step == StepReplaceDisks || f.Step == StepMigrate)
 }
 
 // MaxDetail bounds an error text of Ganeti's, which can run to many lines; the
@@ -48,13 +103,13 @@ func Shorten(s string) string {
 func stepOf(info luxi.JobInfo) Step {
 	for _, op := range info.Ops {
 		switch op.ID {
-		case "OP_INSTANCE_REPLACE_DISKS":
+		case luxi.OpInstanceReplaceDisks:
 			return StepReplaceDisks
-		case "OP_INSTANCE_MIGRATE":
+		case luxi.OpInstanceMigrate:
 			return StepMigrate
-		case "OP_INSTANCE_FAILOVER":
+		case luxi.OpInstanceFailover:
 			return StepFailover
-		case "OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_REINSTALL":
+		case luxi.OpInstanceRecreateDisks, luxi.OpInstanceReinstall:
 			return StepReinstall
 		}
 	}
@@ -70,7 +125,10 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 	case luxi.JobSuccess:
 		return OutcomeSuccess, ""
 	case luxi.JobCanceled:
-		return OutcomeCanceled, "the job was canceled"
+		if begun(info) {
+			return OutcomeCanceled, "the job was canceled after it had begun"
+		}
+		return OutcomeWithdrawn, "the job was canceled before it began"
 	case luxi.JobError:
 	default:
 		if !info.Status.Final() {
@@ -78,11 +136,14 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 		}
 		return OutcomeUnknown, "the job has the unknown status " + string(info.Status)
 	}
-	began := false
+	first := true
 	for _, op := range info.Ops {
 		if op.Status == luxi.JobSuccess {
-			began = began || op.ID != delayOp
+			first = first && preparesOnly(op)
 			continue
+		}
+		if op.ID == luxi.OpTestDelay {
+			continue // what comes after it did not run
 		}
 		e := op.Result.Err
 		if e == nil {
@@ -91,14 +152,44 @@ func outcomeOf(info luxi.JobInfo) (Outcome, string) {
 		switch {
 		case neverBegan(e.Message):
 			return OutcomeExpired, e.Message
-		case !began && noRoom(e):
+		case first && noRoom(e):
 			// Later in a job, as for the start of a reinstalled instance, it is a
 			// failure halfway.
 			return OutcomeNoRoom, e.Message
+		case first && refuses(e):
+			return OutcomeRefused, e.Message
 		}
 		return OutcomeFailed, e.Message
 	}
 	return OutcomeFailed, "the job failed without a failed opcode"
+}
+
+// begun reports whether any opcode of the job that does something has begun.
+func begun(info luxi.JobInfo) bool {
+	for _, op := range info.Ops {
+		if op.Begun() && !preparesOnly(op) {
+			return true
+		}
+	}
+	return false
+}
+
+// preparesOnly reports whether the opcode changes nothing that matters to a repair:
+// the delay that may precede the opcodes of harep's jobs (its option --job-delay), and
+// the activation of disks before a failover (P19).
+func preparesOnly(op luxi.JobOp) bool {
+	return op.ID == luxi.OpTestDelay || op.ID == luxi.OpInstanceActivateDisks
+}
+
+// refuses recognizes the error of an opcode whose checks refused it, so that it changed
+// nothing. One error of this class comes from the end of a replace-disks, of a running
+// instance whose disks are marked inactive (ShutdownInstanceDisks in
+// lib/cmdlib/instance_storage.py).
+func refuses(e *luxi.Error) bool {
+	if strings.Contains(e.Message, "cannot shutdown disks") {
+		return false
+	}
+	return e.Class == "OpPrereqError" || e.Message == "Preceding opcode failed"
 }
 
 // neverBegan recognizes a job whose dependency ended otherwise than required:
@@ -131,35 +222,22 @@ func noRoom(e *luxi.Error) bool {
 	return false
 }
 
-// EndedBadly reports whether the job may have ended halfway.
-func (f *JobFact) EndedBadly() bool {
+// endedBadly reports whether the job may have ended halfway.
+func (f *JobFact) endedBadly() bool {
 	return f.Outcome == OutcomeFailed || f.Outcome == OutcomeCanceled
 }
 
 // BeganChain reports whether a reinstall chain that did not succeed may have
 // changed anything.
-func (f *JobFact) BeganChain() bool {
-	return f.Step == StepReinstall && f.EndedBadly() && !f.Refused()
-}
+func (f *JobFact) BeganChain() bool { return f.Step == StepReinstall && f.endedBadly() }
 
-// Refused reports whether a job that did not succeed ended in the checks of its
-// first opcode, or before that, and so changed nothing.
-func (f *JobFact) Refused() bool {
-	for _, op := range f.Info.Ops {
-		if op.ID == delayOp {
-			continue
-		}
-		switch op.Status {
-		case luxi.JobSuccess:
-			return false
-		case luxi.JobError:
-			e := op.Result.Err
-			return e != nil && (e.Class == "OpPrereqError" || e.Message == "Preceding opcode failed")
-		}
-		return true
-	}
-	return true
-}
+// Begun reports whether the job has begun: any opcode that does something runs or has
+// ended. Before that it waits for its turn, for locks or for other jobs (P15).
+func (f *JobFact) Begun() bool { return f.Info.Known && begun(f.Info) }
 
-// delayOp may precede the opcodes of harep's jobs (its option --job-delay).
-const delayOp = "OP_TEST_DELAY"
+// Succeeded reports whether the job did all that it was to do. A replace-disks of a
+// running instance whose disks are marked inactive fails at its very end although it
+// copied all disks (P19).
+func (f *JobFact) Succeeded() bool {
+	return f.Outcome == OutcomeSuccess || f.Step == StepReplaceDisks && f.Log != nil && f.Log.Copied
+}

@@ -10,8 +10,7 @@ import (
 )
 
 // What came of a job, from its result in exactly the form Ganeti gives. A row's
-// last three columns are the outcome, whether it may have ended halfway, and
-// whether a reinstall chain had begun.
+// last columns are the outcome, and whether a reinstall chain had begun.
 func TestOutcome(t *testing.T) {
 	const preceding = "Preceding opcode failed"
 	inLuxid := func(id luxi.JobID, step repair.Step, text string) luxi.JobInfo {
@@ -33,60 +32,59 @@ func TestOutcome(t *testing.T) {
 		name      string
 		job       luxi.JobInfo
 		want      repair.Outcome
-		badly     bool
 		beganHere bool
 	}{
-		{"succeeded", repairtest.Done(1, repair.StepFailover), repair.OutcomeSuccess, false, false},
-		{"chain succeeded", repairtest.Done(1, repair.StepReinstall), repair.OutcomeSuccess, false, false},
-		{"queued", repairtest.Job(1, repair.StepFailover, "i", luxi.JobQueued), repair.OutcomeUnfinished, false, false},
-		{"waiting", repairtest.Job(1, repair.StepFailover, "i", luxi.JobWaiting), repair.OutcomeUnfinished, false, false},
-		{"running", repairtest.Job(1, repair.StepFailover, "i", luxi.JobRunning), repair.OutcomeUnfinished, false, false},
-		{"canceling", repairtest.Job(1, repair.StepFailover, "i", luxi.JobCanceling), repair.OutcomeUnfinished, false, false},
-		{"S7 purged", repairtest.Purged(1), repair.OutcomeUnknown, false, false},
-		{"a status nobody knows", strange, repair.OutcomeUnfinished, false, false},
-		{"S7 canceled", repairtest.Canceled(1, repair.StepFailover), repair.OutcomeCanceled, true, false},
-		{"S7 chain canceled before it began", repairtest.Canceled(1, repair.StepReinstall), repair.OutcomeCanceled, true, false},
+		{"succeeded", repairtest.Done(1, repair.StepFailover), repair.OutcomeSuccess, false},
+		{"chain succeeded", repairtest.Done(1, repair.StepReinstall), repair.OutcomeSuccess, false},
+		{"queued", repairtest.Job(1, repair.StepFailover, "i", luxi.JobQueued), repair.OutcomeUnfinished, false},
+		{"waiting", repairtest.Job(1, repair.StepFailover, "i", luxi.JobWaiting), repair.OutcomeUnfinished, false},
+		{"running", repairtest.Job(1, repair.StepFailover, "i", luxi.JobRunning), repair.OutcomeUnfinished, false},
+		{"canceling", repairtest.Job(1, repair.StepFailover, "i", luxi.JobCanceling), repair.OutcomeUnfinished, false},
+		{"S7 purged", repairtest.Purged(1), repair.OutcomeUnknown, false},
+		{"a status nobody knows", strange, repair.OutcomeUnfinished, false},
+		{"S7 canceled", repairtest.Canceled(1, repair.StepFailover), repair.OutcomeCanceled, false},
+		{"S13 chain canceled before it began", repairtest.Withdrawn(1, repair.StepReinstall), repair.OutcomeWithdrawn, false},
 
-		{"C2 not released", repairtest.Expired(1, repair.StepFailover), repair.OutcomeExpired, false, false},
-		{"C2 chain not released", repairtest.Expired(1, repair.StepReinstall), repair.OutcomeExpired, false, false},
-		{"C2 its gate failed", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency job 4 finished with status 'error', not one of 'canceled' as required", ""), repair.OutcomeExpired, false, false},
-		{"C2 its gate was purged", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency error: Job 4 not found", ""), repair.OutcomeExpired, false, false},
-		{"an error text that begins alike", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency of disk 0 on a missing volume", ""), repair.OutcomeFailed, true, false},
+		{"C2 not released", repairtest.Expired(1, repair.StepFailover), repair.OutcomeExpired, false},
+		{"C2 chain not released", repairtest.Expired(1, repair.StepReinstall), repair.OutcomeExpired, false},
+		{"C2 its gate failed", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency job 4 finished with status 'error', not one of 'canceled' as required", ""), repair.OutcomeExpired, false},
+		{"C2 its gate was purged", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency error: Job 4 not found", ""), repair.OutcomeExpired, false},
+		{"an error text that begins alike", repairtest.FailedAt(1, repair.StepFailover, 0, "OpExecError", "Dependency of disk 0 on a missing volume", ""), repair.OutcomeFailed, false},
 
-		{"S8 memory of the target", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Not enough memory on node n2 for migrating instance i: needed 256 MiB, available 0 MiB", luxi.ECodeNoRes), repair.OutcomeNoRoom, false, false},
-		{"S8 hail relocates nowhere", repairtest.FailedAt(1, repair.StepReplaceDisks, 0, "OpPrereqError", "Can't compute nodes using iallocator 'hail': Request failed: Can't find any good node: Node n1 failed: FailMem; Node n2 failed: FailDisk;", luxi.ECodeNoRes), repair.OutcomeNoRoom, false, false},
-		{"S8 hail allocates nowhere", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Can't compute nodes using iallocator 'hail': Request failed: Group default (preferred): No valid allocation solutions, failure reasons: FailMem: 5", luxi.ECodeNoRes), repair.OutcomeNoRoom, false, false},
-		{"S8 for the moment", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpPrereqError", "Can't compute nodes", luxi.ECodeTempNoRes), repair.OutcomeNoRoom, false, false},
-		{"S8 target drained", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Can't use drained node n2", luxi.ECodeState), repair.OutcomeNoRoom, false, false},
-		{"S8 allocator without an answer", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't get data for node n3: Error 7: Failed to connect to n3 port 1811 after 0 ms: Couldn't connect to server", ""), repair.OutcomeNoRoom, false, false},
-		{"S8 no instance list", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't get node instance info from node n3: Error 7: Failed to connect", ""), repair.OutcomeNoRoom, false, false},
-		{"S8 allocator missing", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Failure while running the iallocator script: iallocator module 'x' not found in the search path", ""), repair.OutcomeNoRoom, false, false},
-		{"S8 allocator babbles", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't parse iallocator results: missing key 'success'", ""), repair.OutcomeNoRoom, false, false},
-		{"S8 harep's delay came first", withDelay(repairtest.NoRoomFor(1, repair.StepReplaceDisks), luxi.JobSuccess), repair.OutcomeNoRoom, false, false},
+		{"S8 memory of the target", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Not enough memory on node n2 for migrating instance i: needed 256 MiB, available 0 MiB", luxi.ECodeNoRes), repair.OutcomeNoRoom, false},
+		{"S8 hail relocates nowhere", repairtest.FailedAt(1, repair.StepReplaceDisks, 0, "OpPrereqError", "Can't compute nodes using iallocator 'hail': Request failed: Can't find any good node: Node n1 failed: FailMem; Node n2 failed: FailDisk;", luxi.ECodeNoRes), repair.OutcomeNoRoom, false},
+		{"S8 hail allocates nowhere", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Can't compute nodes using iallocator 'hail': Request failed: Group default (preferred): No valid allocation solutions, failure reasons: FailMem: 5", luxi.ECodeNoRes), repair.OutcomeNoRoom, false},
+		{"S8 for the moment", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpPrereqError", "Can't compute nodes", luxi.ECodeTempNoRes), repair.OutcomeNoRoom, false},
+		{"S8 target drained", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Can't use drained node n2", luxi.ECodeState), repair.OutcomeNoRoom, false},
+		{"S8 allocator without an answer", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't get data for node n3: Error 7: Failed to connect to n3 port 1811 after 0 ms: Couldn't connect to server", ""), repair.OutcomeNoRoom, false},
+		{"S8 no instance list", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't get node instance info from node n3: Error 7: Failed to connect", ""), repair.OutcomeNoRoom, false},
+		{"S8 allocator missing", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Failure while running the iallocator script: iallocator module 'x' not found in the search path", ""), repair.OutcomeNoRoom, false},
+		{"S8 allocator babbles", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Can't parse iallocator results: missing key 'success'", ""), repair.OutcomeNoRoom, false},
+		{"S8 harep's delay came first", withDelay(repairtest.NoRoomFor(1, repair.StepReplaceDisks), luxi.JobSuccess), repair.OutcomeNoRoom, false},
 
-		{"S7 offline secondary", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Can't get data from node n2: Node is marked offline", luxi.ECodeEnviron), repair.OutcomeFailed, true, false},
-		{"S7 wrong state", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpPrereqError", "Can't migrate, please use failover: Instance i is not running", luxi.ECodeState), repair.OutcomeFailed, true, false},
-		{"S7 other instance", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "The instances UUID 'a' does not match the expected UUID 'b' for instance 'i'. Maybe the instance changed since you submitted this job.", luxi.ECodeNotUnique), repair.OutcomeFailed, true, false},
-		{"S7 degraded", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Disk 0 is degraded or not fully synchronized on target node, aborting migration", ""), repair.OutcomeFailed, true, false},
-		{"S7 disk space ran out on the node", repairtest.FailedAt(1, repair.StepReplaceDisks, 0, "OpExecError", "Can't create block device <LogicalVolume(/dev/xenvg/x, visible as /dev/, size=1024m)> on node n2 for instance i: not enough free space", ""), repair.OutcomeFailed, true, false},
-		{"S7 prerequisite without code", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Instance mixes internal and external mirroring. This is not currently supported.", ""), repair.OutcomeFailed, true, false},
-		{"S7 process died", inLuxid(1, repair.StepFailover, "detected death of job 1"), repair.OutcomeFailed, true, false},
-		{"S7 failed without a word", wordless, repair.OutcomeFailed, true, false},
-		{"S7 failed without an opcode", empty, repair.OutcomeFailed, true, false},
+		{"S7 offline secondary", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Can't get data from node n2: Node is marked offline", luxi.ECodeEnviron), repair.OutcomeRefused, false},
+		{"S7 wrong state", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpPrereqError", "Can't migrate, please use failover: Instance i is not running", luxi.ECodeState), repair.OutcomeRefused, false},
+		{"S7 other instance", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "The instances UUID 'a' does not match the expected UUID 'b' for instance 'i'. Maybe the instance changed since you submitted this job.", luxi.ECodeNotUnique), repair.OutcomeRefused, false},
+		{"S7 degraded", repairtest.FailedAt(1, repair.StepMigrate, 0, "OpExecError", "Disk 0 is degraded or not fully synchronized on target node, aborting migration", ""), repair.OutcomeFailed, false},
+		{"S7 disk space ran out on the node", repairtest.FailedAt(1, repair.StepReplaceDisks, 0, "OpExecError", "Can't create block device <LogicalVolume(/dev/xenvg/x, visible as /dev/, size=1024m)> on node n2 for instance i: not enough free space", ""), repair.OutcomeFailed, false},
+		{"S7 prerequisite without code", repairtest.FailedAt(1, repair.StepFailover, 0, "OpPrereqError", "Instance mixes internal and external mirroring. This is not currently supported.", ""), repair.OutcomeRefused, false},
+		{"S7 process died", inLuxid(1, repair.StepFailover, "detected death of job 1"), repair.OutcomeFailed, false},
+		{"S7 failed without a word", wordless, repair.OutcomeFailed, false},
+		{"S7 failed without an opcode", empty, repair.OutcomeFailed, false},
 
-		{"S7 chain refused", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Instance 'i' is marked to be up, cannot recreate disks", luxi.ECodeState), repair.OutcomeFailed, true, false},
-		{"S7 chain broke while it made disks", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpExecError", "Can't create block device", ""), repair.OutcomeFailed, true, true},
-		{"S7 chain's process died", inLuxid(1, repair.StepReinstall, "detected death of job 1"), repair.OutcomeFailed, true, true},
-		{"S6 chain broke after its first opcode", repairtest.FailedAt(1, repair.StepReinstall, 1, "OpExecError", "Could not shutdown instance 'i'", ""), repair.OutcomeFailed, true, true},
-		{"S6 installation failed", repairtest.FailedAt(1, repair.StepReinstall, 2, "OpExecError", "Could not install OS for instance i on node n2: OS create script failed", ""), repair.OutcomeFailed, true, true},
-		{"S6 harep's chain", repairtest.FailedAt(1, "harep", 1, "OpPrereqError", "Instance 'i' is marked to be up, cannot reinstall", luxi.ECodeState), repair.OutcomeFailed, true, true},
-		{"S6 no memory to start what was reinstalled", repairtest.FailedAt(1, repair.StepReinstall, 3, "OpPrereqError", "Not enough memory on node n2 for starting instance i: needed 256 MiB, available 0 MiB", luxi.ECodeNoRes), repair.OutcomeFailed, true, true},
-		{"S7 chain refused after harep's delay", withDelay(repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Instance 'i' is marked to be up, cannot recreate disks", luxi.ECodeState), luxi.JobSuccess), repair.OutcomeFailed, true, false},
-		{"S7 only harep's delay failed", withDelay(repairtest.FailedAt(1, repair.StepReinstall, 0, "OpExecError", preceding, ""), luxi.JobError), repair.OutcomeFailed, true, false},
+		{"S7 chain refused", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Instance 'i' is marked to be up, cannot recreate disks", luxi.ECodeState), repair.OutcomeRefused, false},
+		{"S7 chain broke while it made disks", repairtest.FailedAt(1, repair.StepReinstall, 0, "OpExecError", "Can't create block device", ""), repair.OutcomeFailed, true},
+		{"S7 chain's process died", inLuxid(1, repair.StepReinstall, "detected death of job 1"), repair.OutcomeFailed, true},
+		{"S6 chain broke after its first opcode", repairtest.FailedAt(1, repair.StepReinstall, 1, "OpExecError", "Could not shutdown instance 'i'", ""), repair.OutcomeFailed, true},
+		{"S6 installation failed", repairtest.FailedAt(1, repair.StepReinstall, 2, "OpExecError", "Could not install OS for instance i on node n2: OS create script failed", ""), repair.OutcomeFailed, true},
+		{"S6 harep's chain", repairtest.FailedAt(1, "harep", 1, "OpPrereqError", "Instance 'i' is marked to be up, cannot reinstall", luxi.ECodeState), repair.OutcomeFailed, true},
+		{"S6 no memory to start what was reinstalled", repairtest.FailedAt(1, repair.StepReinstall, 3, "OpPrereqError", "Not enough memory on node n2 for starting instance i: needed 256 MiB, available 0 MiB", luxi.ECodeNoRes), repair.OutcomeFailed, true},
+		{"S7 chain refused after harep's delay", withDelay(repairtest.FailedAt(1, repair.StepReinstall, 0, "OpPrereqError", "Instance 'i' is marked to be up, cannot recreate disks", luxi.ECodeState), luxi.JobSuccess), repair.OutcomeRefused, false},
+		{"S7 only harep's delay failed", withDelay(repairtest.FailedAt(1, repair.StepReinstall, 0, "OpExecError", preceding, ""), luxi.JobError), repair.OutcomeRefused, false},
 	} {
 		f := repair.NewJobFact(row.job)
-		if f.Outcome != row.want || f.EndedBadly() != row.badly || f.BeganChain() != row.beganHere {
-			t.Errorf("%s: %s, ended badly %v, chain began %v; want %s, %v, %v", row.name, f.Outcome, f.EndedBadly(), f.BeganChain(), row.want, row.badly, row.beganHere)
+		if f.Outcome != row.want || f.BeganChain() != row.beganHere {
+			t.Errorf("%s: %s, chain began %v; want %s, %v", row.name, f.Outcome, f.BeganChain(), row.want, row.beganHere)
 		}
 		if (f.Detail == "") != (row.want == repair.OutcomeSuccess || row.want == repair.OutcomeUnfinished) {
 			t.Errorf("%s: %s, and the detail is %q", row.name, f.Outcome, f.Detail)

@@ -1,7 +1,7 @@
 package repair
 
 import (
-	"fmt"
+	"ganeti-autorepair/luxi"
 )
 
 // Plan is what a pass does about a snapshot: a decision for every instance, and the
@@ -15,10 +15,11 @@ type Plan struct {
 // Draft is a plan that lacks the places of the steps that begin: what nodes have free
 // is asked only of those that a step may go to.
 type Draft struct {
-	snapshot  *Snapshot
-	set       Settings
-	decisions []Decision
-	starts    []int // of the decisions, those whose step begins, in order
+	snapshot     *Snapshot
+	set          Settings
+	decisions    []Decision
+	starts       []int                 // of the decisions, those whose step begins, in order
+	held, wanted map[string]luxi.JobID // nodes that unfinished jobs have, and those they wait for as well
 }
 
 // NewDraft decides about every instance of the snapshot.
@@ -27,7 +28,7 @@ func NewDraft(s *Snapshot, set Settings, newID NewID) *Draft {
 	for k, i := range s.Instances {
 		decisions[k] = Decide(s, i, set, newID)
 	}
-	f := &Draft{snapshot: s, set: set}
+	f := &Draft{snapshot: s, set: set, held: heldNodes(s, false), wanted: heldNodes(s, true)}
 	f.decisions, f.starts = Valves(s, decisions, set)
 	return f
 }
@@ -37,14 +38,20 @@ func NewPlan(s *Snapshot, placer *Placer, set Settings, newID NewID) *Plan {
 	return NewDraft(s, set, newID).Plan(placer)
 }
 
+// Begins reports whether any step begins, so that there is something to submit.
+func (f *Draft) Begins() bool { return len(f.starts) > 0 }
+
 // RoomWanted returns the steps that room has to be known for before the draft
 // becomes a plan.
 func (f *Draft) RoomWanted() RoomWanted {
 	var w RoomWanted
 	for _, k := range f.starts {
 		d := f.decisions[k]
+		if d.Start.Later {
+			continue
+		}
 		wish := Wish{Instance: d.Instance, Step: d.Start.Step}
-		if choosesHere(f.snapshot, d, f.set) {
+		if f.choosesHere(d) || f.clearsTheWay(d) {
 			w.Choose = append(w.Choose, wish)
 		} else {
 			w.Others = append(w.Others, wish)
@@ -59,7 +66,7 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	s := f.snapshot
 	p := &Plan{Snapshot: s, Decisions: append([]Decision(nil), f.decisions...)}
 	for _, k := range f.starts {
-		if d := f.decisions[k]; !choosesHere(s, d, f.set) {
+		if d := f.decisions[k]; !d.Start.Later && !f.choosesHere(d) && !f.clearsTheWay(d) {
 			placer.expect(s, d.Instance, d.Start)
 		}
 	}
@@ -67,9 +74,16 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	done := make(map[int]bool)
 	for _, k := range f.starts {
 		d := f.decisions[k]
+		if d.Start.Later {
+			continue
+		}
 		place, noRoom := f.place(placer, d)
 		if noRoom != "" {
 			p.Decisions[k] = d.because(ReasonNoRoom, noRoom)
+			continue
+		}
+		if why := filtered(s, stepAction(s, d, place, f.set)); why != "" {
+			p.Decisions[k] = d.Blocked(ReasonFiltered, why)
 			continue
 		}
 		done[k] = true
@@ -80,7 +94,11 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		}
 	}
 	tags := endedSuspensions(s)
+	unnamed := unnamedJobs(s)
 	for k, d := range p.Decisions {
+		for _, t := range append(unnamed[d.Instance.UUID], d.TakeBack...) {
+			p.Actions = append(p.Actions, takeBackAction(d, t))
+		}
 		if done[k] {
 			continue
 		}
@@ -88,21 +106,39 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 			tags = append(tags, a)
 		}
 	}
-	p.Actions = inOrder(steps, tags, tests)
+	p.Actions = append(p.Actions, inOrder(steps, tags, tests)...)
 	return p
 }
 
 // place returns where the step of the decision brings its instance, or why there is
 // no place for it.
 func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
-	if choosesHere(f.snapshot, d, f.set) {
-		nodes, noRoom := placer.Place(f.snapshot, d.Instance, d.Start.Step, nil)
+	i, step := d.Instance, d.Start.Step
+	if d.Start.Target != "" {
+		return Place{Nodes: []string{d.Start.Target}}, ""
+	}
+	if step == StepFailover && (f.clearsTheWay(d) || f.choosesHere(d)) {
+		for _, avoid := range []map[string]luxi.JobID{f.wanted, f.held} {
+			if nodes, noRoom := placer.Place(f.snapshot, i, step, nodeSet(avoid)); noRoom == "" {
+				return Place{Nodes: nodes}, ""
+			}
+		}
+	}
+	if f.choosesHere(d) {
+		nodes, noRoom := placer.Place(f.snapshot, i, step, nil)
 		return Place{Nodes: nodes}, noRoom
 	}
 	if movesToSecondary(d) {
 		return Place{}, ""
 	}
 	return Place{IAllocator: allocator(f.snapshot, f.set)}, ""
+}
+
+// clearsTheWay reports whether the target of the step is named here although an
+// allocator could choose it: with an allocator a failover takes the locks of all nodes,
+// and would wait for a job that holds one of them for long (P20).
+func (f *Draft) clearsTheWay(d Decision) bool {
+	return d.Start.Step == StepFailover && externallyMirrored(d.Instance.Template) && d.Start.Target == "" && len(f.held) > 0
 }
 
 // WaveSize is how many steps, and as many changes of tags alone, a pass submits
@@ -135,6 +171,15 @@ func inOrder(steps, tags, tests []Action) []Action {
 	return append(list, tests...)
 }
 
+// nodeSet returns the nodes of which jobs have something.
+func nodeSet(held map[string]luxi.JobID) map[string]bool {
+	set := make(map[string]bool, len(held))
+	for name := range held {
+		set[name] = true
+	}
+	return set
+}
+
 // allocator returns the allocator to name in opcodes: "." stands for the cluster's
 // default; it is empty if there is none.
 func allocator(s *Snapshot, set Settings) string {
@@ -149,8 +194,14 @@ func allocator(s *Snapshot, set Settings) string {
 
 // choosesHere reports whether nodes are to be chosen here for the step: neither the
 // allocator nor the secondary node settles that.
-func choosesHere(s *Snapshot, d Decision, set Settings) bool {
-	return d.Start.Step == StepReinstall || allocator(s, set) == "" && !movesToSecondary(d)
+func (f *Draft) choosesHere(d Decision) bool {
+	switch {
+	case d.Start.Step == StepReinstall:
+		return true
+	case d.Start.Target != "":
+		return false
+	}
+	return allocator(f.snapshot, f.set) == "" && !movesToSecondary(d)
 }
 
 // movesToSecondary reports whether the step brings the instance to its secondary
@@ -162,11 +213,10 @@ func movesToSecondary(d Decision) bool {
 // Unfit returns why nodes that were chosen for an instance are no longer fit to take
 // it, or "" (P11).
 func (p Place) Unfit(s *Snapshot, i *Instance) string {
-	g := s.GroupID(i)
+	x := &decider{s: s, i: i}
 	for _, name := range p.Nodes {
-		n := s.Nodes[name]
-		if n == nil || !n.Usable() || n.Group != g {
-			return fmt.Sprintf("node %s is no longer fit to take it", name)
+		if why := x.unfitTarget(name); why != "" {
+			return why
 		}
 	}
 	return ""

@@ -42,6 +42,12 @@ const (
 	ReasonNotFenced     Reason = "not-fenced"
 	ReasonOneSlot       Reason = "one-slot"
 	ReasonHalfCopy      Reason = "half-copy"
+	ReasonWhereabouts   Reason = "whereabouts"
+	ReasonNoSystem      Reason = "no-system"
+	ReasonCanceled      Reason = "canceled"
+	ReasonFiltered      Reason = "filtered"
+	ReasonNoSlot        Reason = "no-slot"
+	ReasonCopiesLater   Reason = "copies-later"
 	ReasonFailed        Reason = "failed"
 )
 
@@ -89,6 +95,12 @@ var reasonTable = []ReasonInfo{
 	{Reason: ReasonNotFenced, Demand: "V5", Blocks: "fence", Valve: "fence", Person: true, Found: true, Command: "ganeti-autorepair run --wait"},
 	{Reason: ReasonOneSlot, Demand: "C1", Blocks: "max_running_jobs", Person: true, Command: "gnt-cluster modify --max-running-jobs=20"},
 	{Reason: ReasonHalfCopy, Demand: "S15", Blocks: "replace-disks that failed", Person: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonWhereabouts, Demand: "S16", Blocks: "migration that failed", Person: true, Command: "gnt-instance migrate --cleanup {cleanup}"},
+	{Reason: ReasonNoSystem, Demand: "S18", Blocks: "reinstallation that failed", Person: true, Command: "gnt-instance reinstall {instance}"},
+	{Reason: ReasonCanceled, Demand: "S13", Blocks: "canceled job", Command: "ganeti-autorepair suspend {instance}"},
+	{Reason: ReasonFiltered, Demand: "C7", Blocks: "job filter", Person: true, Command: "gnt-filter list"},
+	{Reason: ReasonNoSlot, Demand: "P16", Blocks: "jobs under way", Command: "gnt-job list --running"},
+	{Reason: ReasonCopiesLater, Demand: "P20", Blocks: "failovers under way", Command: "gnt-job list --running"},
 	{Reason: ReasonFailed, Demand: "S11", Blocks: "failure result", Person: true, Command: "ganeti-autorepair ack {instance}"},
 }
 

@@ -3,28 +3,32 @@ package repair
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
 
 // The rules for repairs whose jobs have all ended: what success takes, what may
-// be tried again, and how often (S6, S7).
+// be tried again, and how often (S6, S7, S13).
 
 // settleHealthy settles a repair of an instance that lives on good nodes. That
 // alone proves nothing after a failed job: failover and recreate-disks move the
 // primary before they can fail (S6).
-func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFact) bool {
+func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact) bool {
 	for _, f := range jobs {
-		if f.BeganChain() && (last == f || !laterSuccess(jobs, f)) {
-			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete", f.Info.ID, f.Detail))
+		if f.BeganChain() && !x.reinstalledSince(jobs, f) {
+			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", f.Info.ID, f.Detail, x.finishIt()))
 		}
 	}
-	if f := doubtfulReplica(jobs); f != nil {
-		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incomplete(x.i)))
+	if x.incomplete() {
+		return false
+	}
+	if f := x.doubtfulReplica(jobs); f != nil {
+		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i)))
 	}
 	for _, f := range jobs {
-		if !f.EndedBadly() {
+		if !f.endedBadly() {
 			continue
 		}
 		if x.i.Live == nil || strings.HasPrefix(x.i.Live.Status, "ERROR_node") {
@@ -36,12 +40,13 @@ func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact, last *JobFa
 		}
 		break
 	}
-	x.settle(r, tagstore.Success, "the instance lives on good nodes only")
+	x.settle(r, jobs, tagstore.Success, "the instance lives on good nodes only")
 	return true
 }
 
-// laterSuccess reports whether a chain that followed the failed one succeeded.
-func laterSuccess(jobs []*JobFact, failed *JobFact) bool {
+// reinstalledSince reports whether a chain that followed the failed one succeeded, or
+// somebody finished it by hand.
+func (x *decider) reinstalledSince(jobs []*JobFact, failed *JobFact) bool {
 	for _, f := range jobs {
 		if f.Info.ID > failed.Info.ID && f.Step == StepReinstall && f.Outcome == OutcomeSuccess {
 			return true
@@ -59,8 +64,137 @@ func (x *decider) disagrees() string {
 	return ""
 }
 
-// beyondRetry says why no further step may follow the failed job, or returns
-// "" where one may (S7).
+// incomplete concludes that an instance on good nodes is not well: a reinstallation has
+// left it without a system (S18), or it may run elsewhere (S16).
+func (x *decider) incomplete() bool {
+	state := StateNeedsRepair
+	if x.d.Repair != nil {
+		state = StatePending
+	}
+	if c, failed := x.s.Past.Chains[x.i.UUID]; failed {
+		x.conclude(state, ReasonNoSystem, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", c.Job.Info.ID, c.Job.Detail, x.finishIt()))
+		return true
+	}
+	if t, moved := x.s.Past.Transfers[x.i.UUID]; moved {
+		x.conclude(state, ReasonWhereabouts, x.whereabouts(t))
+		return true
+	}
+	return false
+}
+
+// finishIt returns the commands that finish a reinstallation.
+func (x *decider) finishIt() string {
+	text := ": gnt-instance reinstall " + x.i.Name
+	if x.i.AdminState == "up" || x.s.Past.Chains[x.i.UUID].WasUp {
+		text += ", then gnt-instance start " + x.i.Name
+	}
+	return text
+}
+
+// blockedByPast concludes that the next step must not be taken after what earlier jobs
+// left behind: half a copy (S15), or an instance of which nobody knows where it runs
+// (S16). Half a copy that the repair itself left ends it.
+func (x *decider) blockedByPast(jobs []*JobFact) bool {
+	if t, moved := x.s.Past.Transfers[x.i.UUID]; moved && !x.reaches(t) {
+		x.conclude(x.plainState(), ReasonWhereabouts, x.whereabouts(t))
+		return true
+	}
+	if x.d.Need.First() != StepFailover {
+		return false
+	}
+	if f := x.doubtfulReplica(jobs); f != nil {
+		// From an offline node, and what is stopped, Ganeti fails over to anything
+		// (lib/cmdlib/instance_migration.py _ExecFailover).
+		return false
+	}
+	if h := x.s.Past.HalfCopies[x.i.UUID]; h.Concerns(x.i) {
+		x.conclude(x.plainState(), ReasonHalfCopy, fmt.Sprintf("job %d: %s; %s; once they are: ganeti-autorepair ack %s", h.Job.Info.ID, h.Job.Detail, incompleteCopy(x.i), x.i.Name))
+		return true
+	}
+	return false
+}
+
+// reaches reports whether the next step brings the instance to the very node that it
+// was transferred to: a failover from a node that is lost, which does not start what
+// runs there already.
+func (x *decider) reaches(t Transfer) bool {
+	primary := x.s.Nodes[x.i.Primary]
+	if x.d.Need.First() != StepFailover || primary == nil || !primary.Offline || t.Target == "" {
+		return false
+	}
+	if x.i.Template == "drbd" {
+		return len(x.i.Secondaries) == 1 && NameMatches(t.Target, x.i.Secondaries[0])
+	}
+	return x.unfitTarget(t.Target) == ""
+}
+
+// onlyTarget returns the one node that a failover may bring the instance to; empty if
+// any may be chosen, or its secondary is the target.
+func (x *decider) onlyTarget() string {
+	t, moved := x.s.Past.Transfers[x.i.UUID]
+	if !moved || x.i.Template == "drbd" {
+		return ""
+	}
+	return t.Target
+}
+
+// whereabouts says what is to be done about an instance that may run elsewhere.
+func (x *decider) whereabouts(t Transfer) string {
+	command := "gnt-instance migrate --cleanup " + x.i.Name
+	if externallyMirrored(x.i.Template) && t.Target != "" {
+		command = fmt.Sprintf("gnt-instance migrate --cleanup -n %s %s", t.Target, x.i.Name)
+	}
+	return fmt.Sprintf("job %d: %s; it may run on %s: %s", t.Job.Info.ID, t.Job.Detail, nodeOrUnknown(t.Target), command)
+}
+
+// givesUp returns why no further step may follow the last job, or "" where one may (S7,
+// S13).
+func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
+	step := x.d.Need.First()
+	if f := x.doubtfulReplica(jobs); f != nil && step == StepFailover {
+		return fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i))
+	}
+	last := lastJob(jobs)
+	if last == nil {
+		return ""
+	}
+	switch last.Outcome {
+	case OutcomeCanceled:
+		return fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail)
+	case OutcomeUnknown:
+		// A replace-disks does no harm a second time.
+		if step != StepReplaceDisks || !copiedOnly(r, jobs) {
+			return fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail)
+		}
+	case OutcomeFailed:
+		if why := x.beyondRetry(last); why != "" {
+			return fmt.Sprintf("job %d: %s; %s", last.Info.ID, last.Detail, why)
+		}
+	case OutcomeRefused:
+		if n := refusalsOf(jobs, step); n >= x.set.MaxAttempts {
+			return fmt.Sprintf("job %d: %s; refused %d times in a row", last.Info.ID, last.Detail, n)
+		}
+	}
+	return ""
+}
+
+// copiedOnly reports whether the last job of a repair, which nobody knows any more, can
+// only have been a replace-disks: the repair is of a type that permits no other step, or
+// its instance has been moved before.
+func copiedOnly(r *tagstore.Repair, jobs []*JobFact) bool {
+	if r.Type == tagstore.FixStorage {
+		return true
+	}
+	for _, f := range jobs {
+		if f.Outcome == OutcomeSuccess && (f.Step == StepFailover || f.Step == StepMigrate) {
+			return true
+		}
+	}
+	return false
+}
+
+// beyondRetry returns why no further step may follow the failed job, or "" where one
+// may.
 func (x *decider) beyondRetry(last *JobFact) string {
 	switch {
 	case last.BeganChain():
@@ -69,6 +203,8 @@ func (x *decider) beyondRetry(last *JobFact) string {
 		return "what the job was to do is not known"
 	case last.Step == StepReplaceDisks:
 		return "" // it never moves the primary
+	case last.Step == StepMigrate && last.Log != nil && last.Log.Transferred:
+		return "" // where it runs was settled since, or nothing would be decided here (S16)
 	case !x.d.Need.PrimaryBroken:
 		// The step moved the primary before it failed.
 		return "the instance was moved, but not as it should"
@@ -76,44 +212,77 @@ func (x *decider) beyondRetry(last *JobFact) string {
 	return ""
 }
 
-// doubtfulReplica returns a replace-disks that may have taken the secondary node's
-// disks away without making new ones that are complete, nil if there is none, or
-// anything succeeded since: a new secondary is in the configuration before its
-// disks have been written (lib/cmdlib/instance_storage.py _ExecDrbd8Secondary).
-func doubtfulReplica(jobs []*JobFact) *JobFact {
-	for k := len(jobs) - 1; k >= 0 && jobs[k].Outcome != OutcomeSuccess; k-- {
-		if f := jobs[k]; f.Step == StepReplaceDisks && f.EndedBadly() && !f.Refused() {
+// waitsAfterCancel returns until when a step is not tried again that a person canceled
+// before it began (S13), and whether that time is yet to come. A job that would not be
+// wanted now is none: it was taken back, or the world has changed since.
+func (x *decider) waitsAfterCancel(r *tagstore.Repair, jobs []*JobFact) (string, bool) {
+	last := lastJob(jobs)
+	if last == nil || last.Outcome != OutcomeWithdrawn || last.Step != x.d.Need.First() || x.unwanted(last, r, jobs) != "" {
+		return "", false
+	}
+	when := last.Info.Ended
+	if when.IsZero() {
+		when = last.Info.Received
+	}
+	until := when.Add(x.set.Interval)
+	return fmt.Sprintf("after %s, unless it is stopped: ganeti-autorepair suspend %s, or cancel %s", until.UTC().Format("2006-01-02 15:04:05 MST"), x.i.Name, x.i.Name), until.After(x.s.Time)
+}
+
+// doubtfulReplica returns a replace-disks of the repair that may have left the disks of
+// the present secondary node incomplete, nil if there is none, or anything succeeded
+// since: a new secondary is in the configuration before its disks have been written
+// (lib/cmdlib/instance_storage.py _ExecDrbd8Secondary).
+func (x *decider) doubtfulReplica(jobs []*JobFact) *JobFact {
+	for k := len(jobs) - 1; k >= 0 && !jobs[k].Succeeded(); k-- {
+		f := jobs[k]
+		if f.Step != StepReplaceDisks || !f.endedBadly() {
+			continue
+		}
+		target := ""
+		if f.Log != nil {
+			target = f.Log.Target
+		}
+		if target == "" && len(namedTargets(f.Info)) == 1 {
+			target = namedTargets(f.Info)[0]
+		}
+		if (HalfCopy{Job: f, Node: target}).Concerns(x.i) {
 			return f
 		}
 	}
 	return nil
 }
 
-func incomplete(i *Instance) string {
+func incompleteCopy(i *Instance) string {
 	return "the disks on its secondary node may not be complete, see gnt-instance info " + i.Name
 }
 
-// halfCopy holds an instance that would be failed over to half a copy which somebody
-// else's replace-disks has left, or one that its tags no longer tell of.
-func (x *decider) halfCopy() bool {
-	f := x.s.Half[x.i.UUID]
-	if f == nil {
-		return false
-	}
-	x.conclude(x.plainState(), ReasonHalfCopy, fmt.Sprintf("job %d: %s; %s; once they are: gnt-job archive %d", f.Info.ID, f.Detail, incomplete(x.i), f.Info.ID))
-	return true
-}
-
-// TriesOf counts the failed jobs since the last success that took the step.
-// Jobs that found no room or never began are no tries (S8, C2); failures of
+// triesOf counts the failed jobs since the last success that took the step.
+// Jobs that changed nothing are no tries (S8, S13, C2); failures of
 // another step in between do not start the count anew, or two steps that fail
 // in turn would do so for ever.
-func TriesOf(jobs []*JobFact, step Step) int {
+func triesOf(jobs []*JobFact, step Step) int {
 	n := 0
-	for k := len(jobs) - 1; k >= 0 && jobs[k].Outcome != OutcomeSuccess; k-- {
+	for k := len(jobs) - 1; k >= 0 && !jobs[k].Succeeded(); k-- {
 		if jobs[k].Outcome == OutcomeFailed && jobs[k].Step == step {
 			n++
 		}
+	}
+	return n
+}
+
+// refusalsOf counts how often in a row the newest jobs were refused for the step with
+// the same words.
+func refusalsOf(jobs []*JobFact, step Step) int {
+	n, words, code := 0, "", ""
+	for k := len(jobs) - 1; k >= 0; k-- {
+		f := jobs[k]
+		if f.Outcome == OutcomeExpired || f.Outcome == OutcomeWithdrawn {
+			continue
+		}
+		if f.Outcome != OutcomeRefused || f.Step != step || n > 0 && (f.Detail != words || f.Code != code) {
+			break
+		}
+		n, words, code = n+1, f.Detail, f.Code
 	}
 	return n
 }
@@ -125,23 +294,21 @@ func (x *decider) countable(r *tagstore.Repair, jobs []*JobFact, tries int) bool
 	if tries == 0 {
 		return true
 	}
-	next := r.Pending
-	next.Jobs = begun(jobs)
-	kept := len(next.Jobs)
-	// A new job's number is no shorter than the newest one's.
-	next.Jobs = append(next.Jobs, next.Jobs[kept-1])
-	_, dropped := next.Format()
-	var known []*JobFact
+	var kept []*JobFact
 	for _, f := range jobs {
-		if f.Outcome != OutcomeExpired {
-			known = append(known, f)
+		if keeps(f, jobs) {
+			kept = append(kept, f)
 		}
 	}
-	return dropped <= kept && TriesOf(known[dropped:], x.nextStep()) == tries
+	next := r.Pending
+	// A new job's number is no shorter than the newest one's.
+	next.Jobs = append(jobIDs(kept), kept[len(kept)-1].Info.ID)
+	_, dropped := next.Format()
+	return dropped <= len(kept) && triesOf(kept[dropped:], x.d.Need.First()) == tries
 }
 
-// lastBegun is the last job that was not merely held and let go, or nil.
-func lastBegun(jobs []*JobFact) *JobFact {
+// lastJob returns the last job that was not merely held and never released, or nil.
+func lastJob(jobs []*JobFact) *JobFact {
 	for k := len(jobs) - 1; k >= 0; k-- {
 		if jobs[k].Outcome != OutcomeExpired {
 			return jobs[k]
@@ -150,16 +317,52 @@ func lastBegun(jobs []*JobFact) *JobFact {
 	return nil
 }
 
-// begun lists the jobs of a repair that are worth keeping in its tag: jobs that
-// expired unreleased never did anything.
-func begun(jobs []*JobFact) []luxi.JobID {
+// detailOf says how the last job ended.
+func detailOf(jobs []*JobFact) string {
+	last := lastJob(jobs)
+	if last == nil {
+		return "no job yet"
+	}
+	return fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail)
+}
+
+// worthKeeping lists the jobs of a repair that stay in its tag. One that changed nothing
+// leaves it, or a repair that waits would age into one whose jobs nobody knows (S7); but
+// refusals are kept as long as they are counted.
+func worthKeeping(jobs []*JobFact) []luxi.JobID {
 	var ids []luxi.JobID
 	for _, f := range jobs {
-		if f.Outcome != OutcomeExpired {
+		if keeps(f, jobs) {
 			ids = append(ids, f.Info.ID)
 		}
 	}
 	return ids
+}
+
+func keeps(f *JobFact, jobs []*JobFact) bool {
+	if f.Outcome == OutcomeRefused {
+		return refusalsOf(jobs, f.Step) > 0
+	}
+	return !f.Outcome.ChangedNothing()
+}
+
+// forgetting is how long after its end the number of a job that changed nothing leaves
+// the tag at the latest: ganeti-cleaner removes it from the archive after 21 days
+// (REMOVE_AFTER in its script), and what nobody knows may have done anything.
+const forgetting = 14 * 24 * time.Hour
+
+// renewTag has the pending tag written anew without the jobs that changed nothing, if
+// the queue is about to forget one of them (S7).
+func (x *decider) renewTag(r *tagstore.Repair, jobs []*JobFact) {
+	for _, f := range jobs {
+		if keeps(f, jobs) || !f.Info.Known || f.Info.Received.IsZero() || x.s.Time.Sub(f.Info.Received) < forgetting {
+			continue
+		}
+		pending := r.Pending
+		pending.Jobs = worthKeeping(jobs)
+		x.d.Renewed, x.d.renewedFrom = &pending, r.Tags
+		return
+	}
 }
 
 // NeedsLiveToSettle reports whether settling the instance's repairs takes its
@@ -170,7 +373,7 @@ func NeedsLiveToSettle(s *Snapshot, i *Instance) bool {
 	}
 	for _, r := range i.Tags.Records().Repairs {
 		for _, id := range r.Jobs {
-			if f := s.Jobs[id]; f != nil && f.EndedBadly() {
+			if f := s.Jobs[id]; f != nil && f.endedBadly() {
 				return true
 			}
 		}

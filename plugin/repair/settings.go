@@ -9,14 +9,17 @@ const NoFence = "none"
 
 // Settings are what the engine is told of the settings file.
 type Settings struct {
-	Interval     time.Duration // least time between the starts of two passes (W1)
-	PassTimeout  time.Duration // bound on a whole pass (C3)
-	IAllocator   string        // allocator for new places; "" is the cluster's default
-	MaxRunning   int           // most repair jobs under way at a time; 0 is no bound (V1)
-	MaxNew       int           // most repairs begun in one pass; 0 is no bound (V3)
-	MaxUnhealthy int           // percent of a group's nodes; above it no repair is begun there; 100 is no bound (V2)
-	MaxAttempts  int           // most tries of one step, the first included (S7)
-	ResultsKept  int           // success and enoperm results kept per instance (T9)
+	Interval    time.Duration // least time between the starts of two passes (W1)
+	PassTimeout time.Duration // bound on a whole pass (C3)
+	IAllocator  string        // allocator for new places; "" is the cluster's default
+	MaxRunning  int           // most jobs under way at a time that bring instances back; 0 is no bound (V1, P20)
+	MaxCopying  int           // most jobs under way at a time that copy or migrate; 0 is no bound (P20)
+	// ReplaceDisksAfter is how long after a repair became pending copying begins (V7).
+	ReplaceDisksAfter time.Duration
+	MaxNew            int   // most repairs begun in one pass; 0 is no bound (V3)
+	MaxUnhealthy      Share // of a group's nodes; above it no repair is begun there (V2)
+	MaxAttempts       int   // most tries of one step, the first included (S7)
+	ResultsKept       int   // success and enoperm results kept per instance (T9)
 	// Fence names the fence that must succeed before an instance of an offline node is
 	// touched; "" and NoFence are none (V5).
 	Fence string
@@ -31,9 +34,23 @@ func DefaultSettings() Settings {
 		Interval:     15 * time.Minute,
 		PassTimeout:  60 * time.Second,
 		MaxRunning:   10,
-		MaxUnhealthy: 50,
+		MaxCopying:   5,
+		MaxUnhealthy: Share{Percent: 50},
 		MaxAttempts:  3,
 		ResultsKept:  1,
 		Fence:        NoFence,
 	}
+}
+
+// copies reports whether the step copies disks or memory, and so takes long without
+// bringing anything back (P20).
+func copies(step Step) bool { return step == StepReplaceDisks || step == StepMigrate }
+
+// limitOf returns the limit of the jobs that take a step. What brings an instance back
+// never waits behind what copies.
+func limitOf(step Step, set Settings) Limit {
+	if copies(step) {
+		return Limit{Label: Source + "-copying", Jobs: set.MaxCopying}
+	}
+	return Limit{Label: Source, Jobs: set.MaxRunning}
 }

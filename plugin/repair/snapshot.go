@@ -17,10 +17,24 @@ type Snapshot struct {
 	Instances []*Instance             // in luxid's order: by name, web2 before web10
 	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
 	Running   []luxi.JobInfo          // every unfinished job of the queue
-	// Half holds, by instance UUID, a replace-disks of anybody's that may have left
-	// half a copy on the secondary node. It is known where a failover comes next,
-	// as long as the job is in the queue.
-	Half map[string]*JobFact
+	// NewestJob is the highest number of a job in the queue and its archive, if NewestKnown
+	// says that it was asked for (S14).
+	NewestJob   luxi.JobID
+	NewestKnown bool
+	// Targets are the nodes that allocators have chosen for unfinished jobs, by job.
+	Targets map[luxi.JobID]string
+	Past    Past              // what earlier jobs left behind, of the instances that need it
+	Rules   []luxi.FilterRule // the job filters (C7)
+	// Suspects are the instances, by UUID, that a failed job may have left otherwise than
+	// the configuration says, with the job.
+	Suspects map[string]luxi.JobID
+	// PastJobs and Said are what Past was made from, and PastUpTo is the newest job that
+	// was looked at for it: a fresh look goes on from there.
+	PastJobs []*JobFact
+	Said     []Acknowledgement
+	PastUpTo luxi.JobID
+	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
+	RoomTests map[string]RoomTest
 }
 
 // Cluster is what is needed of the cluster itself.
@@ -45,6 +59,11 @@ type Node struct {
 	Name, UUID, Group string // Group is a UUID
 	Offline, Drained  bool
 	VMCapable         bool
+	Tags              tagstore.Tags
+	Modified          int64 // Unix time in seconds of its last change in the configuration; 0 if not known
+	// Unused says that no instance has the node as primary or secondary; false if that
+	// is not known.
+	Unused bool
 }
 
 // Usable reports whether new instances may be placed on the node (P11).
@@ -61,7 +80,13 @@ type Instance struct {
 	Template    string   // disk template as Ganeti computes it: "drbd", "mixed", ...
 	AdminState  string   // "up", "down" or "offline"
 	Forthcoming bool     // a reservation, not an instance yet
-	Live        *Live    // nil unless it was asked for
+	// AlwaysFailover is be/always_failover: Ganeti fails it over where it is asked to
+	// migrate it (P18).
+	AlwaysFailover bool
+	Hypervisor     string // "kvm", "xen-pvm", ...; empty if not known
+	// DisksActive says whether Ganeti holds the disks to be active; nil if not known.
+	DisksActive *bool
+	Live        *Live // nil unless it was asked for
 }
 
 // Nodes returns the primary node and the secondary nodes.
@@ -72,12 +97,18 @@ type Live struct {
 	Status string // lib/_constants.py INSTST_*: "running", "ADMIN_down", "ERROR_down", ...
 }
 
-// JobFact is a job that an open repair names, with what came of it.
-type JobFact struct {
-	Info    luxi.JobInfo
-	Outcome Outcome
-	Step    Step   // the step it was to take, read from its opcodes; empty if unknown
-	Detail  string // the error that ended it, in Ganeti's words
+// NoteUnusedNodes notes which nodes no instance uses, where the places of all instances
+// are known.
+func (s *Snapshot) NoteUnusedNodes() {
+	used := make(map[string]bool)
+	for _, i := range s.Instances {
+		for _, name := range i.Nodes() {
+			used[name] = true
+		}
+	}
+	for _, n := range s.Nodes {
+		n.Unused = !used[n.Name]
+	}
 }
 
 // BrokenNodes are the names of the nodes that are offline or drained.
@@ -117,6 +148,19 @@ func (s *Snapshot) policy(i *Instance) tagstore.Policy {
 	}
 	objects = append(objects, tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags})
 	return tagstore.EffectivePolicy(s.Time.Unix(), objects...)
+}
+
+// JobsOf returns what came of the jobs with the given numbers.
+func (s *Snapshot) JobsOf(ids []luxi.JobID) []*JobFact {
+	var list []*JobFact
+	for _, id := range ids {
+		f := s.Jobs[id]
+		if f == nil {
+			f = NewJobFact(luxi.JobInfo{ID: id})
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // Instance returns the instance with the UUID, or nil.

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -12,9 +11,9 @@ import (
 // SteerMark is the text of the reason trail of tag jobs that a person asked for.
 func SteerMark(command string) string { return "steer " + command }
 
-// HeldBy reports whether the job waits behind one of the gates.
-func HeldBy(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
-	for _, id := range Dependencies(job) {
+// WaitsFor reports whether the job waits for one of the given jobs.
+func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
+	for _, id := range job.Dependencies() {
 		if gates[id] {
 			return true
 		}
@@ -29,10 +28,12 @@ func HeldBy(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //	repair ID STEP    a repair job
 //	probe ID STEP     a dry run that tests for room
 //	probe storage     a question to nodes for their free storage
+//	probe queue       a question to the queue for its next number
 //	tags ID           a change of an instance's tags
 //	tags suspend      the removal of suspend tags whose time has passed
 //	hold              the job that bounds how long repair jobs are held
 //	gate ID STEP      the job whose cancellation releases a repair job
+//	ack UUID [intact] what a person said of an instance, see Acknowledgement
 //	steer COMMAND     a change of tags that a person asked for
 //
 // The first job of a repair that no request stands for has a further entry,
@@ -46,6 +47,7 @@ const (
 	MarkTags   = "tags"
 	MarkHold   = "hold"
 	MarkGate   = "gate"
+	MarkAck    = "ack"
 )
 
 // Mark is what the reason trail says of one of our jobs.
@@ -61,20 +63,27 @@ type Mark struct {
 // PolicyMark is what the trail of such a job says of that.
 const PolicyMark = "permitted by policy"
 
+// Text returns the mark as it stands in the reason trail.
 func (m Mark) Text() string {
 	return strings.TrimSpace(m.Kind + " " + m.ID + " " + string(m.Step))
 }
 
-// Trail is the reason trail of an opcode. Repair jobs carry a further entry
-// that has the scheduler run at most limit of them at a time
+// Limit bounds how many of our jobs the scheduler runs at a time.
+type Limit struct {
+	Label string // jobs with the same label count together
+	Jobs  int    // 0 is no bound
+}
+
+// Trail returns the reason trail of an opcode. Repair jobs carry a further entry
+// that has the scheduler run at most so many of them at a time
 // (src/Ganeti/JQScheduler/ReasonRateLimiting.hs).
-func Trail(m Mark, limit int, now time.Time) []luxi.ReasonEntry {
+func Trail(m Mark, limit Limit, now time.Time) []luxi.ReasonEntry {
 	t := []luxi.ReasonEntry{{Source: Source, Text: m.Text(), Time: now}}
 	if m.Kind == MarkRepair && m.Policy {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: PolicyMark, Time: now})
 	}
-	if m.Kind == MarkRepair && limit > 0 {
-		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit, Source), Time: now})
+	if m.Kind == MarkRepair && limit.Jobs > 0 {
+		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit.Jobs, limit.Label), Time: now})
 	}
 	return t
 }
@@ -91,7 +100,7 @@ func MarkOf(job luxi.JobInfo) (Mark, bool) {
 				continue
 			}
 			switch words[0] {
-			case MarkRepair, MarkProbe, MarkTags, MarkHold, MarkGate:
+			case MarkRepair, MarkProbe, MarkTags, MarkHold, MarkGate, MarkAck:
 			default:
 				continue
 			}
@@ -108,19 +117,8 @@ func MarkOf(job luxi.JobInfo) (Mark, bool) {
 	return Mark{}, false
 }
 
-// neverReleased reports whether the jobs are those of a repair that a pass began on
-// the policy's permission, and all of them expired.
-func neverReleased(jobs []*JobFact) bool {
-	policy := false
-	for _, f := range jobs {
-		if f.Outcome != OutcomeExpired {
-			return false
-		}
-		policy = policy || BegunByPolicy(f.Info)
-	}
-	return policy
-}
-
+// BegunByPolicy reports whether the job is the first one of a repair that a pass began
+// on the policy's permission.
 func BegunByPolicy(job luxi.JobInfo) bool {
 	for _, op := range job.Ops {
 		for _, r := range op.Reason {
@@ -130,22 +128,4 @@ func BegunByPolicy(job luxi.JobInfo) bool {
 		}
 	}
 	return false
-}
-
-// Dependencies lists the jobs that a job waits for.
-func Dependencies(job luxi.JobInfo) []luxi.JobID {
-	var ids []luxi.JobID
-	for _, op := range job.Ops {
-		var depends [][]json.RawMessage
-		if json.Unmarshal(op.Params["depends"], &depends) != nil {
-			continue
-		}
-		for _, d := range depends {
-			var id luxi.JobID
-			if len(d) > 0 && json.Unmarshal(d[0], &id) == nil {
-				ids = append(ids, id)
-			}
-		}
-	}
-	return ids
 }

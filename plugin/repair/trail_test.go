@@ -35,7 +35,7 @@ func TestTrail(t *testing.T) {
 		{repair.Mark{Kind: repair.MarkHold}, "hold"},
 	} {
 		for _, limit := range []int{0, 10} {
-			entries := repair.Trail(row.m, limit, repairtest.Present)
+			entries := repair.Trail(row.m, repair.Limit{Label: repair.Source, Jobs: limit}, repairtest.Present)
 			if e := entries[0]; e.Source != "ganeti-autorepair" || e.Text != row.want || !e.Time.Equal(repairtest.Present) {
 				t.Errorf("%+v: %+v, want %q", row.m, e, row.want)
 			}
@@ -78,16 +78,12 @@ func TestMarkOfOthers(t *testing.T) {
 	}
 }
 
-func TestDependencies(t *testing.T) {
+// A job waits for those that any of its opcodes depends on.
+func TestWaitsFor(t *testing.T) {
 	j := luxi.JobInfo{Ops: []luxi.JobOp{
-		{Params: repairtest.Params("depends", `[[7,["canceled"]],[8,[]]]`)}, {Params: repairtest.Params("depends", `null`)},
-		{Params: repairtest.Params("depends", `"odd"`)}, {Params: repairtest.Params("depends", `[[],["x"],[9]]`)}, {},
+		{Params: repairtest.Params("depends", `[[7,["canceled"]],[8,[]]]`)}, {Params: repairtest.Params("depends", `null`)}, {},
 	}}
-	got := repair.Dependencies(j)
-	if len(got) != 3 || got[0] != 7 || got[1] != 8 || got[2] != 9 {
-		t.Errorf("%v", got)
-	}
-	if !repair.HeldBy(j, map[luxi.JobID]bool{8: true}) || repair.HeldBy(j, map[luxi.JobID]bool{6: true}) {
-		t.Error("heldBy is wrong")
+	if !repair.WaitsFor(j, map[luxi.JobID]bool{8: true}) || repair.WaitsFor(j, map[luxi.JobID]bool{6: true}) {
+		t.Error("it waits for 7 and 8, and for no other")
 	}
 }

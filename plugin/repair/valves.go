@@ -3,14 +3,17 @@ package repair
 import (
 	"fmt"
 	"sort"
+	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
 
-// Valves blocks the steps that the valves do not let pass (V1 to V3). It returns the
-// decisions in the same order, those that are blocked without their step, and which of
-// them begin, in the order in which they are to begin (V4).
+// Valves blocks the steps that are not to be taken now (V1 to V3, V7, P16, P20, P21). It
+// returns the decisions in the same order, those that are blocked without their step, and
+// which of them begin, in the order in which they are to begin (V4).
 func Valves(s *Snapshot, decisions []Decision, set Settings) (after []Decision, starts []int) {
+	v := valves{s: s, set: set, unhealthy: unhealthyGroups(s, set.MaxUnhealthy), returning: returning(s, decisions), busy: bringingBack(s)}
 	after = append([]Decision(nil), decisions...)
 	for k := range after {
 		if after[k].Start != nil {
@@ -18,30 +21,166 @@ func Valves(s *Snapshot, decisions []Decision, set Settings) (after []Decision, 
 		}
 	}
 	sort.SliceStable(starts, func(a, b int) bool { return before(s, after[starts[a]], after[starts[b]]) })
-	unhealthy := unhealthyGroups(s, set.MaxUnhealthy)
-	begun := 0
 	pass := starts[:0]
 	for _, k := range starts {
-		d := after[k]
-		if s.Cluster.Slots == 1 {
-			// The hold job would take the only slot, and no tag could be written.
-			after[k] = d.Blocked(ReasonOneSlot, "the job queue runs one job at a time, repairs need two: gnt-cluster modify --max-running-jobs=20")
+		reason, why := v.block(after[k])
+		switch {
+		case reason == ReasonCopiesLater:
+			after[k] = after[k].postponed(reason, why)
+		case reason != "":
+			after[k] = after[k].Blocked(reason, why)
 			continue
-		}
-		if d.Start.New {
-			if why, blocked := unhealthy[s.GroupID(d.Instance)]; blocked {
-				after[k] = d.Blocked(ReasonMaxUnhealthy, why)
-				continue
-			}
-			if set.MaxNew > 0 && begun >= set.MaxNew {
-				after[k] = d.Blocked(ReasonMaxNew, fmt.Sprintf("a pass begins at most %d repairs", set.MaxNew))
-				continue
-			}
-			begun++
 		}
 		pass = append(pass, k)
 	}
 	return after, pass
+}
+
+// valves is what the valves count while they go through the steps.
+type valves struct {
+	s         *Snapshot
+	set       Settings
+	unhealthy map[string]string // why no repair begins in a node group, by UUID
+	returning map[string]string // what is brought back from an offline node, by its name
+	busy      int               // jobs that bring back: under way, and let pass so far
+	begun     int               // new repairs let pass so far
+	copying   []*Instance       // what is copied or migrated by steps let pass so far
+}
+
+// block returns the reason why the step is not taken now, and that in words; both are
+// empty if it is.
+func (v *valves) block(d Decision) (Reason, string) {
+	switch {
+	case v.s.Cluster.Slots == 1:
+		// The hold job would take the only slot, and no tag could be written.
+		return ReasonOneSlot, "the job queue runs one job at a time, repairs need two: gnt-cluster modify --max-running-jobs=20"
+	case d.Start.Probe && !testDue(v.s, d):
+		return ReasonNoRoom, d.Detail
+	}
+	if d.Start.New {
+		if why, blocked := v.unhealthy[v.s.GroupID(d.Instance)]; blocked {
+			return ReasonMaxUnhealthy, why
+		}
+		if v.set.MaxNew > 0 && v.begun >= v.set.MaxNew {
+			return ReasonMaxNew, fmt.Sprintf("a pass begins at most %d repairs (max_new_per_pass)", v.set.MaxNew)
+		}
+	}
+	if reason, why := v.blockStopped(d); reason != "" {
+		return reason, why
+	}
+	if d.Start.New {
+		v.begun++
+	}
+	if reason, why := v.blockCopy(d); reason != "" {
+		return reason, why
+	}
+	if copies(d.Start.Step) {
+		v.copying = append(v.copying, d.Instance)
+	} else {
+		v.busy++
+	}
+	return "", ""
+}
+
+// blockCopy blocks a replace-disks until its time has come, as a node that is away for a
+// reboot costs no copies (V7), and as long as others of a lost node are to be brought
+// back: it would hold the locks that these wait for (P20). The repair is pending
+// meanwhile.
+func (v *valves) blockCopy(d Decision) (Reason, string) {
+	if d.Start.Step != StepReplaceDisks {
+		return "", ""
+	}
+	if until := time.Unix(d.Start.Repair.Time, 0).Add(v.set.ReplaceDisksAfter); until.After(v.s.Time) {
+		return ReasonCopiesLater, "copying begins at " + until.UTC().Format("2006-01-02 15:04:05 MST") + " (replace_disks_after)"
+	}
+	for _, name := range d.Instance.Nodes() {
+		if other, waits := v.returning[name]; waits && other != d.Instance.Name {
+			return ReasonCopiesLater, fmt.Sprintf("%s of node %s is brought back first", other, name)
+		}
+	}
+	return "", ""
+}
+
+// MustNotWait reports whether the step must not wait between its release and its
+// beginning: a reinstallation, and a failover of what is stopped.
+func MustNotWait(d Decision) bool {
+	return d.Start.Step == StepReinstall || d.Start.Step == StepFailover && d.Instance.AdminState != "up"
+}
+
+// blockStopped blocks a reinstallation, and a failover of what is stopped, unless it can
+// begin at once as far as is known: a job that begins an hour after it was decided may
+// destroy what has come back meanwhile (P16).
+func (v *valves) blockStopped(d Decision) (Reason, string) {
+	if !MustNotWait(d) {
+		return "", ""
+	}
+	if v.set.MaxRunning > 0 && v.busy >= v.set.MaxRunning {
+		return ReasonNoSlot, fmt.Sprintf("%d repairs are under way (max_running)", v.busy)
+	}
+	if job, held := holderOf(v.s, d.Instance); held {
+		return ReasonNoSlot, fmt.Sprintf("job %d has a node of it", job)
+	}
+	for _, other := range v.copying {
+		if v.mayShareNode(other, d.Instance) {
+			return ReasonNoSlot, fmt.Sprintf("%s is copied or migrated first", other.Name)
+		}
+	}
+	return "", ""
+}
+
+// mayShareNode reports whether a step that copies or migrates one instance may take a
+// node of another: an allocator takes the locks of all nodes until it has chosen, and
+// keeps those of their resources.
+func (v *valves) mayShareNode(copied, i *Instance) bool {
+	if allocator(v.s, v.set) != "" {
+		return true
+	}
+	for _, a := range copied.Nodes() {
+		for _, b := range i.Nodes() {
+			if a == b {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// returning names, for each offline node, an instance that is to be brought back from
+// it: its step begins, or its job is unfinished.
+func returning(s *Snapshot, decisions []Decision) map[string]string {
+	list := make(map[string]string)
+	add := func(i *Instance) {
+		if n := s.Nodes[i.Primary]; n != nil && n.Offline && i.AdminState == "up" && list[n.Name] == "" {
+			list[n.Name] = i.Name
+		}
+	}
+	for _, d := range decisions {
+		if d.Start != nil && d.Start.Step == StepFailover {
+			add(d.Instance)
+		}
+	}
+	for _, job := range s.Running {
+		if stepOf(job) != StepFailover {
+			continue
+		}
+		for _, i := range s.Instances {
+			if i.PlaceKnown && namesInstance(job.Ops[len(job.Ops)-1], i) {
+				add(i)
+			}
+		}
+	}
+	return list
+}
+
+// bringingBack counts the unfinished repair jobs of ours that bring instances back.
+func bringingBack(s *Snapshot) int {
+	n := 0
+	for _, job := range s.Running {
+		if m, ours := MarkOf(job); ours && m.Kind == MarkRepair && !copies(m.Step) {
+			n++
+		}
+	}
+	return n
 }
 
 // UnhealthyGroup returns why valve V2 lets no repair begin in the group of the
@@ -50,49 +189,52 @@ func UnhealthyGroup(s *Snapshot, i *Instance, set Settings) string {
 	return unhealthyGroups(s, set.MaxUnhealthy)[s.GroupID(i)]
 }
 
-// unhealthyGroups lists the groups, by UUID, in which more than the given
-// percentage of the nodes is offline or drained: that is rarely true and often
-// a mistake, and so many repairs would not help (V2).
-func unhealthyGroups(s *Snapshot, percent int) map[string]string {
+// unhealthyGroups lists the groups, by UUID, in which more than the given share of the
+// nodes is offline or drained: that is rarely true and often a mistake, and so many
+// repairs would not help (V2). Bad nodes that no instance uses do not count at all.
+func unhealthyGroups(s *Snapshot, most Share) map[string]string {
 	all, bad := make(map[string]int), make(map[string]int)
 	for _, n := range s.Nodes {
+		broken := n.Condition() != NodeOK
+		if broken && n.Unused {
+			continue
+		}
 		all[n.Group]++
-		if n.Condition() != NodeOK {
+		if broken {
 			bad[n.Group]++
 		}
 	}
 	unhealthy := make(map[string]string)
 	for g, n := range bad {
-		if n*100 > all[g]*percent {
-			unhealthy[g] = fmt.Sprintf("%d of %d nodes of group %s are offline or drained (max_unhealthy_nodes %d%%)", n, all[g], s.Groups[g].Name, percent)
+		if most.ExceededBy(n, all[g]) {
+			unhealthy[g] = fmt.Sprintf("%d of %d nodes of group %s are offline or drained (max_unhealthy_nodes %s)", n, all[g], s.Groups[g].Name, most)
 		}
 	}
 	return unhealthy
 }
 
-// urgency orders steps: least redundancy left first, then instances that are
-// down, then the rest (V4).
+// urgency orders steps: what is down and can be brought back with its data first, of
+// that what has least redundancy left; then what has to be made anew; then what lacks
+// redundancy, and then the rest (V4).
 func urgency(s *Snapshot, d Decision) int {
 	i := d.Instance
 	offline := func(name string) bool { n := s.Nodes[name]; return n != nil && n.Offline }
-	down := offline(i.Primary) && i.AdminState == "up"
-	lost := 0
+	lost := false
 	for _, name := range i.Nodes() {
-		if offline(name) {
-			lost++
-		}
+		lost = lost || offline(name)
 	}
-	// A step that makes an instance run again also wins over one that only
-	// restores its redundancy.
+	down := offline(i.Primary) && i.AdminState == "up"
 	switch {
-	case i.Template == "drbd" && lost > 0 && down:
-		return 0
-	case i.Template == "drbd" && lost > 0:
-		return 1
-	case down:
+	case down && d.Start.Step == StepReinstall:
 		return 2
+	case down && i.Template == "drbd":
+		return 0
+	case down:
+		return 1
+	case i.Template == "drbd" && lost:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 func before(s *Snapshot, a, b Decision) bool {
@@ -107,3 +249,59 @@ func before(s *Snapshot, a, b Decision) bool {
 }
 
 func stepType(d Decision) tagstore.Type { return d.Start.Repair.Type }
+
+// holderOf returns an unfinished job that has a node of the instance, or may take any.
+func holderOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
+	held := heldNodes(s, true)
+	for _, name := range i.Nodes() {
+		if job, is := held[name]; is {
+			return job, true
+		}
+	}
+	return 0, false
+}
+
+// heldNodes returns the nodes that unfinished jobs have, or wait for as well, as far as
+// these name them, each with one of the jobs.
+func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
+	held := make(map[string]luxi.JobID)
+	take := func(job luxi.JobID, typed string) {
+		for _, n := range s.Nodes {
+			if NameMatches(typed, n.Name) {
+				held[n.Name] = job
+			}
+		}
+	}
+	for _, job := range s.Running {
+		for _, op := range job.Ops {
+			if op.Status.Final() || !locksNodes(op) || !waiting && op.Status != luxi.JobRunning {
+				continue
+			}
+			for _, name := range append(changedNodes(op), op.Param("target_node"), op.Param("remote_node"), s.Targets[job.ID]) {
+				take(job.ID, name)
+			}
+			for _, name := range op.ParamList("nodes") {
+				take(job.ID, name)
+			}
+			for _, i := range s.Instances {
+				if i.PlaceKnown && namesInstance(op, i) {
+					for _, name := range i.Nodes() {
+						held[name] = job.ID
+					}
+				}
+			}
+		}
+	}
+	return held
+}
+
+// locksNodes reports whether the opcode takes the locks of nodes, not of its instance
+// alone (the table of locks in lib/cmdlib).
+func locksNodes(op luxi.JobOp) bool {
+	switch op.ID {
+	case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceReplaceDisks, luxi.OpInstanceRecreateDisks,
+		luxi.OpInstanceActivateDisks, luxi.OpInstanceMove, luxi.OpInstanceCreate, luxi.OpInstanceGrowDisk:
+		return true
+	}
+	return len(changedNodes(op)) > 0
+}

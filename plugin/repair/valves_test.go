@@ -41,7 +41,8 @@ func throughValves(s *repair.Snapshot, adjust func(*repair.Settings)) string {
 	return strings.Join(words, " ")
 }
 
-// V4: least redundancy left first, then what is down, then the rest; among
+// V4, P20: what is down first, then what lacks redundancy, then the rest; and nothing
+// is copied while others of a lost node are to be brought back. Among
 // equals the safer step, then the name. The same whatever the order before.
 func TestValvesOrder(t *testing.T) {
 	build := func() *repair.Snapshot {
@@ -61,8 +62,8 @@ func TestValvesOrder(t *testing.T) {
 			stopped, shared,
 		), "reinstall")
 	}
-	want := "w-degraded-down v-lost x-degraded d-stopped y-shared z-local s-drained-second t-drained u-drained e-stopped"
-	if got := throughValves(build(), func(set *repair.Settings) { set.MaxUnhealthy = 100 }); got != want {
+	want := "w-degraded-down y-shared v-lost z-local x-degraded d-stopped s-drained-second t-drained u-drained e-stopped"
+	if got := throughValves(build(), func(set *repair.Settings) { set.MaxUnhealthy = repair.Share{Percent: 100} }); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}
 	// Deciding in another order does not matter.
@@ -72,7 +73,7 @@ func TestValvesOrder(t *testing.T) {
 		decisions = append(decisions, repair.Decide(s, s.Instances[len(s.Instances)-1-k], repair.DefaultSettings(), func() string { return "x" }))
 	}
 	var words []string
-	after, starts := repair.Valves(s, decisions, repair.Settings{MaxUnhealthy: 100})
+	after, starts := repair.Valves(s, decisions, repair.Settings{MaxUnhealthy: repair.Share{Percent: 100}})
 	for _, k := range starts {
 		words = append(words, after[k].Instance.Name)
 	}
@@ -127,7 +128,7 @@ func TestValvesMaxUnhealthy(t *testing.T) {
 			s.Instances[1] = repairtest.Instance("new", "rbd", "a", "")
 		}
 		repairtest.SortInstances(s.Instances)
-		if got := throughValves(s, func(set *repair.Settings) { set.MaxUnhealthy = row.percent }); got != row.want {
+		if got := throughValves(s, func(set *repair.Settings) { set.MaxUnhealthy = repair.Share{Percent: row.percent} }); got != row.want {
 			t.Errorf("%s, at most %d%%: %s, want %s", row.nodes, row.percent, got, row.want)
 		}
 	}
@@ -137,7 +138,7 @@ func TestValvesMaxUnhealthy(t *testing.T) {
 func TestValvesMaxUnhealthyDetail(t *testing.T) {
 	s := repairtest.Allow(repairtest.Snapshot("m a:offline b:offline c", repairtest.Instance("i", "rbd", "a", "")), "failover")
 	set := repair.DefaultSettings()
-	set.MaxUnhealthy = 40
+	set.MaxUnhealthy = repair.Share{Percent: 40}
 	d := repair.Decide(s, s.Instances[0], set, func() string { return "x" })
 	after, _ := repair.Valves(s, []repair.Decision{d}, set)
 	d = after[0]
@@ -157,7 +158,7 @@ func TestBlockedKeepsOldResults(t *testing.T) {
 	} {
 		s := repairtest.Allow(repairtest.Snapshot("m a:offline", repairtest.Instance("i", "rbd", "a", tags)), "failover")
 		set := repair.DefaultSettings()
-		set.MaxUnhealthy = 0
+		set.MaxUnhealthy = repair.Share{Percent: 0}
 		d := repair.Decide(s, s.Instances[0], set, func() string { return "new" })
 		after, _ := repair.Valves(s, []repair.Decision{d}, set)
 		d = after[0]

@@ -264,22 +264,6 @@ func (x explainer) diagnosis() []string {
 	return list
 }
 
-// typeOf is the type of repair that permits a step of the need.
-func typeOf(step repair.Step, need repair.Need) tagstore.Type {
-	switch step {
-	case repair.StepReplaceDisks:
-		return tagstore.FixStorage
-	case repair.StepMigrate:
-		return tagstore.Migrate
-	case repair.StepReinstall:
-		return tagstore.Reinstall
-	}
-	if need.Type < tagstore.Failover {
-		return need.Type // what is stopped loses nothing when it leaves a drained node
-	}
-	return tagstore.Failover
-}
-
 func (x explainer) steps() []StepReading {
 	list := []StepReading{}
 	allowed := x.d.Policy.Type
@@ -287,7 +271,7 @@ func (x explainer) steps() []StepReading {
 		allowed = x.d.Repair.Type
 	}
 	for k, step := range x.d.Need.Steps {
-		typ := typeOf(step, x.d.Need)
+		typ := x.d.Need.TypeOf(step)
 		r := StepReading{Step: step, Type: typ.String(), Permitted: allowed.Permits(typ)}
 		switch step {
 		case repair.StepReplaceDisks:
@@ -298,7 +282,7 @@ func (x explainer) steps() []StepReading {
 			r.What = "failover"
 		case repair.StepReinstall:
 			r.What = "recreate-disks, shutdown, reinstall"
-			if x.i.AdminState == "up" {
+			if x.d.Need.Start {
 				r.What += ", startup"
 			}
 			r.What += ": its data is lost"
@@ -359,9 +343,10 @@ func (x explainer) blocks() []string {
 			}
 			list = append(list, sentence(text))
 		}
-		if tries := repair.TriesOf(x.s.JobsOf(r.Jobs), firstStep(d.Need)); tries > 0 {
-			list = append(list, fmt.Sprintf("The step %s has failed %d times; max_attempts is %d.", firstStep(d.Need), tries, x.set.MaxAttempts))
+		if d.Start != nil && d.Start.Tries > 0 {
+			list = append(list, fmt.Sprintf("The step %s has failed %d times; max_attempts is %d.", d.Start.Step, d.Start.Tries, x.set.MaxAttempts))
 		}
+
 	}
 	if d.Waiting > 0 {
 		list = append(list, fmt.Sprintf("Pending repairs behind this one: %d.", d.Waiting))
@@ -370,13 +355,6 @@ func (x explainer) blocks() []string {
 		list = append(list, "No repair begins by itself in its group: "+why+".")
 	}
 	return list
-}
-
-func firstStep(n repair.Need) repair.Step {
-	if len(n.Steps) == 0 {
-		return ""
-	}
-	return n.Steps[0]
 }
 
 func (x explainer) results() []string {

@@ -173,9 +173,19 @@ func Expired(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	return FailedAt(id, step, 0, "OpExecError", fmt.Sprintf("Dependency job %d finished with status 'success', not one of 'canceled' as required", id-1), "")
 }
 
-// Canceled is a job that was canceled.
+// Withdrawn is a job that was canceled before it began.
+func Withdrawn(id luxi.JobID, step repair.Step) luxi.JobInfo {
+	info := Canceled(id, step)
+	for k := range info.Ops {
+		info.Ops[k].ExecStart = time.Time{}
+	}
+	return info
+}
+
+// Canceled is a job that was canceled after it had begun.
 func Canceled(id luxi.JobID, step repair.Step) luxi.JobInfo {
 	info := Job(id, step, "i", luxi.JobCanceled)
+	info.Ops[0].ExecStart = info.Started
 	for k := range info.Ops {
 		info.Ops[k].Result.Err = &luxi.Error{Message: "Job canceled by request"}
 	}
@@ -205,3 +215,11 @@ func CutAll(tags []string) string {
 func ParsedTags(list []string) tagstore.Tags { return tagstore.Parse(luxi.TagInstance, list) }
 
 func Fixed() time.Time { return Present }
+
+// For returns the job as one for the instance of that name.
+func For(name string, job luxi.JobInfo) luxi.JobInfo {
+	for _, op := range job.Ops {
+		op.Params["instance_name"], op.Params["instance_uuid"] = Text(name), Text(name+"-uuid")
+	}
+	return job
+}

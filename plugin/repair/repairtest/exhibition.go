@@ -11,7 +11,9 @@ func Exhibition() *repair.Plan {
 	add := func(name, template, nodes, tags string, facts ...luxi.JobInfo) *repair.Instance {
 		i := Instance(name, template, nodes, tags)
 		s.Instances = append(s.Instances, i)
-		WithJobs(s, facts...)
+		for _, job := range facts {
+			WithJobs(s, For(name, job))
+		}
 		return i
 	}
 	add("bad-tag", "rbd", "off", "pending:failover:x")
@@ -30,5 +32,5 @@ func Exhibition() *repair.Plan {
 	add("too-weak", "drbd", "off a", "fix-storage")
 	s.Cluster.Tags = ParsedTags(WithPrefix("suspend:1 pending:failover:x:1:"))
 	AllowGroup(s, "rack1", "suspend:5 repair")
-	return repair.NewPlan(s, repair.NewPlacer(), repair.DefaultSettings(), func() string { return "k3v9x2ab" })
+	return repair.NewPlan(s, repair.NewPlacer(), repair.DefaultSettings(), func() string { return "p-k3v9x2ab" })
 }

@@ -1,0 +1,197 @@
+package repair
+
+import (
+	"sort"
+
+	"ganeti-autorepair/luxi"
+)
+
+// Past is what earlier jobs, whoever submitted them, left behind that the configuration
+// does not show. It is told by the queue and its archive, by instance UUID.
+type Past struct {
+	// HalfCopies are replace-disks that may have left the secondary incomplete (S15).
+	HalfCopies map[string]HalfCopy
+	// Transfers are migrations after which the instance may run on the node it was
+	// transferred to (S16).
+	Transfers map[string]Transfer
+	// Chains are reinstallations that failed after their first opcode: the instance has
+	// new disks and no system (S18).
+	Chains map[string]BrokenChain
+}
+
+// HalfCopy is a replace-disks that began and did not succeed.
+type HalfCopy struct {
+	Job  *JobFact
+	Node string // the node that it was writing; empty if that is not known
+}
+
+// Concerns reports whether the half copy is what the instance has as its secondary. One
+// whose replace-disks failed before it changed the configuration left the old mirror
+// whole, on another node.
+func (h HalfCopy) Concerns(i *Instance) bool {
+	if h.Job == nil {
+		return false
+	}
+	for _, name := range i.Secondaries {
+		if h.Node == "" || NameMatches(h.Node, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Transfer is a migration that had begun to transfer an instance and did not succeed.
+type Transfer struct {
+	Job    *JobFact
+	Target string // the node that it was transferred to; empty if that is not known
+}
+
+// BrokenChain is a reinstallation that failed after its first opcode.
+type BrokenChain struct {
+	Job   *JobFact
+	WasUp bool // the instance was up before, so the chain was to start it in the end
+}
+
+// Acknowledgement is what a person said of an instance, as a job of ours tells it.
+type Acknowledgement struct {
+	Job    luxi.JobID
+	UUID   string
+	Intact bool // the system of the instance is there (S18); else its copies are whole (S15)
+}
+
+// NewPast goes through jobs opcode by opcode, in the order of their numbers, and
+// returns what they left behind. What succeeded later settles what failed before, and so
+// does what a person said later.
+func NewPast(jobs []*JobFact, said []Acknowledgement) Past {
+	p := Past{HalfCopies: map[string]HalfCopy{}, Transfers: map[string]Transfer{}, Chains: map[string]BrokenChain{}}
+	jobs = append([]*JobFact(nil), jobs...)
+	sort.Slice(jobs, func(a, b int) bool { return jobs[a].Info.ID < jobs[b].Info.ID })
+	for _, f := range jobs {
+		if f.Outcome == OutcomeUnfinished {
+			continue
+		}
+		for _, op := range f.Info.Ops {
+			p.add(f, op)
+		}
+	}
+	for _, a := range said {
+		if h, ok := p.HalfCopies[a.UUID]; ok && !a.Intact && h.Job.Info.ID < a.Job {
+			delete(p.HalfCopies, a.UUID)
+		}
+		if c, ok := p.Chains[a.UUID]; ok && a.Intact && c.Job.Info.ID < a.Job {
+			delete(p.Chains, a.UUID)
+		}
+	}
+	return p
+}
+
+// add takes one opcode of a job into account.
+func (p Past) add(f *JobFact, op luxi.JobOp) {
+	uuid := op.Param("instance_uuid")
+	if uuid == "" || op.DryRun() {
+		return
+	}
+	switch op.ID {
+	case luxi.OpInstanceReplaceDisks:
+		switch {
+		case op.Status == luxi.JobSuccess || f.Succeeded():
+			delete(p.HalfCopies, uuid)
+		case f.endedBadly():
+			p.HalfCopies[uuid] = HalfCopy{Job: f, Node: targetOf(f, op, "remote_node")}
+		}
+	case luxi.OpInstanceMigrate:
+		switch {
+		case op.Status == luxi.JobSuccess:
+			// It looked whether the copy is whole, and where the instance runs.
+			delete(p.HalfCopies, uuid)
+			delete(p.Transfers, uuid)
+		case f.endedBadly() && (f.Log == nil || f.Log.Transferred):
+			p.Transfers[uuid] = Transfer{Job: f, Target: targetOf(f, op, "target_node")}
+		}
+	case luxi.OpInstanceFailover:
+		if t, moved := p.Transfers[uuid]; moved && op.Status == luxi.JobSuccess && t.reachedBy(op) {
+			delete(p.Transfers, uuid)
+		}
+	case luxi.OpInstanceRecreateDisks:
+		if op.Status == luxi.JobSuccess {
+			delete(p.HalfCopies, uuid)
+			if reinstalls(f) {
+				p.Chains[uuid] = BrokenChain{Job: f, WasUp: starts(f) || p.Chains[uuid].WasUp}
+			}
+		}
+	case luxi.OpInstanceReinstall:
+		if op.Status == luxi.JobSuccess {
+			delete(p.Chains, uuid)
+		}
+	}
+}
+
+// reachedBy reports whether a failover went to the node that the instance was
+// transferred to. A drbd instance fails over to its secondary, for which no node is
+// named.
+func (t Transfer) reachedBy(failover luxi.JobOp) bool {
+	named := failover.Param("target_node")
+	return t.Target == "" || NameMatches(named, t.Target) || named == "" && failover.Param("iallocator") == ""
+}
+
+// targetOf returns the node that a job brought its instance to: what its log says, or
+// the parameter that names it.
+func targetOf(f *JobFact, op luxi.JobOp, param string) string {
+	if f.Log != nil && f.Log.Target != "" {
+		return f.Log.Target
+	}
+	return op.Param(param)
+}
+
+func reinstalls(f *JobFact) bool { return hasOp(f, luxi.OpInstanceReinstall) }
+func starts(f *JobFact) bool     { return hasOp(f, luxi.OpInstanceStartup) }
+
+func hasOp(f *JobFact, id string) bool {
+	for _, op := range f.Info.Ops {
+		if op.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// AcknowledgementOf reads what a person said from the reason trail of a job.
+func AcknowledgementOf(job luxi.JobInfo) (Acknowledgement, bool) {
+	m, ours := MarkOf(job)
+	if !ours || m.Kind != MarkAck || m.ID == "" {
+		return Acknowledgement{}, false
+	}
+	return Acknowledgement{Job: job.ID, UUID: m.ID, Intact: m.Step == ackIntact}, true
+}
+
+// AckMark returns the reason trail's mark of a job that keeps what a person said of an
+// instance.
+func AckMark(uuid string, intact bool) Mark {
+	m := Mark{Kind: MarkAck, ID: uuid}
+	if intact {
+		m.Step = ackIntact
+	}
+	return m
+}
+
+const ackIntact Step = "intact"
+
+// NeedsPast reports whether what earlier jobs left behind matters for the instance: it
+// is to be moved or reinstalled, or a repair that did not go well is to be settled.
+func NeedsPast(s *Snapshot, i *Instance) bool {
+	if !i.PlaceKnown {
+		return false
+	}
+	need := Diagnose(s, i)
+	if !need.Healthy() {
+		return need.PrimaryBroken && len(need.Steps) > 0
+	}
+	for _, r := range i.Tags.Records().Repairs {
+		for _, f := range s.JobsOf(r.Jobs) {
+			if f.Outcome != OutcomeSuccess && f.Outcome != OutcomeUnfinished && !f.Outcome.ChangedNothing() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
+)
+
+// takeBackTime bounds how long a pass waits for the jobs that it takes back: luxid can
+// take 44 s to cancel one that waits for locks. What was not canceled by then is looked
+// at again by the next pass.
+const takeBackTime = 3 * time.Second
+
+// TakenBack is a job that was taken back before it began.
+type TakenBack struct {
+	Job      luxi.JobID
+	Instance string
+	UUID     string // of the instance
+	Repair   string
+	Step     repair.Step
+	Why      string
+}
+
+// withoutTakeBacks returns the actions that do not take a job back.
+func withoutTakeBacks(actions []repair.Action) []repair.Action {
+	var list []repair.Action
+	for _, action := range actions {
+		if action.TakesBack == nil {
+			list = append(list, action)
+		}
+	}
+	return list
+}
+
+// takeBack cancels the jobs that the plan takes back, and returns those that were
+// canceled. Their tags are settled by the next pass, which finds jobs that never began.
+func (p *Pass) takeBack(ctx context.Context, plan *repair.Plan) []TakenBack {
+	short, cancel := context.WithTimeout(ctx, takeBackTime)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	taken := make([]*TakenBack, len(plan.Actions))
+	for k, action := range plan.Actions {
+		if action.TakesBack == nil {
+			continue
+		}
+		k, action := k, action
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			t, err := p.cancelUnbegun(short, action)
+			mu.Lock()
+			defer mu.Unlock()
+			back := action.TakesBack
+			switch {
+			case err != nil:
+				p.Log.Warn("job not taken back yet", "instance", action.Object.Name, "job", int64(back.Job), "why", back.Why, "error", err.Error())
+			default:
+				taken[k] = &t
+			}
+		}()
+	}
+	wg.Wait()
+	var list []TakenBack
+	for _, t := range taken {
+		if t != nil {
+			p.Log.Info("job taken back", "instance", t.Instance, "repair", t.Repair, "step", string(t.Step), "job", int64(t.Job), "why", t.Why)
+			list = append(list, *t)
+		}
+	}
+	return list
+}
+
+// cancelUnbegun cancels the job of an action that has not begun. A job of several
+// opcodes is canceled only while all of them are queued, right after a fresh read.
+func (p *Pass) cancelUnbegun(ctx context.Context, action repair.Action) (TakenBack, error) {
+	back := action.TakesBack
+	infos, err := p.Client.QueryJobs(ctx, []luxi.JobID{back.Job})
+	if err != nil {
+		return TakenBack{}, fmt.Errorf("looking up job %d: %w", back.Job, err)
+	}
+	m, _ := repair.MarkOf(infos[0])
+	t := TakenBack{Job: back.Job, Instance: action.Object.Name, UUID: action.Decision.Instance.UUID, Repair: m.ID, Step: back.Step, Why: back.Why}
+	if repair.NewJobFact(infos[0]).Begun() {
+		return t, fmt.Errorf("job %d has begun", back.Job)
+	}
+	for _, op := range infos[0].Ops {
+		if back.WhileQueued && op.Status != luxi.JobQueued {
+			return t, fmt.Errorf("job %d is %s, and may be canceled only while all of it is queued", back.Job, infos[0].Status)
+		}
+	}
+	ok, text, err := p.Client.CancelJob(ctx, back.Job, false)
+	if err != nil {
+		return t, fmt.Errorf("canceling job %d: %w", back.Job, err)
+	}
+	if !ok {
+		return t, fmt.Errorf("canceling job %d: %s", back.Job, text)
+	}
+	return t, nil
+}
+
+// beginTime is how long a job may take to begin that must not wait. luxid needs about a
+// second to start a job's process.
+const beginTime = 3 * time.Second
+
+// takeBackWaiting takes back what was released by this pass and must begin at once, but
+// has not: reinstallations, and failovers of what is stopped (P16). What keeps them is
+// not known; a later pass tries again.
+func (a *act) takeBackWaiting(ctx context.Context) {
+	short, cancel := context.WithTimeout(ctx, beginTime)
+	defer cancel()
+	plan := &repair.Plan{}
+	for _, t := range a.atOnce {
+		status, err := a.Client.WaitForJobChange(short, t.held.Job, luxi.JobQueued, beginTime)
+		if err == nil && status != luxi.JobQueued {
+			continue
+		}
+		back := repair.TakeBack{Job: t.held.Job, Step: t.action.Job.Step, Why: "it did not begin at once", WhileQueued: len(t.action.Job.OpCodes) > 1}
+		plan.Actions = append(plan.Actions, repair.Action{Object: t.action.Object, Decision: t.action.Decision, TakesBack: &back})
+	}
+	clean, stop := a.cleaning()
+	defer stop()
+	a.report.TakenBack = append(a.report.TakenBack, a.takeBack(clean, plan)...)
+}
+
+// TakeBackAll cancels all repair jobs of ours that have not begun, whether they are
+// wanted or not: for a person who stops everything. The caller has the lock of passes.
+// If dry, it returns the jobs that it would cancel.
+func (p *Pass) TakeBackAll(ctx context.Context, dry bool) ([]TakenBack, error) {
+	running, err := read.UnfinishedJobs(ctx, p.Client)
+	if err != nil {
+		return nil, err
+	}
+	plan := &repair.Plan{}
+	var list []TakenBack
+	for _, job := range running {
+		action, ok := repair.TakeBackOf(job, "everything is stopped")
+		if !ok {
+			continue
+		}
+		plan.Actions = append(plan.Actions, action)
+		back, m := action.TakesBack, repair.Mark{}
+		m, _ = repair.MarkOf(job)
+		list = append(list, TakenBack{Job: back.Job, Instance: action.Object.Name, UUID: action.Decision.Instance.UUID, Repair: m.ID, Step: back.Step, Why: back.Why})
+	}
+	if dry {
+		return list, nil
+	}
+	return p.takeBack(ctx, plan), nil
+}
+
+// keepRoomTests keeps what is remembered of tests for room, of the repairs that are
+// still pending.
+func (a *act) keepRoomTests() {
+	for _, d := range a.plan.Decisions {
+		if d.Repair == nil {
+			continue
+		}
+		if t, tested := a.RoomTests[d.Repair.ID]; tested {
+			a.report.RoomTests[d.Repair.ID] = t
+		}
+	}
+}
