@@ -66,6 +66,7 @@ func TestImplausible(t *testing.T) {
 			v, ok := map[string]any{
 				"uuid": "u1", "name": "i", "tags": []string{}, "pnode": "node2", "snodes": []string{}, "disk_template": "rbd",
 				"admin_state": "up", "forthcoming": false, "status": "running", "be/maxmem": 128, "disk_usage": 1024,
+				"be/always_failover": false, "hypervisor": "kvm", "disks_active": true,
 			}[f]
 			if f == field {
 				v, ok = value, true

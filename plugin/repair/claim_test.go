@@ -28,7 +28,7 @@ func opcodes(id luxi.JobID, ours bool, ops ...string) luxi.JobInfo {
 			}
 		}
 		if ours {
-			op.Reason = repair.Trail(repair.Mark{Kind: repair.MarkRepair, ID: "x", Step: repair.StepFailover}, 0, repairtest.Present)
+			op.Reason = repair.Trail(repair.Mark{Kind: repair.MarkRepair, ID: "x", Step: repair.StepFailover}, repair.Limit{}, repairtest.Present)
 		}
 		job.Ops = append(job.Ops, op)
 		job.Summary = append(job.Summary, name)

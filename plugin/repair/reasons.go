@@ -84,7 +84,7 @@ var reasonTable = []ReasonInfo{
 	{Reason: ReasonNoTarget, Demand: "P11", Blocks: "nodes", Person: true, Command: "gnt-node list -o name,group,offline,drained,vm_capable {secondaries}"},
 	{Reason: ReasonNoLiveStatus, Demand: "S6", Blocks: "live status", Command: "gnt-instance list -o name,status,oper_state {instance}"},
 	{Reason: ReasonUnknownPlace, Demand: "C5", Blocks: "nodes", Person: true, Command: "gnt-cluster verify"},
-	{Reason: ReasonUnreadableTag, Demand: "T10", Blocks: "tag {tag}", Person: true, Command: "gnt-instance remove-tags {instance} {tag}"},
+	{Reason: ReasonUnreadableTag, Demand: "T10", Blocks: "tag {tag}", Person: true, Command: "{remove}"},
 	{Reason: ReasonReady, Demand: "S4", Command: "ganeti-autorepair run --wait"},
 	{Reason: ReasonRetry, Demand: "S7", Command: "ganeti-autorepair run --wait"},
 	{Reason: ReasonJobsRunning, Demand: "S5", Blocks: "job {job}", Command: "gnt-job watch {job}"},

@@ -154,7 +154,13 @@ func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
 	if f := x.doubtfulReplica(jobs); f != nil && step == StepFailover {
 		return fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i))
 	}
-	last := lastJob(jobs)
+	if last := lastJob(jobs); last != nil && last.Outcome == OutcomeRefused {
+		if n := refusalsOf(jobs, step); n >= x.set.MaxAttempts {
+			return fmt.Sprintf("job %d: %s; refused %d times in a row", last.Info.ID, last.Detail, n)
+		}
+	}
+	// What changed nothing since does not mend what went wrong before.
+	last := lastChange(jobs)
 	if last == nil {
 		return ""
 	}
@@ -169,10 +175,6 @@ func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
 	case OutcomeFailed:
 		if why := x.beyondRetry(last); why != "" {
 			return fmt.Sprintf("job %d: %s; %s", last.Info.ID, last.Detail, why)
-		}
-	case OutcomeRefused:
-		if n := refusalsOf(jobs, step); n >= x.set.MaxAttempts {
-			return fmt.Sprintf("job %d: %s; refused %d times in a row", last.Info.ID, last.Detail, n)
 		}
 	}
 	return ""
@@ -273,18 +275,24 @@ func triesOf(jobs []*JobFact, step Step) int {
 // refusalsOf counts how often in a row the newest jobs were refused for the step with
 // the same words.
 func refusalsOf(jobs []*JobFact, step Step) int {
-	n, words, code := 0, "", ""
+	return len(sameRefusals(jobs, step))
+}
+
+// sameRefusals returns the newest jobs in a row that were refused for the step with the
+// same words.
+func sameRefusals(jobs []*JobFact, step Step) []*JobFact {
+	var list []*JobFact
 	for k := len(jobs) - 1; k >= 0; k-- {
 		f := jobs[k]
 		if f.Outcome == OutcomeExpired || f.Outcome == OutcomeWithdrawn {
 			continue
 		}
-		if f.Outcome != OutcomeRefused || f.Step != step || n > 0 && (f.Detail != words || f.Code != code) {
+		if f.Outcome != OutcomeRefused || f.Step != step || len(list) > 0 && (f.Detail != list[0].Detail || f.Code != list[0].Code) {
 			break
 		}
-		n, words, code = n+1, f.Detail, f.Code
+		list = append(list, f)
 	}
-	return n
+	return list
 }
 
 // countable reports whether the repair's pending tag could name one more job
@@ -317,6 +325,16 @@ func lastJob(jobs []*JobFact) *JobFact {
 	return nil
 }
 
+// lastChange returns the last job that may have changed something, or nil.
+func lastChange(jobs []*JobFact) *JobFact {
+	for k := len(jobs) - 1; k >= 0; k-- {
+		if !jobs[k].Outcome.ChangedNothing() {
+			return jobs[k]
+		}
+	}
+	return nil
+}
+
 // detailOf says how the last job ended.
 func detailOf(jobs []*JobFact) string {
 	last := lastJob(jobs)
@@ -340,8 +358,10 @@ func worthKeeping(jobs []*JobFact) []luxi.JobID {
 }
 
 func keeps(f *JobFact, jobs []*JobFact) bool {
-	if f.Outcome == OutcomeRefused {
-		return refusalsOf(jobs, f.Step) > 0
+	for _, refused := range sameRefusals(jobs, f.Step) {
+		if refused == f {
+			return true
+		}
 	}
 	return !f.Outcome.ChangedNothing()
 }

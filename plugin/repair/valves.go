@@ -93,6 +93,10 @@ func (v *valves) blockCopy(d Decision) (Reason, string) {
 	if until := time.Unix(d.Start.Repair.Time, 0).Add(v.set.ReplaceDisksAfter); until.After(v.s.Time) {
 		return ReasonCopiesLater, "copying begins at " + until.UTC().Format("2006-01-02 15:04:05 MST") + " (replace_disks_after)"
 	}
+	// Something may keep the others for long, as a fence that fails.
+	if v.s.Time.Sub(time.Unix(d.Start.Repair.Time, 0)) > 2*v.set.Interval {
+		return "", ""
+	}
 	for _, name := range d.Instance.Nodes() {
 		if other, waits := v.returning[name]; waits && other != d.Instance.Name {
 			return ReasonCopiesLater, fmt.Sprintf("%s of node %s is brought back first", other, name)

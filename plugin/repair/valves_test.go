@@ -62,7 +62,7 @@ func TestValvesOrder(t *testing.T) {
 			stopped, shared,
 		), "reinstall")
 	}
-	want := "w-degraded-down y-shared v-lost z-local x-degraded d-stopped s-drained-second t-drained u-drained e-stopped"
+	want := "w-degraded-down y-shared v-lost z-local x-degraded d-stopped s-drained-second t-drained u-drained"
 	if got := throughValves(build(), func(set *repair.Settings) { set.MaxUnhealthy = repair.Share{Percent: 100} }); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}

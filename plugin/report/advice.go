@@ -20,8 +20,16 @@ func advise(p *repair.Plan, d repair.Decision, v *View) {
 		"instance": i.Name, "type": d.Need.Type.String(), "secondaries": strings.Join(i.Secondaries, " "),
 		"origin": d.Policy.Origin, "object": ObjectWord(d.Policy.Origin),
 	}
+	remove := fmt.Sprintf("gnt-instance remove-tags %s ", i.Name)
 	if unclear := i.Tags.Records().Unclear; len(unclear) > 0 {
 		words["tag"] = unclear[0].Tag
+	} else if d.Policy.Unreadable {
+		words["tag"], remove = d.Policy.Tag, removeTags(d.Policy.Origin)
+	}
+	words["remove"] = remove + words["tag"]
+	words["cleanup"] = i.Name
+	if t := p.Snapshot.Past.Transfers[i.UUID]; t.Target != "" && len(i.Secondaries) == 0 {
+		words["cleanup"] = "-n " + t.Target + " " + i.Name
 	}
 	if strings.Contains(info.Blocks, "{job}") {
 		id := runningJob(p, d)
@@ -34,6 +42,19 @@ func advise(p *repair.Plan, d repair.Decision, v *View) {
 	if d.Reason == repair.ReasonHealthy && len(v.Bad) > 0 {
 		v.Command = fmt.Sprintf("gnt-instance remove-tags %s %s", i.Name, v.Bad[0].Tag)
 	}
+}
+
+// removeTags returns the command that removes tags of an object, up to the tags. The
+// object is given as tagstore.Object.String names it.
+func removeTags(origin string) string {
+	kind, name, _ := strings.Cut(origin, " ")
+	switch kind {
+	case "group":
+		return "gnt-group remove-tags " + name + " "
+	case "cluster":
+		return "gnt-cluster remove-tags "
+	}
+	return "gnt-instance remove-tags " + name + " "
 }
 
 // fill returns the text with the words in braces replaced by what they stand for.

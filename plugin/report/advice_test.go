@@ -34,6 +34,12 @@ func TestAdvice(t *testing.T) {
 		repair.ReasonNotFenced:     {"fence", "ganeti-autorepair run --wait"},
 		repair.ReasonOneSlot:       {"max_running_jobs", "gnt-cluster modify --max-running-jobs=20"},
 		repair.ReasonHalfCopy:      {"replace-disks that failed", "gnt-instance info i"},
+		repair.ReasonWhereabouts:   {"migration that failed", "gnt-instance migrate --cleanup i"},
+		repair.ReasonNoSystem:      {"reinstallation that failed", "gnt-instance reinstall i"},
+		repair.ReasonCanceled:      {"canceled job", "ganeti-autorepair suspend i"},
+		repair.ReasonFiltered:      {"job filter", "gnt-filter list"},
+		repair.ReasonNoSlot:        {"jobs under way", "gnt-job list --running"},
+		repair.ReasonCopiesLater:   {"failovers under way", "gnt-job list --running"},
 		repair.ReasonFailed:        {"failure result", "ganeti-autorepair ack i"},
 	}
 	for _, info := range repair.ReasonTable() {
