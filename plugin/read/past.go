@@ -102,7 +102,7 @@ func (r *Reader) readPastJobs(ctx context.Context, s *repair.Snapshot, first lux
 	if oldest == 0 || len(s.PastJobs) > len(facts) {
 		oldest = first
 	}
-	said, err := r.Client.FindJobs(ctx, oldest, luxi.OpTestDelay)
+	said, err := r.Client.FindJobs(ctx, oldest, luxi.OpTagsSet, luxi.OpTagsDel)
 	if err != nil {
 		return fmt.Errorf("looking for acknowledgements: %w", err)
 	}

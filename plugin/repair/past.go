@@ -158,7 +158,7 @@ func hasOp(f *JobFact, id string) bool {
 // AcknowledgementOf reads what a person said from the reason trail of a job.
 func AcknowledgementOf(job luxi.JobInfo) (Acknowledgement, bool) {
 	m, ours := MarkOf(job)
-	if !ours || m.Kind != MarkAck || m.ID == "" {
+	if !ours || m.Kind != MarkAck || m.ID == "" || job.Status != luxi.JobSuccess {
 		return Acknowledgement{}, false
 	}
 	return Acknowledgement{Job: job.ID, UUID: m.ID, Intact: m.Step == ackIntact}, true
