@@ -44,12 +44,12 @@ func TestImplausible(t *testing.T) {
 	// nodes gives the true rows of node1 to node4, with one value of node1 changed.
 	nodes := func(field string, value any) func([]string) string {
 		return func(fields []string) string {
-			if strings.Join(fields, " ") != "name uuid group.uuid offline drained vm_capable" {
+			if strings.Join(fields, " ") != "name uuid group.uuid offline drained vm_capable tags mtime" {
 				return ""
 			}
 			var rows [][]any
 			for n := 1; n <= 4; n++ {
-				row := []any{fmt.Sprintf("node%d", n), fmt.Sprintf("uuid%d", n), groupUUID, n == 2, false, true}
+				row := []any{fmt.Sprintf("node%d", n), fmt.Sprintf("uuid%d", n), groupUUID, n == 2, false, true, []string{}, 1600000000.5}
 				for k, f := range fields {
 					if f == field && n == 1 {
 						row[k] = value

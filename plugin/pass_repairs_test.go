@@ -34,11 +34,11 @@ func TestRepairs(t *testing.T) {
 		{"P2 running", "nodes=node2,node3 template=drbd", "node2:drained", "migrate",
 			"MIGRATE(i) success, REPLACE_DISKS(i) success", 3, "node3 node4", "migrate"},
 		{"P2 stopped", "nodes=node2,node3 template=drbd state=down", "node2:drained", "migrate",
-			"FAILOVER(i) success, REPLACE_DISKS(i) success", 3, "node3 node4", "migrate"},
+			"ACTIVATE_DISKS+FAILOVER(i) success, REPLACE_DISKS(i) success", 3, "node3 node4", "migrate"},
 		{"P3 both drained", "nodes=node2,node3 template=drbd", "node2:drained node3:drained", "migrate",
 			"REPLACE_DISKS(i) success, MIGRATE(i) success, REPLACE_DISKS(i) success", 4, "node4 node1", "migrate"},
 		{"P3 drained and offline, stopped", "nodes=node2,node3 template=drbd state=down", "node2:drained node3:offline", "failover",
-			"REPLACE_DISKS(i) success, FAILOVER(i) success, REPLACE_DISKS(i) success", 4, "node4 node1", "migrate"},
+			"REPLACE_DISKS(i) success, ACTIVATE_DISKS+FAILOVER(i) success, REPLACE_DISKS(i) success", 4, "node4 node1", "migrate"},
 		{"P4", "nodes=node2,node3 template=drbd", "node2:offline", "failover",
 			"FAILOVER(i) success, REPLACE_DISKS(i) success", 3, "node3 node4", "failover"},
 		{"P4 stopped", "nodes=node2,node3 template=drbd state=down", "node2:offline", "reinstall",
@@ -231,7 +231,7 @@ func TestThreeAttempts(t *testing.T) {
 	}
 	report := r.pass()
 	r.wantResult("i", "failover", "failure", 3)
-	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "it broke") || !strings.Contains(report.Problems[0], "tried 3 of 3 times") {
+	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "it broke") || !strings.Contains(report.Problems[0], "refused 3 times in a row") {
 		t.Errorf("problems %q", report.Problems)
 	}
 	r.Master.OnOpcode(nil)
@@ -290,7 +290,8 @@ func TestChainFails(t *testing.T) {
 	}
 }
 
-// S7: what a person cancels stays canceled.
+// S13: what a person cancels before it begins changed nothing: it is tried again, but no
+// sooner than an interval later, and how to stop it is said.
 func TestCanceledByAPerson(t *testing.T) {
 	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node2 template=rbd\ninstance other nodes=node1 template=rbd")
 	r.Master.Edit(simtest.Broken("node2:offline"))
@@ -315,11 +316,14 @@ func TestCanceledByAPerson(t *testing.T) {
 	r.Master.OnOpcode(nil)
 	r.Master.Continue(int64(hanging))
 	r.Quiet()
-	r.pass()
-	if got := r.Tags("i"); !strings.Contains(got, ":failure:") {
-		t.Errorf("tags %s", got)
+	if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonCanceled || !strings.Contains(d.Detail, "ganeti-autorepair suspend i") {
+		t.Errorf("%s: %s", d.Reason, d.Detail)
 	}
 	r.WantRepairs("")
+	r.Master.Advance(r.set.Interval)
+	r.repaired()
+	r.WantRepairs("FAILOVER(i) success")
+	r.wantResult("i", "failover", "success", 1)
 }
 
 // T11: a repair that harep began is brought to its end under its own id.

@@ -15,6 +15,7 @@ type rig struct {
 	set   repair.Settings
 	ids   int
 	fence Fence
+	newID func() string // r1, r2, ... if nil, which count as asked for (P22)
 }
 
 func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *rig {
@@ -25,6 +26,9 @@ func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *ri
 // newPass makes a pass; ids are r1, r2, ... in order.
 func (r *rig) newPass() *Pass {
 	return &Pass{Client: r.Client(), Settings: r.set, Now: r.Master.Now, Log: r.Log, Fence: r.fence, NewID: func() string {
+		if r.newID != nil {
+			return r.newID()
+		}
 		r.ids++
 		return fmt.Sprintf("r%d", r.ids) // counts as asked for
 	}}

@@ -48,7 +48,7 @@ func TestMaxRunning(t *testing.T) {
 		fmt.Fprintf(&instances, "\ninstance i%d nodes=node2,node3 template=drbd", n)
 	}
 	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+instances.String()[1:])
-	r.set.MaxRunning = 2
+	r.set.MaxRunning, r.set.MaxCopying = 2, 2
 	r.Master.Edit(simtest.Broken("node2:offline"))
 	running, most := 0, 0
 	r.repaired()
