@@ -28,7 +28,7 @@ func blockdevCreate(n *node, a *arguments) (interface{}, error) {
 		return nil, err
 	}
 	if open && d.number() >= 0 {
-		n.replaces(owner, d.key(), "made anew")
+		n.checkReplacement(owner, d.key(), "made anew")
 	}
 	return d.key(), nil
 }
@@ -151,7 +151,7 @@ func (n *node) remove(d disk) error {
 		if dev := n.drbd[key]; dev != nil && !dev.diskless {
 			return callError(fmt.Sprintf("Can't lvremove: Logical volume %s in use", strings.TrimPrefix(key, "lvm:")))
 		}
-		n.removes(n.volumes[key])
+		n.checkRemoval(n.volumes[key])
 		delete(n.volumes, key)
 	}
 	return nil

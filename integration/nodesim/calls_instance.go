@@ -75,7 +75,7 @@ func instanceOSAdd(n *node, a *arguments) (interface{}, error) {
 		return nil, callError("OS create script failed (exited with exit code 1), last lines in the log file: no")
 	}
 	for _, d := range i.Disks {
-		n.replaces(i.Name, d.key(), "overwritten by an installation")
+		n.checkReplacement(i.Name, d.key(), "overwritten by an installation")
 		n.write(d.key(), fmt.Sprintf("installed %d", n.fleet.writes+1))
 	}
 	return nil, nil
@@ -102,7 +102,7 @@ func acceptInstance(n *node, a *arguments) (interface{}, error) {
 }
 
 // instanceMigrate takes the cluster's name and the instance. The migration takes
-// some looks at its status.
+// some status calls.
 func instanceMigrate(n *node, a *arguments) (interface{}, error) {
 	i := a.instance(1)
 	if a.err != nil {

@@ -12,7 +12,7 @@ type drbd struct {
 	primary   bool
 	diskless  bool // it has no local disk
 	syncing   bool // a resynchronization is under way
-	polls     int  // looks left until that is done
+	polls     int  // status calls left until that is done
 }
 
 // newDevice returns a device that stands alone.
@@ -42,7 +42,7 @@ func (n *node) whole(d disk) bool {
 	return len(d.Children) == 2
 }
 
-// own notes which disk of which instance the volumes of a drbd disk belong to.
+// own records to which disk of which instance the volumes of a drbd disk belong.
 func (n *node) own(d disk, owner string) {
 	for k, child := range d.Children {
 		if v := n.volumes[child.key()]; v != nil {
@@ -174,8 +174,7 @@ func (n *node) agree(key string) {
 	}
 }
 
-// standAlone ends the connection of a device at both ends. It is the end of an
-// attempt to connect, so that nothing has been mirrored.
+// standAlone ends an attempt to connect a device, at both ends.
 func (n *node) standAlone(key string, peer *node) {
 	for _, end := range []*node{n, peer} {
 		dev := end.drbd[key]
@@ -227,8 +226,8 @@ func (n *node) hasOwnData(key string) bool {
 	return v != nil && v.upToDate
 }
 
-// parted notes that a device has lost its connection: what is written from then on
-// is missing at the other end.
+// parted handles the loss of a connection: what is written from then on is missing at
+// the other end.
 func (n *node) parted(key string) {
 	if dev := n.drbd[key]; dev != nil {
 		dev.syncing = false
@@ -236,8 +235,8 @@ func (n *node) parted(key string) {
 	}
 }
 
-// keepWriting notes a write of the instance that has a device open on the node, and
-// whether it can write at all.
+// keepWriting adds a write of the instance that has a device open on the node, and
+// reports it if it has no disk to write to.
 func (n *node) keepWriting(key string) {
 	dev := n.drbd[key]
 	if dev == nil || !dev.primary {

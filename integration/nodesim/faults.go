@@ -5,27 +5,28 @@ import (
 	"time"
 )
 
-// Fault is a rule that spoils calls. The empty value of a selector fits all.
+// Fault is a rule that makes calls fail, hang, lose their connection or answer late.
+// Node, Call and Instance select the calls; an empty one selects all.
 type Fault struct {
 	Node     string
-	Call     string // a name, or the begin of one followed by "*"
+	Call     string // a name, or the beginning of one and "*"
 	Instance string
 
-	Times int // how many calls it spoils; 0 for all
+	Times int // how many calls it applies to; 0 for all
 
 	Fail   string        // the node answers with this error
 	After  bool          // Fail, Drop and Result come after the call was executed
 	Drop   bool          // the connection ends without an answer
-	Hang   bool          // no answer before the fault is lifted
+	Hang   bool          // the node answers when the fault is lifted
 	Delay  time.Duration // the answer is late
-	Result interface{}   // the answer in place of the right one
+	Result interface{}   // the node answers with this result
 
 	used   int
 	lifted chan struct{}
 }
 
-// Inject adds a fault and returns what lifts it. Of several that fit a call the
-// first is used.
+// Inject adds a fault and returns the function that lifts it. If several faults
+// select a call, the first one is used.
 func (f *Fleet) Inject(fault Fault) (lift func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -45,7 +46,7 @@ func (f *Fleet) Inject(fault Fault) (lift func()) {
 	}
 }
 
-// Hits says how many calls the first fault of that call name has spoiled.
+// Hits returns to how many calls the first fault with that call name has applied.
 func (f *Fleet) Hits(call string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +58,7 @@ func (f *Fleet) Hits(call string) int {
 	return 0
 }
 
-// match returns the fault that spoils the call, or nil.
+// match returns the fault that applies to the call, or nil.
 func (f *Fleet) match(c Call) *Fault {
 	for _, x := range f.faults {
 		if x.fits(c) && (x.Times == 0 || x.used < x.Times) {

@@ -10,22 +10,22 @@ import (
 	"sync"
 )
 
-// Options say how a fleet meets its master.
+// Options describe the cluster that a fleet belongs to.
 type Options struct {
 	// Certificate is the cluster's server.pem: the certificate and key that all
 	// node daemons share. The client's certificate must be signed by it.
 	Certificate []byte
-	// Listen opens a socket on an address where the master finds the node.
+	// Listen opens a socket on the address of a node, as the master knows it.
 	Listen func(address string) (net.Listener, error)
-	// Master is the name of the node that the nodes take for the master until
-	// they are told of another.
+	// Master is the name of the master node. The nodes answer with it until they are
+	// told of another one.
 	Master string
 	// Version is what nodes answer to "version", such as 3000000. It also decides
 	// what the nodes mean by ldisk_status 4; see status.go.
 	Version int
 }
 
-// Port is that of the node daemon.
+// Port is the port of the node daemon.
 const Port = 1811
 
 // Fleet is a set of simulated nodes. Its methods may be called concurrently.
@@ -45,7 +45,7 @@ type Fleet struct {
 	calls      []Call
 	hook       func(Call) // told each call before it is answered
 	incidents  []Incident
-	polls      int                   // looks that a resynchronization or migration takes
+	polls      int                   // status calls that a resynchronization or migration takes
 	stuck      map[string]bool       // instances whose disks never get in sync
 	writes     int                   // counts writes
 	migrating  map[string]*migration // by instance
@@ -141,16 +141,15 @@ func (f *Fleet) Count(name, instance string) int {
 	return n
 }
 
-// SetPolls says after how many looks at it a resynchronization of DRBD or a
-// migration is done; 0, which is how a fleet begins, means at once.
+// SetPolls sets after how many status calls a resynchronization of DRBD or a migration
+// is done. It is 0 at first: both are done at once.
 func (f *Fleet) SetPolls(polls int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.polls = polls
 }
 
-// StickSync lets resynchronizations of an instance's disks never end, or end
-// again.
+// StickSync sets whether resynchronizations of an instance's disks never end.
 func (f *Fleet) StickSync(instance string, stuck bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

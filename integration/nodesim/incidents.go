@@ -72,9 +72,9 @@ func (f *Fleet) report(i Incident, format string, args ...interface{}) {
 	f.incidents = append(f.incidents, i)
 }
 
-// startsStale records if an instance starts on the node from a copy of a disk that
-// lacks writes of another one.
-func (n *node) startsStale(name, key string, v *volume) {
+// checkStaleStart reports an instance that starts on the node from a copy of a disk
+// that lacks writes of another copy.
+func (n *node) checkStaleStart(name, key string, v *volume) {
 	for _, other := range n.fleet.sorted() {
 		if o := other.volumes[key]; o != nil && o.upToDate && v.sameDisk(o) && v.lacks(o) {
 			n.fleet.report(Incident{Kind: StaleStart, Instance: name, Node: n.spec.Name, Other: other.spec.Name},
@@ -83,8 +83,8 @@ func (n *node) startsStale(name, key string, v *volume) {
 	}
 }
 
-// runsTwice records if an instance that starts on the node runs on another one.
-func (n *node) runsTwice(name string) {
+// checkSecondRun reports an instance that starts on the node and runs on another one.
+func (n *node) checkSecondRun(name string) {
 	for _, other := range n.fleet.runsOn(name) {
 		if other != n.spec.Name {
 			n.fleet.report(Incident{Kind: RunsTwice, Instance: name, Node: n.spec.Name, Other: other},
@@ -93,10 +93,11 @@ func (n *node) runsTwice(name string) {
 	}
 }
 
-// removes records if the last copy that can be reached of a disk's data goes with
-// one of its volumes. A call that removes a whole disk is a person's wish to be rid
-// of it; replace-disks removes the volumes of one side by themselves.
-func (n *node) removes(v *volume) {
+// checkRemoval reports a volume that is removed although no other online node has all
+// that was written to it. Only volumes of DRBD devices that are removed by themselves
+// count, as replace-disks does it. Removing a whole disk, or an instance, is the wish
+// of a person.
+func (n *node) checkRemoval(v *volume) {
 	if !v.mirrored || !v.hasData() || !n.online() {
 		return
 	}
@@ -114,9 +115,9 @@ func (n *node) removes(v *volume) {
 		"the copy of disk/%d of %s is removed from %s, and no online node has all that was written to it", v.disk, v.owner, n.spec.Name)
 }
 
-// replaces records if a disk of an instance gets new content on the node while an
-// online node has the old one. The verb tells how.
-func (n *node) replaces(owner, key, verb string) {
+// checkReplacement reports a disk that gets new content on the node while an online
+// node has the old content. The verb says how.
+func (n *node) checkReplacement(owner, key, verb string) {
 	for _, other := range n.fleet.sorted() {
 		if v := other.volumes[key]; v.hasData() && v.owner == owner && other.online() {
 			n.fleet.report(Incident{Kind: Destroyed, Instance: owner, Node: n.spec.Name, Other: other.spec.Name},

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// arguments are those of a call. The first error in reading them stays.
+// arguments are the arguments of a call. err is the first error in reading them.
 type arguments struct {
 	list []json.RawMessage
 	err  error
@@ -105,10 +105,10 @@ func (d disk) key() string {
 	return d.DevType + ":" + d.word(1)
 }
 
-// volumeKey is the key of a logical volume, and groupOf the volume group of a key,
-// "" if it is a file's.
+// volumeKey returns the key of a logical volume.
 func volumeKey(group, name string) string { return "lvm:" + group + "/" + name }
 
+// groupOf returns the volume group in a key, "" if it is the key of a file.
 func groupOf(key string) string {
 	if !strings.HasPrefix(key, "lvm:") {
 		return ""
@@ -117,10 +117,10 @@ func groupOf(key string) string {
 	return group
 }
 
-// path is the path of the device of a volume.
+// path returns the path of the device of a volume.
 func path(key string) string { return "/dev/" + strings.TrimPrefix(key, "lvm:") }
 
-// number is that of the instance's disk, by its iv_name, and -1 if it has none.
+// number returns which disk of the instance it is, by its iv_name; -1 if it has none.
 func (d disk) number() int {
 	if n, err := strconv.Atoi(strings.TrimPrefix(d.IVName, "disk/")); err == nil {
 		return n

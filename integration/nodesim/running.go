@@ -9,8 +9,8 @@ type running struct {
 	state         runState
 }
 
-// runState tells what the process of an instance does. Node daemons say of all of
-// them that the instance runs: KVM's process is there, and they look no closer.
+// runState is what the process of an instance does. Node daemons answer in all states
+// that the instance runs: they look for KVM's process, and not at what it does.
 type runState int
 
 const (
@@ -22,7 +22,7 @@ const (
 // migration is a migration between its begin and its end.
 type migration struct {
 	source, target *node
-	polls          int // looks left until all is transferred
+	polls          int // status calls left until all is transferred
 }
 
 // RunsOn lists the nodes on which the instance runs, sorted. A process that waits
@@ -53,15 +53,15 @@ func (f *Fleet) CrashInstance(instance string) {
 	delete(f.migrating, instance)
 }
 
-// LoseMigrations lets the last call of the next migrations of an instance to their
-// source fail, though it has been executed: the instance has moved, and the job ends
-// with an error and leaves the configuration as it was. The function it returns
-// ends that.
+// LoseMigrations makes the last call of migrations of an instance to their source
+// (instance_finalize_migration_src) fail although it was executed. The instance has
+// moved, the job ends with an error, and the configuration stays as it was. The
+// function that it returns ends this.
 func (f *Fleet) LoseMigrations(instance string) (lift func()) {
 	return f.Inject(Fault{Call: "instance_finalize_migration_src", Instance: instance, After: true, Fail: "the answer was lost"})
 }
 
-// begins notes that an instance begins to run on the node and what is wrong with
+// begins lets an instance use its disks on the node, and reports what is wrong with
 // that. It fails if the disks cannot be used.
 func (n *node) begins(i instance) error {
 	for _, d := range i.Disks {
@@ -78,11 +78,11 @@ func (n *node) begins(i instance) error {
 			return callError(fmt.Sprintf("Could not start instance: disk %s is not there", key))
 		}
 	}
-	n.runsTwice(i.Name)
+	n.checkSecondRun(i.Name)
 	for _, d := range i.Disks {
 		key := d.key()
 		if d.DevType == "drbd" {
-			n.startsStale(i.Name, key, n.copies(key)[0])
+			n.checkStaleStart(i.Name, key, n.copies(key)[0])
 		}
 		n.write(key, "")
 	}
@@ -130,8 +130,8 @@ func (n *node) migrate(i instance) error {
 	return callError("Failed to migrate instance: no node has accepted " + i.Name)
 }
 
-// transfer brings a migration one look on and returns its status. When all is
-// transferred the instance runs on the target, whatever the master is told later.
+// transfer brings a migration one status call further and returns its status. When all
+// is transferred the instance runs on the target, whatever the master learns later.
 func (n *node) transfer(i instance) (string, error) {
 	m := n.fleet.migrating[i.Name]
 	switch {
@@ -168,7 +168,7 @@ func (n *node) endSource(i instance, success bool) {
 		r.state = executing
 		n.fleet.report(Incident{Kind: Resumed, Instance: i.Name, Node: n.spec.Name},
 			"%s goes on on %s where its migration began, although it has run elsewhere since", i.Name, n.spec.Name)
-		n.runsTwice(i.Name)
+		n.checkSecondRun(i.Name)
 		n.writeAll(i.Name)
 	}
 }

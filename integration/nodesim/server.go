@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// newServer returns the node's daemon. Errors of single connections, like those
-// of a client that ends in the middle, are nobody's concern.
+// newServer returns the server of a node's daemon. It logs no errors of single
+// connections: clients may end at any time.
 func newServer(n *node) *http.Server {
 	return &http.Server{
 		Handler:   http.HandlerFunc(n.serve),
@@ -98,12 +98,12 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// callError is what a node says went wrong.
+// callError is an error that a node answers.
 type callError string
 
 func (e callError) Error() string { return string(e) }
 
-// execute does what the call asks for.
+// execute executes a call on a node and returns its result.
 func (f *Fleet) execute(n *node, name string, args []json.RawMessage) (interface{}, error) {
 	do := calls[name]
 	if do == nil {

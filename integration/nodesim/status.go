@@ -23,8 +23,8 @@ const (
 // that stands alone faulty, even if its data are good.
 const standAloneFaulty = 3010000
 
-// status looks at a disk of the node; nil if it is not there. A look brings a
-// resynchronization on.
+// status returns the status of a disk of the node, nil if it is not there. Each call
+// brings a resynchronization further.
 func (n *node) status(d disk) *status {
 	key := d.key()
 	major, minor := 253, 0
@@ -63,7 +63,7 @@ func (n *node) status(d disk) *status {
 	return s
 }
 
-// advance brings a resynchronization one look on.
+// advance brings a resynchronization one status call further.
 func (n *node) advance(key string) {
 	dev := n.drbd[key]
 	if n.fleet.stuck[dev.owner] {

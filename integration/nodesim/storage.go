@@ -10,8 +10,8 @@ type volumeGroup struct {
 	physical int // number of its physical volumes, all of one size; 1 if zero
 }
 
-// physicalSize is how much each of its physical volumes holds with exclusive storage,
-// in MiB: Ganeti leaves a margin (_GetStdPvSize in lib/storage/bdev.py).
+// physicalSize returns how much each of its physical volumes holds with exclusive
+// storage, in MiB. Ganeti leaves a margin (_GetStdPvSize in lib/storage/bdev.py).
 func (g *volumeGroup) physicalSize() int { return g.size / g.count() * 100 / 103 }
 
 func (g *volumeGroup) count() int {
@@ -36,9 +36,8 @@ func (f *Fleet) SetVolumeGroup(name, group string, mib int) {
 	n.groups[group].size = mib
 }
 
-// SetPhysicalVolumes divides a volume group of a node among that many physical
-// volumes, which matters with exclusive storage: there each has at most one
-// logical volume.
+// SetPhysicalVolumes sets of how many physical volumes a volume group of a node
+// consists. With exclusive storage each holds at most one logical volume.
 func (f *Fleet) SetPhysicalVolumes(name, group string, count int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +52,7 @@ func (f *Fleet) SetFileStorage(name string, mib int) {
 	f.mustNode(name).spec.FileStorage = mib
 }
 
-// freeGroup is how much room is left in a volume group of the node, in MiB.
+// freeGroup returns how much room is left in a volume group of the node, in MiB.
 func (n *node) freeGroup(group string) int {
 	free := n.groups[group].size
 	for key, v := range n.volumes {
@@ -64,7 +63,7 @@ func (n *node) freeGroup(group string) int {
 	return free
 }
 
-// freePhysical is how many physical volumes of a group are empty with exclusive
+// freePhysical returns how many physical volumes of a group are empty with exclusive
 // storage.
 func (n *node) freePhysical(group string) int {
 	g := n.groups[group]
@@ -80,7 +79,7 @@ func (n *node) freePhysical(group string) int {
 	return free
 }
 
-// spindles is how many physical volumes of its group a volume takes.
+// spindles returns how many physical volumes of its group a volume takes.
 func (n *node) spindles(g *volumeGroup, v *volume) int {
 	if v.spindles > 0 {
 		return v.spindles
@@ -88,7 +87,7 @@ func (n *node) spindles(g *volumeGroup, v *volume) int {
 	return needed(g, v.size)
 }
 
-// needed is how many physical volumes a volume of that size needs.
+// needed returns how many physical volumes a volume of that size needs.
 func needed(g *volumeGroup, size int) int {
 	one := g.physicalSize()
 	if one == 0 {
@@ -97,8 +96,7 @@ func needed(g *volumeGroup, size int) int {
 	return (size + one - 1) / one
 }
 
-// fileStorage is the size of the node's file system, and freeFile how much of it
-// is left, in MiB.
+// fileStorage returns the size of the node's file system in MiB.
 func (n *node) fileStorage() int {
 	if n.spec.FileStorage > 0 {
 		return n.spec.FileStorage
@@ -109,6 +107,7 @@ func (n *node) fileStorage() int {
 	return n.spec.Storage
 }
 
+// freeFile returns how much room is left in the node's file system, in MiB.
 func (n *node) freeFile() int {
 	free := n.fileStorage()
 	for key, v := range n.volumes {

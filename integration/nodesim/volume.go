@@ -30,7 +30,7 @@ const (
 // metaSize is the size, in MiB, of the volume for a DRBD device's metadata.
 const metaSize = 128
 
-// hasData reports whether somebody's data are lost with the volume.
+// hasData reports whether the volume is a complete copy of somebody's data.
 func (v *volume) hasData() bool { return v != nil && !v.meta && v.upToDate && v.content != Blank }
 
 // lacks reports whether another copy has writes that this one has not.
@@ -204,7 +204,7 @@ func (f *Fleet) Write(instance string) {
 	}
 }
 
-// writeAll notes a write of an instance to all the disks it has open on the node.
+// writeAll adds a write of an instance to all the disks that it has open on the node.
 func (n *node) writeAll(instance string) {
 	for key, dev := range n.drbd {
 		if dev.owner == instance && dev.primary {
@@ -220,8 +220,8 @@ func (n *node) writeAll(instance string) {
 	}
 }
 
-// write notes a write on the node to the disk with that key. It reaches every copy
-// that is connected and in sync. A content replaces the one before; "" leaves it.
+// write adds a write on the node to the disk with that key. It reaches every copy that
+// is connected and in sync. A content replaces the old one; "" leaves it.
 func (n *node) write(key, content string) {
 	copies := n.copies(key)
 	if len(copies) == 0 {

@@ -58,7 +58,8 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if c.hosts, err = c.ReadFile(hostsFile); err != nil {
 		return err
 	}
-	// All addresses of this network are local ones from now on.
+	// From now on all addresses of this network are local, so that each simulated node
+	// can listen on its own.
 	if _, err = c.Run(ctx, "", "ip", "route", "add", "local", network, "dev", "lo"); err != nil {
 		return err
 	}
@@ -68,7 +69,8 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	return c.makeStandIn(ctx)
 }
 
-// network is that of the simulated nodes, and address the n-th node's, from 0.
+// network is the network of the simulated nodes. address returns the address of the
+// n-th node, counted from 0.
 const network = "198.18.0.0/16"
 
 func address(n int) string { return fmt.Sprintf("198.18.%d.%d", n/250, n%250+1) }
@@ -90,8 +92,8 @@ func (c *Cluster) endFleet() {
 	}
 }
 
-// RealNodes is what a description says of the real nodes, to be put behind the
-// simulated ones: they are in a group of their own that allocators leave alone.
+// RealNodes returns the lines of a description for the real nodes. They belong behind
+// the simulated nodes and put the real ones into a group that allocators do not use.
 func (c *Cluster) RealNodes() string {
 	var b strings.Builder
 	b.WriteString("group masters policy=unallocable\n")
@@ -105,10 +107,10 @@ func (c *Cluster) RealNodes() string {
 	return b.String()
 }
 
-// Load makes the cluster the described one, whatever it was: all jobs are killed
-// and forgotten, and so are policy, tags, hooks and files of the watcher. The
-// text is in the form of luxitest.Parse; RealNodes is put behind it, unless it
-// names node1 itself, and "group default" before it if it has no group.
+// Load replaces the cluster by the described one. It kills and forgets all jobs, and
+// removes all tags, the watcher's hooks and the watcher's files. The text is in the
+// form of luxitest.Parse. Load adds RealNodes if the text does not name the master,
+// and "group default" if it has no group.
 func (c *Cluster) Load(ctx context.Context, text string) error {
 	desc, err := c.describe(text)
 	if err != nil {
@@ -120,7 +122,8 @@ func (c *Cluster) Load(ctx context.Context, text string) error {
 	return nil
 }
 
-// describe parses a description and adds what it leaves out.
+// describe parses a description and adds the groups, nodes and cluster that it leaves
+// out.
 func (c *Cluster) describe(text string) (*luxitest.Cluster, error) {
 	if !strings.Contains("\n"+text, "\ngroup ") {
 		text = "group default\n" + text
@@ -193,9 +196,9 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if err := c.writeState(made); err != nil {
 		return err
 	}
-	// Asking some hundred nodes at a time who the master is takes longer, on a few
-	// processors, than the daemons wait for the answers; and where half of them are
-	// dead there is no majority.
+	// At their start the daemons ask all nodes who the master is. With hundreds of nodes
+	// on few processors the answers come too late, and with half of the nodes dead there
+	// is no majority.
 	var args []string
 	dead := 0
 	for _, n := range desc.Nodes {
@@ -214,7 +217,8 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	return nil
 }
 
-// versionOf is Ganeti's version as its nodes tell it: that of its configuration.
+// versionOf returns the version of a configuration, which is also what Ganeti's nodes
+// answer to "version".
 func versionOf(config []byte) (int, error) {
 	var c struct {
 		Version int `json:"version"`
@@ -225,7 +229,7 @@ func versionOf(config []byte) (int, error) {
 	return c.Version, nil
 }
 
-// writeState replaces what the real nodes keep of the cluster.
+// writeState replaces the files in which the real nodes keep the state of the cluster.
 func (c *Cluster) writeState(made *generated) error {
 	config, err := json.Marshal(made.config)
 	if err != nil {

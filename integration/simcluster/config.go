@@ -14,7 +14,7 @@ import (
 // object is an object of Ganeti's configuration.
 type object = map[string]interface{}
 
-// generated is what becomes of a description.
+// generated is a description in the forms that Ganeti and nodesim read.
 type generated struct {
 	config     object
 	ssconf     map[string]string // by name, without "ssconf_"
@@ -22,7 +22,7 @@ type generated struct {
 	placements []nodesim.Placement
 }
 
-// generator builds one.
+// generator builds a generated.
 type generator struct {
 	generated
 	cluster object
@@ -33,8 +33,8 @@ type generator struct {
 	port    int
 }
 
-// generate puts the description into a configuration as gnt-cluster init and
-// node add made it. Names of real nodes keep their entries.
+// generate returns a configuration with the described nodes and instances. The base
+// is the configuration of a fresh cluster, of which the real nodes keep their entries.
 func generate(base []byte, real []string, desc *luxitest.Cluster) (*generated, error) {
 	g := &generator{desc: desc, real: make(map[string]bool), uuids: make(map[string]string), minors: make(map[string]int), port: firstPort}
 	if err := json.Unmarshal(base, &g.config); err != nil {
@@ -61,7 +61,8 @@ func generate(base []byte, real []string, desc *luxitest.Cluster) (*generated, e
 
 const firstPort = 11000
 
-// uuid makes up the UUID of something.
+// uuid returns the UUID of the object of that kind and name, and makes one up if it
+// has none. The same name always gets the same UUID.
 func (g *generator) uuid(kind, name string) string {
 	key := kind + " " + name
 	if u := g.uuids[key]; u != "" {
@@ -80,7 +81,7 @@ func tagList(tags []string) []string {
 	return tags
 }
 
-// born is the time at which all was made: one is as good as another.
+// born is the time at which all objects were made.
 const born = 1700000000.0
 
 func stamped(uuid string, tags []string, o object) object {
@@ -140,7 +141,7 @@ func (g *generator) allNodes() error {
 	return nil
 }
 
-// nodeParams are the node parameters that a node has for itself.
+// nodeParams returns the node parameters (ndparams) that are set on the node itself.
 func nodeParams(node *luxitest.Node) object {
 	params := object{}
 	if node.ExclusiveStorage {
@@ -177,11 +178,11 @@ func (g *generator) hypervisors() []string {
 	return names
 }
 
-// parameters sets what concerns the whole cluster.
+// parameters sets the parameters of the cluster.
 func (g *generator) parameters() {
 	c := g.cluster
-	// The first tells which storage a node's free disk space is of. All are enabled
-	// whatever the description says, which is asked for the order alone.
+	// The first template decides of which storage a node's free disk space is. All
+	// templates are enabled; the description says which come first.
 	names := append([]string{}, g.desc.EnabledTemplates...)
 	for _, name := range []string{"drbd", "plain", "file", "diskless", "sharedfile", "gluster", "rbd", "ext", "blockdev"} {
 		known := false
@@ -198,7 +199,7 @@ func (g *generator) parameters() {
 	if g.desc.ExclusiveStorage {
 		c["ndparams"].(object)["exclusive_storage"] = true
 	}
-	// As many virtual processors as one likes.
+	// Virtual processors are not limited.
 	c["ipolicy"].(object)["vcpu-ratio"] = 1000
 	c["volume_group_name"] = nodesim.VolumeGroup
 	c["drbd_usermode_helper"] = "/bin/true"

@@ -62,6 +62,7 @@ func (g *generator) instances() error {
 	return nil
 }
 
+// backendParams returns the backend parameters (beparams) of an instance.
 func backendParams(i *luxitest.Instance) object {
 	params := object{"minmem": or(i.MinMemory, i.Memory), "maxmem": i.Memory, "vcpus": or(i.VCPUs, 1)}
 	if i.AlwaysFailover {
@@ -70,7 +71,7 @@ func backendParams(i *luxitest.Instance) object {
 	return params
 }
 
-// or returns a number, or a standard one where it is zero.
+// or returns n, or the standard if n is zero.
 func or(n, standard int) int {
 	if n == 0 {
 		return standard
@@ -78,7 +79,7 @@ func or(n, standard int) int {
 	return n
 }
 
-// disks are an instance's disks as the configuration has them.
+// disks returns an instance's disks as objects of the configuration.
 func (g *generator) disks(i *luxitest.Instance) ([]object, error) {
 	switch i.Template {
 	case luxitest.Diskless:
@@ -151,7 +152,8 @@ func (g *generator) disk(i *luxitest.Instance, template string, index int) objec
 	return d
 }
 
-// spindles is how many physical volumes an instance's disk takes on its primary node.
+// spindles returns how many physical volumes an instance's disk takes on its primary
+// node.
 func (g *generator) spindles(i *luxitest.Instance) int {
 	node := g.desc.Node(i.Primary)
 	// Ganeti sets a part of each aside (_GetStdPvSize in lib/storage/bdev.py).

@@ -16,10 +16,11 @@ import (
 // nodes on and off. Fleet.SetOOB says how it behaves.
 const OOBProgram = standInDir + "/oob"
 
-// oobAddress is where the program reaches the simulator.
+// oobAddress is the address at which the program reaches the simulator.
 const oobAddress = "198.18.255.254:1812"
 
-// oobScript sends "COMMAND NODE" and gets the exit code in a line, and the output.
+// oobScript is the program. It sends the line "COMMAND NODE" and receives a line with
+// its exit code, and then its output.
 const oobScript = `#!/bin/bash
 exec 3<>/dev/tcp/198.18.255.254/1812 || exit 1
 echo "$1 $2" >&3
@@ -45,7 +46,7 @@ func (c *Cluster) ConfigureOOB(ctx context.Context, nodes ...string) error {
 	return nil
 }
 
-// serveOOB executes what the program is asked for until the listener is closed.
+// serveOOB executes the commands of the program until the listener is closed.
 func serveOOB(l net.Listener, fleet *nodesim.Fleet) {
 	for {
 		conn, err := l.Accept()
@@ -59,6 +60,7 @@ func serveOOB(l net.Listener, fleet *nodesim.Fleet) {
 	}
 }
 
+// answerOOB executes one command.
 func answerOOB(conn net.Conn, fleet *nodesim.Fleet) {
 	reader := bufio.NewReader(conn)
 	line, err := reader.ReadString('\n')
@@ -68,7 +70,7 @@ func answerOOB(conn net.Conn, fleet *nodesim.Fleet) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		// The program sends no more: this is its end.
+		// The program sends nothing more. The connection ends when the program does.
 		_, _ = io.Copy(io.Discard, reader)
 		cancel()
 	}()

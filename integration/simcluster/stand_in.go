@@ -15,8 +15,9 @@ const (
 	hostsFile  = "/srv/etc/hosts"      // is mounted over /etc/hosts
 )
 
-// standIn answers ssh to simulated nodes, which have no sshd: every command
-// succeeds, and one that asks for the host's name gets it. gnt-node add needs that.
+// standIn replaces ssh. Simulated nodes have no ssh daemon: for them every command
+// succeeds, and one that asks for the host name prints it. gnt-node add needs that. For
+// all other nodes it runs the real ssh.
 const standIn = `#!/bin/bash
 for word; do
   case $word in
@@ -32,7 +33,7 @@ case $* in
 esac
 `
 
-// makeStandIn puts the stand-in for ssh in the place of ssh.
+// makeStandIn mounts standIn over ssh.
 func (c *Cluster) makeStandIn(ctx context.Context) error {
 	if err := c.WriteFile(standInDir+"/ssh", []byte(standIn), 0o755); err != nil {
 		return err
@@ -46,7 +47,8 @@ mount --bind `+standInDir+`/ssh "$ssh"`)
 	return err
 }
 
-// nameNodes lets the master find the simulated nodes by name.
+// nameNodes writes the names of the simulated nodes where the master and standIn look
+// for them.
 func (c *Cluster) nameNodes(nodes []nodesim.NodeSpec) error {
 	var hosts, names strings.Builder
 	hosts.Write(c.hosts)

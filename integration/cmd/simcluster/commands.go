@@ -11,14 +11,14 @@ import (
 	"ganeti-autorepair/integration/nodesim"
 )
 
-// command is something that the cluster's process does when asked.
+// command is a command that the cluster's process executes.
 type command struct {
 	args string // its arguments, those that may be left out in brackets, "..." for any more
 	do   func(s *server, args []string) (string, error)
 }
 
-// commands are all of them, by name. What they do is said at the functions of
-// package nodesim that they call.
+// commands holds all commands by name. The functions of package nodesim that they
+// call say what they do.
 var commands = map[string]command{
 	"power-off":    onNode((*nodesim.Fleet).PowerOff),
 	"power-on":     onNodeErr((*nodesim.Fleet).PowerOn),
@@ -97,7 +97,7 @@ func onDisks(do func(*nodesim.Fleet, string, string, ...int)) command {
 	}}
 }
 
-// run runs the command with its arguments.
+// run checks the number of arguments and executes the command.
 func (c command) run(s *server, name string, args []string) (string, error) {
 	least, most := 0, 0
 	for _, word := range strings.Fields(c.args) {
@@ -186,7 +186,7 @@ func lines(list []string) string {
 	return b.String()
 }
 
-// parseFault reads a rule from words.
+// parseFault returns the fault that the words describe.
 func parseFault(words []string) (nodesim.Fault, error) {
 	var f nodesim.Fault
 	for _, word := range words {

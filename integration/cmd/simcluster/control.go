@@ -14,7 +14,7 @@ import (
 	"ganeti-autorepair/integration/simcluster"
 )
 
-// server does what other processes ask for.
+// server executes the commands of other processes.
 type server struct {
 	c    *simcluster.Cluster
 	down context.CancelFunc
@@ -23,7 +23,8 @@ type server struct {
 	lifts []func()
 }
 
-// control says that the cluster is ready and obeys until it is told to end.
+// control announces that the cluster is ready, and executes commands until one of them
+// is "down" or the context ends.
 func control(ctx context.Context, dir string, c *simcluster.Cluster) error {
 	ctx, down := context.WithCancel(ctx)
 	defer down()
@@ -50,7 +51,7 @@ func control(ctx context.Context, dir string, c *simcluster.Cluster) error {
 				return
 			}
 			if s.answer(conn) {
-				last = conn // it learns of the end by that of the connection
+				last = conn // closed when the cluster has ended, which tells the client
 				down()
 				return
 			}
@@ -65,7 +66,7 @@ func control(ctx context.Context, dir string, c *simcluster.Cluster) error {
 	return err
 }
 
-// answer obeys one command; it returns true if that was the last.
+// answer reads and executes one command. It returns true if that was "down".
 func (s *server) answer(conn net.Conn) bool {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
@@ -81,8 +82,9 @@ func (s *server) answer(conn net.Conn) bool {
 	return words[0] == "down"
 }
 
+// obey executes a command and returns its output.
 func (s *server) obey(words []string) (text string, err error) {
-	// The simulator panics where there is no such node.
+	// The simulator panics if there is no such node.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)

@@ -91,9 +91,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 
 func socketOf(dir string) string { return filepath.Join(dir, "control") }
 
-// ask sends a command to the cluster's process and returns the answer. Words end
-// with a zero byte each, the command with a newline; the answer is a line "ok" or
-// "error: ..." and text.
+// ask sends a command to the cluster's process and returns its output. A command is
+// its words, with zero bytes between them, and a newline. The answer is a line "ok" or
+// "error: TEXT", and the output.
 func ask(dir string, words []string) (string, error) {
 	conn, err := net.Dial("unix", socketOf(dir))
 	if err != nil {

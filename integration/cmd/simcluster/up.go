@@ -56,7 +56,7 @@ func up(dir string, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// serve is that process.
+// serve is the process that up starts. It runs the cluster until it is told to end.
 func serve(dir string, args []string) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
 	nodes := flags.Int("nodes", 6, "`number` of nodes")
@@ -86,8 +86,8 @@ func serve(dir string, args []string) error {
 	return control(ctx, dir, c)
 }
 
-// describe makes up a cluster: nodes n1, n2, ... and instances of the usual
-// templates, spread over them.
+// describe returns the description of a cluster with nodes n1, n2, ... and with
+// instances of the usual templates, spread over the nodes.
 func describe(nodes, instances int) string {
 	var b strings.Builder
 	b.WriteString("group default\n")
