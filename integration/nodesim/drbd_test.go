@@ -299,3 +299,34 @@ func TestPlace(t *testing.T) {
 		})
 	}
 }
+
+// Two primary ends do not connect, nor does a primary end that lacks writes become a
+// target: both stand alone.
+func TestPrimariesDoNotConnect(t *testing.T) {
+	needed := func(r *rig, d object) {
+		t.Helper()
+		for _, node := range []string{"a", "b"} {
+			if got := string(r.must(node, "drbd_needs_activation", []object{d})); got != `["uuid-disk"]` {
+				t.Errorf("on %s: %s", node, got)
+			}
+		}
+	}
+	r := newRig(t, "a", "b")
+	d := mirror("a", "b", 11000)
+	r.Place(Placement{Instance: "web", Nodes: []string{"a", "b"}, Disks: []interface{}{d}})
+	r.Cut("a", "b")
+	r.activate(d, "a", "")
+	r.activate(d, "b", "")
+	r.Mend("a", "b")
+	needed(r, d)
+	r.wantCopies("disk/0 on a: original", "disk/0 on b: original")
+
+	r = newRig(t, "a", "b")
+	r.Place(Placement{Instance: "web", Nodes: []string{"a", "b"}, Disks: []interface{}{d}, Lacks: []string{"b"}})
+	r.Cut("a", "b")
+	r.activate(d, "b", "")
+	r.must("a", "blockdev_assemble", d, web(d), false, 0)
+	r.Mend("a", "b")
+	needed(r, d)
+	r.wantCopies("disk/0 on a: original", "disk/0 on b: original, lacks writes of a")
+}

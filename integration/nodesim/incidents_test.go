@@ -169,4 +169,9 @@ func TestRemovedInstance(t *testing.T) {
 	r.wantIncidents()
 	r.wantCopies()
 	r.wantContent("a", "")
+
+	plain := plainIn(VolumeGroup, "x", 10)
+	r.Place(Placement{Instance: "web", Nodes: []string{"a"}, Disks: []interface{}{plain}})
+	r.must("a", "blockdev_remove", plain)
+	r.wantIncidents()
 }
