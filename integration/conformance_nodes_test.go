@@ -2,17 +2,21 @@
 
 package integration_test
 
-import "testing"
+import (
+	"sort"
+	"strings"
+	"testing"
+)
 
 const nodesCluster = `
 cluster cluster candidate-pool=1
 group default
 group other
-node n1 regular mem=4096 disk=100000
-node n2 regular mem=4096 disk=100000
-node n3 regular mem=4096 disk=100000
-node n4 group=other regular mem=4096 disk=100000
-node n5 group=other regular mem=4096 disk=100000
+node n1 not-master-capable mem=4096 disk=100000
+node n2 not-master-capable mem=4096 disk=100000
+node n3 not-master-capable mem=4096 disk=100000
+node n4 group=other not-master-capable mem=4096 disk=100000
+node n5 group=other not-master-capable mem=4096 disk=100000
 instance db1 template=drbd nodes=n1,n2 mem=16 disk=16
 instance db2 template=drbd nodes=n2,n1 mem=16 disk=16
 instance rb1 template=rbd nodes=n4 mem=16 disk=16
@@ -37,7 +41,7 @@ func scriptNodeFlags(s *side) {
 	s.log(s.run(set("n3", `"drained":true`)))
 	s.log(s.run(set("n3", `"drained":false`)))
 	s.log(s.run(set("n3", `"offline":false`)))
-	s.log(s.run(set("n3", `"offline":true`)))
+	s.run(set("n3", `"offline":true`))
 	s.run(set("n3", `"offline":true,"drained":true`))
 	s.run(set("n3", `"powered":false`))
 	s.run(set("n3", `"drained":true`))
@@ -51,7 +55,7 @@ func scriptNodeFlags(s *side) {
 	s.run(op("OOB_COMMAND", `"node_names":["n3"],"command":"power-off"`))
 	s.run(op("OOB_COMMAND", `"node_names":["node1"],"command":"power-off","ignore_status":true`))
 	s.run(op("OOB_COMMAND", `"node_names":["nobody"],"command":"power-off"`))
-	s.run(op("NODE_REMOVE", `"node_name":"n1"`))
+	s.run(op("NODE_REMOVE", `"node_name":"n3"`))
 	s.run(op("NODE_REMOVE", `"node_name":"node1"`))
 	s.run(op("NODE_REMOVE", `"node_name":"nobody"`))
 	s.run(op("GROUP_ASSIGN_NODES", `"group_name":"other","nodes":["n1"]`))
@@ -92,9 +96,12 @@ func (s *side) spawned(opcode string) int64 {
 	s.t.Helper()
 	id := s.run(opcode)
 	last := s.submit() // an empty job: all that have lower ids are of the script
+	var outcomes []string
 	for n := id + 1; n < last; n++ {
 		s.wait(n)
-		s.note("spawned", s.outcome(n))
+		outcomes = append(outcomes, s.outcome(n))
 	}
+	sort.Strings(outcomes) // Python's sets have no order
+	s.note("spawned", strings.Join(outcomes, "\n    "))
 	return id
 }

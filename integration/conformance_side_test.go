@@ -251,6 +251,7 @@ var (
 	timeInText = regexp.MustCompile(`\[1\d{9}, ?\d+\]|\b1\d{18}\b|\b1\d{9}\.\d+`)
 	pidInText  = regexp.MustCompile(`with pid \d+`)
 	devicePath = regexp.MustCompile(`(/dev/[^" :]+|drbd0)([":])`)
+	spawnedJob = regexp.MustCompile(`(\[true,)(\d+)`)
 	dependency = regexp.MustCompile(`("depends":\[\[)(\d+)`)
 	quotedOps  = regexp.MustCompile(`(Cannot convert value|expecting string but got) '.*`)
 )
@@ -260,7 +261,7 @@ func (s *side) normal(text string) string {
 	for uuid, name := range s.names {
 		text = strings.ReplaceAll(text, uuid, name)
 	}
-	for _, r := range []*regexp.Regexp{jobInText, dependency} {
+	for _, r := range []*regexp.Regexp{jobInText, dependency, spawnedJob} {
 		r := r
 		text = r.ReplaceAllStringFunc(text, func(m string) string {
 			parts := r.FindStringSubmatch(m)
