@@ -31,7 +31,7 @@ func TestCrowdedGroupIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(log), `msg="no new repairs" why="3 of 4 nodes of group default`); n != 1 {
+	if n := strings.Count(string(log), `msg="no new repairs" why="2 of 3 nodes of group default are offline or drained (max_unhealthy_nodes 50%)"`); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, log)
 	}
 }

@@ -36,7 +36,7 @@ func (c *checkup) hook() {
 // programs checks the programs of the administrator: the fence command and the
 // event programs.
 func (c *checkup) programs(set settings) {
-	if path := set.engine.Fence; path != repair.NoFence {
+	if path := set.engine.Fence; strings.HasPrefix(path, "/") {
 		if err := outside.CheckFile(path); err != nil {
 			c.add(levelCritical, "fence", "%s; no repair of an instance of an offline node begins", err)
 		} else {

@@ -77,11 +77,7 @@ func requestNote(v report.View, typ tagstore.Type) string {
 
 // views returns the views of all instances, by name.
 func (e *env) views(ctx context.Context, set settings) (map[string]report.View, error) {
-	pass := e.pass(set, nil)
-	defer pass.Client.Close()
-	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
-	defer cancel()
-	plan, err := pass.Look(ctx, repair.Assumption{})
+	plan, err := e.planNow(ctx, set)
 	if err != nil {
 		return nil, err
 	}

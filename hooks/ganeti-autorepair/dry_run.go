@@ -100,6 +100,10 @@ func writeActions(w io.Writer, t terminal, fence string, list []report.ActionVie
 			fmt.Fprintln(w, "  only if a dry run of the first opcode finds room:")
 		}
 		for _, node := range n.Fence {
+			if fence == fenceOOB {
+				fmt.Fprintf(w, "  only if its oob_program switches %s off\n", node)
+				continue
+			}
 			fmt.Fprintf(w, "  only if this succeeds: %s %s %s\n", fence, node, n.Instance)
 		}
 		for _, op := range n.OpCodes {

@@ -52,7 +52,11 @@ func (e *env) client() *luxi.Client {
 // pass makes a pass for this environment.
 func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
 	set.engine.Interval = set.interval
-	return &plugin.Pass{Client: e.client(), Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: commandFence(set.engine.Fence)}
+	c := e.client()
+	return &plugin.Pass{
+		Client: c, Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: e.fence(set.engine.Fence, c),
+		RoomTests: readRoomTests(e.paths.state()),
+	}
 }
 
 // onMaster returns an error unless this node is the master by its own files, as

@@ -82,7 +82,7 @@ func TestLogOfManyInstances(t *testing.T) {
 func TestLogOfChanges(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(badNode, "group default", "group default tags=ganeti:watcher:autorepair:frob"))
 	text := strings.Join(b.nextPass(), "\n")
-	for _, part := range []string{`msg="repair job released" instance=web1 repair=id1 `, `msg="unreadable tag" object="group default"`, "instance=web2 was=healthy reason=no-permission", "instance=db1 was=healthy reason=suspended"} {
+	for _, part := range []string{`msg="repair job released" instance=web1 repair=id1 `, `msg="unreadable tag" object="group default"`, "instance=web2 was=healthy reason=unreadable-tag", "instance=db1 was=healthy reason=suspended"} {
 		if strings.Count(text, part) != 1 {
 			t.Errorf("not once %q in\n%s", part, text)
 		}

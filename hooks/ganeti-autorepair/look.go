@@ -75,6 +75,15 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	return l, saveTo(f.Save, saved)
 }
 
+// planNow plans as a pass would do now.
+func (e *env) planNow(ctx context.Context, set settings) (*repair.Plan, error) {
+	pass := e.pass(set, nil)
+	defer pass.Client.Close()
+	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
+	defer cancel()
+	return pass.Look(ctx, repair.Assumption{})
+}
+
 // noPass returns why passes do not act at all: the watcher is paused, the queue
 // drained, or the hook switched off.
 func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {

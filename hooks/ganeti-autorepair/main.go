@@ -35,6 +35,7 @@ type cli struct {
 	Repair     repairCmd     `cmd:"" help:"Request a repair once, whatever the policy."`
 	Ack        ackCmd        `cmd:"" help:"Clear failures that were looked at."`
 	Cancel     cancelCmd     `cmd:"" help:"Cancel pending repairs, with their jobs that have not begun."`
+	Stop       stopCmd       `cmd:"" help:"Stop all repairs: suspend everything, and take back the jobs that have not begun."`
 	Vouch      vouchCmd      `cmd:"" help:"Vouch that offline nodes run nothing any more, in place of the fence."`
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
 	Check      checkCmd      `cmd:"" help:"Check that auto-repair works and whether anything waits for a person, for Nagios."`

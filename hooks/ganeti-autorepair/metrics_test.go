@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"ganeti-autorepair/luxi/luxitest"
 )
 
 const promFile = "/var/lib/prometheus/node-exporter/autorepair.prom"
@@ -71,10 +69,8 @@ func TestMetricsOfFailedPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A failed repair is no success, although the pass was complete.
-	b.m.Edit(func(c *luxitest.Cluster) {
-		c.Instance("web2").Tags = []string{"ganeti:watcher:autorepair:pending:failover:x:1700000000:77"}
-	})
-	b.want(1, 1, "web2: repair x failed", "run", "--from-watcher")
+	b.fails("web2")
+	b.want(1, 1, "web2: repair web2 failed", "run", "--from-watcher")
 	has("a failure", "ganeti_autorepair_last_pass_success 0\n", `ganeti_autorepair_instances{state="failed"} 1`)
 	before := metrics()
 	b.want(0, 0, "", "run", "--from-watcher")

@@ -87,7 +87,7 @@ func TestOtherSocketAndSettings(t *testing.T) {
 		}
 	}
 	settings := filepath.Join(b.root, "other.toml")
-	if err := os.WriteFile(settings, []byte("max_unhealthy_nodes = 0\n"), 0o644); err != nil {
+	if err := os.WriteFile(settings, []byte("max_unhealthy_nodes = \"0%\"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if code, stdout, stderr := b.run("-L", other, "-c", settings, "status"); code != 0 || !strings.Contains(stdout, "max-unhealthy") {

@@ -339,10 +339,34 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// fails gives instances a pending repair, with their name as its id, whose job has
+// failed and is not tried again.
+func (b *bed) fails(names ...string) {
+	b.t.Helper()
+	b.write("/etc/ganeti/autorepair.toml", "max_attempts = 1\nmetrics_file = \""+promFile+"\"\n")
+	b.write(filepath.Dir(promFile)+"/other.prom", "")
+	b.m.OnOpcode(func(luxitest.Opcode, luxitest.Job) luxitest.OpFault {
+		return luxitest.OpFails("OpExecError", "it broke")
+	})
+	tags := make(map[string]string)
+	for _, name := range names {
+		job := b.submit(`{"OP_ID":"OP_INSTANCE_FAILOVER","reason":[],"instance_name":"` + name + `","iallocator":"."}`)
+		tags[name] = fmt.Sprintf("ganeti:watcher:autorepair:pending:failover:%s:1600000000:%d", name, job)
+	}
+	b.m.RunUntilQuiet()
+	b.m.OnOpcode(nil)
+	b.m.Edit(func(c *luxitest.Cluster) {
+		for name, tag := range tags {
+			c.Instance(name).Tags = []string{tag}
+		}
+	})
+}
+
 // A failed repair is status 1 in the pass that finds it, and said once.
 func TestFailureIsTold(t *testing.T) {
-	b := newBed(t, strings.ReplaceAll(badNode, "web2 template=sharedfile nodes=node2 state=up mem=512", "web2 template=sharedfile nodes=node2 state=up mem=512 tags=ganeti:watcher:autorepair:pending:failover:x:1700000000:77"))
-	b.want(1, 1, "web2: repair x failed: job 77", "run", "--from-watcher")
+	b := newBed(t, badNode)
+	b.fails("web2")
+	b.want(1, 1, "web2: repair web2 failed: job 1: it broke", "run", "--from-watcher")
 	b.m.RunUntilQuiet()
 	b.m.Advance(20 * time.Minute)
 	b.want(0, 0, "", "run", "--from-watcher")

@@ -62,16 +62,12 @@ func TestStoppedBySignal(t *testing.T) {
 // Several problems are told one by one, and counted.
 func TestSeveralProblems(t *testing.T) {
 	b := newBed(t, badNode)
-	b.m.Edit(func(c *luxitest.Cluster) {
-		for _, name := range []string{"web1", "web2"} {
-			c.Instance(name).Tags = []string{"ganeti:watcher:autorepair:pending:failover:" + name + ":1600000000:77"}
-		}
-	})
+	b.fails("web1", "web2")
 	code, _, stderr := b.run("run", "--from-watcher")
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	if code != 1 || len(lines) != 3 ||
-		!strings.HasPrefix(lines[0], "ganeti-autorepair: problem: web1: repair web1 failed: job 77") ||
-		!strings.HasPrefix(lines[1], "ganeti-autorepair: problem: web2: repair web2 failed: job 77") ||
+		!strings.HasPrefix(lines[0], "ganeti-autorepair: problem: web1: repair web1 failed: job 1: it broke") ||
+		!strings.HasPrefix(lines[1], "ganeti-autorepair: problem: web2: repair web2 failed: job 2: it broke") ||
 		lines[2] != "ganeti-autorepair: error: 2 problems need a look" {
 		t.Errorf("%d:\n%s", code, stderr)
 	}
@@ -117,7 +113,7 @@ func TestWaitForRepairs(t *testing.T) {
 		return luxitest.OpPass()
 	})
 	code, stdout, stderr := b.run("run", "--wait")
-	if code != 1 || strings.Count(stdout, ": error\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "tried 3 of 3 times") {
+	if code != 1 || strings.Count(stdout, ": error\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "refused 3 times in a row") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 	b.want(0, 0, "", "run", "--wait")

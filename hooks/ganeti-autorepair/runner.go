@@ -39,10 +39,12 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	}
 	facts := report.PassFacts{Began: r.began, LastSuccess: last.Time}
 	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
-	if nothingToDo(err) {
+	switch {
+	case errors.Is(err, plugin.ErrQueueDrained):
+		return nil, r.takeBackOnly(ctx, pass, err)
+	case nothingToDo(err):
 		return nil, err
-	}
-	if err == nil {
+	case err == nil:
 		did, err = pass.Run(ctx)
 	}
 	facts.Took = r.env.now().Sub(r.began)
@@ -63,6 +65,17 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		r.env.writeStatus(did.PlanAfter())
 	}
 	return did, r.problems(did)
+}
+
+// takeBackOnly lets a pass take back what is no longer wanted, which is all that can
+// be done while the queue is drained: what is queued still runs then, and can still be
+// canceled (P15). It returns why the pass did no more.
+func (r *runner) takeBackOnly(ctx context.Context, pass *plugin.Pass, why error) error {
+	pass.QueueDrained = true
+	if _, err := pass.Run(ctx); err != nil {
+		return passError(ctx, err)
+	}
+	return why
 }
 
 // due reports whether a pass is due after the last one: because of the time, or
@@ -87,6 +100,9 @@ func (r *runner) keep(did *plugin.Report) {
 	}
 	if err := flagsOf(did.Plan.Snapshot).write(state); err != nil {
 		r.env.note("warning: flags of nodes not kept: %s", err)
+	}
+	if err := writeRoomTests(state, did.RoomTests); err != nil {
+		r.env.note("warning: tests for room not kept: %s", err)
 	}
 	now, changed := readLastReasons(state).compare(did.PlanAfter())
 	if err := now.write(state); err != nil {

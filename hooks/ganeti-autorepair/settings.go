@@ -38,6 +38,14 @@ type setting struct {
 	set     func(*settings, any) bool
 }
 
+// refusal returns what a value must be instead.
+func (k setting) refusal(v any) string {
+	if k.key == "max_unhealthy_nodes" && v == any(int64(0)) {
+		return `"100%" if there is to be no bound, or "0%" if one bad node is to block the repairs of its group; 0 could mean both`
+	}
+	return k.allowed
+}
+
 var settingsTable = []setting{
 	{"interval", `a time like "15m", from "1s" to "24h"`, duration(time.Second, 24*time.Hour, func(s *settings) *time.Duration { return &s.interval })},
 	{"busy_interval", `a time like "4m", from "1s" to "24h"`, duration(time.Second, 24*time.Hour, func(s *settings) *time.Duration { return &s.busyInterval })},
@@ -47,18 +55,18 @@ var settingsTable = []setting{
 	{"max_copying", "a whole number from 0 (no bound) to 1000", number(0, 1000, func(s *settings) *int { return &s.engine.MaxCopying })},
 	{"replace_disks_after", `a time like "10m", from "0s" to "168h"`, duration(0, 168*time.Hour, func(s *settings) *time.Duration { return &s.engine.ReplaceDisksAfter })},
 	{"max_new_per_pass", "a whole number from 0 (no bound) to 100000", number(0, 100000, func(s *settings) *int { return &s.engine.MaxNew })},
-	{"max_unhealthy_nodes", `a share like "50%", a number of nodes like "2", or a whole number of percent from 1 to 100 (no bound); for 0 say "0%" or "0" nodes, both let no repair begin where a node is bad`, setShare},
+	{"max_unhealthy_nodes", `a share like "50%", a number of nodes like "2", or a whole number of percent from 1 to 100 (no bound)`, setShare},
 	{"max_attempts", "a whole number from 1 to 10", number(1, 10, func(s *settings) *int { return &s.engine.MaxAttempts })},
 	{"results_kept", "a whole number from 0 to 100", number(0, 100, func(s *settings) *int { return &s.engine.ResultsKept })},
-	{"fence", `"none", or the absolute path of a command`, text(`^(none|/[^\x00]*)$`, func(s *settings) *string { return &s.engine.Fence })},
+	{"fence", `"none", "oob", or the absolute path of a command`, text(`^(none|oob|/[^\x00]*)$`, func(s *settings) *string { return &s.engine.Fence })},
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.log })},
 	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *settings) *string { return &s.logFormat })},
 	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *settings) *string { return &s.metricsFile })},
 	{"event_dir", `the absolute path of a directory, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.eventDir })},
 }
 
-// setShare reads a bound on bad nodes. A bare 0 could be meant as no bound, so it is
-// refused (V2).
+// setShare reads a bound on bad nodes. A bare 0 is refused: elsewhere it means that
+// there is no bound (V2).
 func setShare(s *settings, v any) bool {
 	switch v := v.(type) {
 	case int64:

@@ -59,7 +59,7 @@ func parseSettings(path, data string) (settings, error) {
 			return s, fmt.Errorf("%s:%d: %s: unknown key; %s", path, lineOf(data, key), key, hint)
 		}
 		if !known.set(&s, values[key]) {
-			return s, fmt.Errorf("%s:%d: %s: must be %s", path, lineOf(data, key), key, known.allowed)
+			return s, fmt.Errorf("%s:%d: %s: must be %s", path, lineOf(data, key), key, known.refusal(values[key]))
 		}
 	}
 	return s, nil

@@ -19,6 +19,8 @@ busy_interval = "90s"
 pass_timeout = "2m"
 iallocator = "my-hail"
 max_running = 3
+max_copying = 2
+replace_disks_after = "10m"
 max_new_per_pass = 7
 max_unhealthy_nodes = 100
 max_attempts = 1
@@ -37,6 +39,7 @@ func TestSettings(t *testing.T) {
 	want.interval, want.busyInterval, want.log, want.logFormat, want.metricsFile, want.eventDir = 30*time.Minute, 90*time.Second, "", "json", "/m.prom", "/d"
 	e := &want.engine
 	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, repair.Share{Percent: 100}, 1, 0, "/usr/local/sbin/fence"
+	e.MaxCopying, e.ReplaceDisksAfter = 2, 10*time.Minute
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -66,7 +69,8 @@ func TestBadSettings(t *testing.T) {
 		{"number for a time", "# x\ninterval = 15\n", `f:2: interval: must be a time like "15m", from "1s" to "24h"`},
 		{"no time", "interval = \"soon\"\n", "f:1: interval: must be a time"},
 		{"time too short", "pass_timeout = \"1s\"\n", `f:1: pass_timeout: must be a time like "60s", from "10s" to "10m"`},
-		{"too large", "max_unhealthy_nodes = 101\n", "f:1: max_unhealthy_nodes: must be a whole number of percent from 0 to 100"},
+		{"too large", "max_unhealthy_nodes = 101\n", "f:1: max_unhealthy_nodes: must be a share like \"50%\", a number of nodes like \"2\", or a whole number"},
+		{"zero unhealthy nodes", "max_unhealthy_nodes = 0\n", `f:1: max_unhealthy_nodes: must be "100%" if there is to be no bound, or "0%" if one bad node is to block the repairs of its group; 0 could mean both`},
 		{"negative", "results_kept = -1\n", "f:1: results_kept: must be a whole number from 0 to 100"},
 		{"zero tries", "max_attempts = 0\n", "f:1: max_attempts: must be a whole number from 1 to 10"},
 		{"fraction", "max_attempts = 2.5\n", "f:1: max_attempts: must be"},

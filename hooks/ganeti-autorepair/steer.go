@@ -40,30 +40,37 @@ func (f *writeFlags) AfterApply() error {
 	return nil
 }
 
-// steered connects to the master for a command that writes tags.
+// steered connects to the master for a command that writes tags, which takes a queue
+// that accepts jobs.
 func (e *env) steered(ctx context.Context) (*luxi.Client, settings, error) {
-	set, err := e.settings()
-	if err != nil {
-		return nil, set, err
+	c, set, drained, err := e.connect(ctx)
+	if err == nil && drained {
+		c.Close()
+		return nil, set, plugin.ErrQueueDrained
+	}
+	return c, set, err
+}
+
+// connect connects to the master, and tells whether the queue is drained.
+func (e *env) connect(ctx context.Context) (c *luxi.Client, set settings, drained bool, err error) {
+	if set, err = e.settings(); err != nil {
+		return nil, set, false, err
 	}
 	if err := e.onMaster(); err != nil {
-		return nil, set, err
+		return nil, set, false, err
 	}
-	c := e.client()
+	c = e.client()
 	v, err := c.QueryConfigValues(ctx)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("asking for the master: %w", err)
 	case !repair.SameNode(e.paths.hostname, v.MasterNode):
 		err = notMaster(fmt.Errorf("%w: the master is %s, this is %s", plugin.ErrNotMaster, v.MasterNode, e.paths.hostname))
-	case v.Drained:
-		err = plugin.ErrQueueDrained
+	default:
+		return c, set, v.Drained, nil
 	}
-	if err != nil {
-		c.Close()
-		return nil, set, err
-	}
-	return c, set, nil
+	c.Close()
+	return nil, set, false, err
 }
 
 // each makes a tag action for each object that is named or selected, and carries

@@ -40,7 +40,9 @@ func (f writeFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	var todo []*tagAction
 	for k := range actions {
 		a := &actions[k]
-		a.change.Why = repair.SteerMark(command)
+		if a.change.Why == "" {
+			a.change.Why = repair.SteerMark(command)
+		}
 		if !r.without(a) {
 			todo = append(todo, a)
 		}

@@ -79,9 +79,10 @@ func TestManyGroupsShareALine(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("cluster c tags=ganeti:watcher:autorepair:failover\ngroup g\nnode node1 group=g mem=1000000 master\n")
 	for k := 0; k < 300; k++ {
-		fmt.Fprintf(&text, "group g%03d tags=ganeti:watcher:autorepair:suspend:soon%d\nnode n%03d group=g%03d mem=1000 offline\ninstance i%03d template=rbd nodes=n%03d tags=ganeti:watcher:autorepair:failover\n", k, k, k, k, k, k)
+		fmt.Fprintf(&text, "group g%03d tags=ganeti:watcher:autorepair:suspend:soon%d\nnode n%03d group=g%03d mem=1000 offline\nnode o%03d group=g%03d mem=1000\ninstance i%03d template=rbd nodes=n%03d tags=ganeti:watcher:autorepair:failover\n", k, k, k, k, k, k, k, k)
 	}
 	b := newBed(t, text.String())
+	b.write("/etc/ganeti/autorepair.toml", "max_unhealthy_nodes = 1\n")
 	log := b.nextPass()
 	counts := make(map[string]int)
 	for _, line := range log {
