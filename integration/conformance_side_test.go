@@ -34,6 +34,7 @@ type side struct {
 	crash       func(node, instance string) // the instance's process
 	lose        func(instance string)       // the files of an instance
 	interrupt   func(socket string)         // an interruptible OP_TEST_DELAY that waits there
+	controls    controls                    // what happens to simulated nodes
 }
 
 type observation struct{ what, value string }
@@ -249,6 +250,8 @@ var (
 	mebibytes  = regexp.MustCompile(`available -?\d+ MiB`)
 	timeInText = regexp.MustCompile(`\[1\d{9}, ?\d+\]|\b1\d{18}\b|\b1\d{9}\.\d+`)
 	pidInText  = regexp.MustCompile(`with pid \d+`)
+	devicePath = regexp.MustCompile(`(/dev/[^" :]+|drbd0)([":])`)
+	spawnedJob = regexp.MustCompile(`(\[true,)(\d+)`)
 	dependency = regexp.MustCompile(`("depends":\[\[)(\d+)`)
 	quotedOps  = regexp.MustCompile(`(Cannot convert value|expecting string but got) '.*`)
 )
@@ -258,7 +261,7 @@ func (s *side) normal(text string) string {
 	for uuid, name := range s.names {
 		text = strings.ReplaceAll(text, uuid, name)
 	}
-	for _, r := range []*regexp.Regexp{jobInText, dependency} {
+	for _, r := range []*regexp.Regexp{jobInText, dependency, spawnedJob} {
 		r := r
 		text = r.ReplaceAllStringFunc(text, func(m string) string {
 			parts := r.FindStringSubmatch(m)
@@ -272,6 +275,7 @@ func (s *side) normal(text string) string {
 	text = quotedOps.ReplaceAllString(text, "$1 ...")
 	text = rpcError.ReplaceAllString(text, "RPC ERROR")
 	text = mebibytes.ReplaceAllString(text, "available N MiB")
+	text = devicePath.ReplaceAllString(text, "DEVICE$2")
 	text = pidInText.ReplaceAllString(text, "with pid P")
 	return timeInText.ReplaceAllString(text, "TIME")
 }
@@ -379,7 +383,7 @@ func (s *side) node(name, flags string) {
 }
 
 // chatter are the log lines that the simulator does not imitate: the steps of an execution.
-var chatter = regexp.MustCompile(`^"\* |WARNING: Could not (close|shutdown block|shutdown instance)|Running instance OS`)
+var chatter = regexp.MustCompile(`never matches`)
 
 // log notes the texts of the log of a job.
 func (s *side) log(id int64) {

@@ -196,5 +196,6 @@ func simulatedSide(t *testing.T, cluster *luxitest.Cluster) *side {
 	s.crash = func(node, name string) {
 		m.Edit(func(c *luxitest.Cluster) { c.Instance(name).RunsOn = nil })
 	}
+	s.controls = simulatedControls(m, s)
 	return s
 }

@@ -107,19 +107,14 @@ func (i *Instance) setWrites(node string, w writes) {
 // tidyCopies forgets what is said of copies that are no more, and writes that all copies have.
 func (i *Instance) tidyCopies() {
 	d := &i.Data
-	var partial, failed []string
+	var partial []string
 	for _, node := range d.Partial {
 		if !contains(d.On, node) {
 			partial = append(partial, node)
 		}
 	}
 	d.Partial = partial
-	for _, node := range d.Failed {
-		if i.placedOn(node) {
-			failed = append(failed, node)
-		}
-	}
-	d.Failed = failed
+	d.Failed = common(d.Failed, i.Nodes())
 	counts := make(map[int]int)
 	for node, w := range d.writes {
 		if !contains(d.On, node) {
@@ -200,7 +195,18 @@ func (c *Cluster) connected(i *Instance) bool {
 		return false
 	}
 	a, b := i.Primary, i.Secondaries[0]
-	return c.alive(a) && c.alive(b) && !c.isCut(a, b) && i.placedOn(a) && i.placedOn(b) && !i.splitBrain()
+	return c.alive(a) && c.alive(b) && !c.isCut(a, b) && i.hasDevice(a) && i.hasDevice(b) && !i.splitBrain()
+}
+
+// hasDevice reports whether drbd can have a device on the node: with its volumes, or having lost them.
+func (i *Instance) hasDevice(node string) bool {
+	return i.placedOn(node) || contains(i.Data.Failed, node)
+}
+
+// usable reports whether drbd lets the instance use its disk on a node: from the local copy, or over the network from
+// one that is whole.
+func (c *Cluster) usable(i *Instance, node string) bool {
+	return i.upToDate(node) || c.connected(i) && i.upToDate(i.peer(node))
 }
 
 // splitBrain reports whether each of the two copies of the pair has writes that the other lacks.
@@ -259,6 +265,9 @@ func (m *Master) started(i *Instance, node string) {
 		return
 	}
 	m.cluster.replicate()
+	if !i.upToDate(node) && m.cluster.usable(i, node) {
+		return // it uses the copy at the other end
+	}
 	better := i.better(node, d.lost)
 	if len(better) == 0 {
 		return

@@ -130,12 +130,15 @@ func TestDisksActive(t *testing.T) {
 	}{
 		{"start", "state=down", op("INSTANCE_STARTUP", instance("db")), OpPass(), "success", "true"},
 		{"start that fails", "state=down", op("INSTANCE_STARTUP", instance("db")), OpFails("OpExecError", "no").Late(), "error", "false"},
-		{"start without the mirror", "state=down data=n1", op("INSTANCE_STARTUP", instance("db")), OpPass(), "error", "false"},
-		{"forced start without the mirror", "state=down data=n1", op("INSTANCE_STARTUP", instance("db"), `"force":true`), OpPass(), "success", "true"},
+		{"start without the volumes of the mirror", "state=down data=n1", op("INSTANCE_STARTUP", instance("db")), OpPass(), "success", "true"},
+		{"start without its own volumes", "state=down data=n2", op("INSTANCE_STARTUP", instance("db")), OpPass(), "success", "true"},
+		{"start without any volumes", "state=down data=none", op("INSTANCE_STARTUP", instance("db")), OpPass(), "error", "false"},
+		{"start without the mirror's node", "state=down #dead", op("INSTANCE_STARTUP", instance("db")), OpPass(), "error", "false"},
+		{"forced start without the mirror's node", "state=down #dead", op("INSTANCE_STARTUP", instance("db"), `"force":true`), OpPass(), "success", "true"},
 		{"start of what runs", "disks-inactive", op("INSTANCE_STARTUP", instance("db")), OpPass(), "success", "true"},
 		{"shutdown", "", op("INSTANCE_SHUTDOWN", instance("db")), OpPass(), "success", "false"},
 		{"activate", "state=down", op("INSTANCE_ACTIVATE_DISKS", instance("db")), OpPass(), "success", "true"},
-		{"activation that fails under what runs", "data=n1", op("INSTANCE_ACTIVATE_DISKS", instance("db")), OpPass(), "error", "false"},
+		{"activation that fails under what runs", "#dead", op("INSTANCE_ACTIVATE_DISKS", instance("db")), OpPass(), "error", "false"},
 		{"deactivate", "state=down disks-active", op("INSTANCE_DEACTIVATE_DISKS", instance("db")), OpPass(), "success", "false"},
 		{"deactivate under what runs", "", op("INSTANCE_DEACTIVATE_DISKS", instance("db")), OpPass(), "error", "true"},
 		{"failover", "", op("INSTANCE_FAILOVER", instance("db")), OpPass(), "success", "true"},
@@ -149,6 +152,7 @@ func TestDisksActive(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := begin(t, strings.TrimSpace(pair)+" "+c.cluster)
 			m.OnOpcode(func(Opcode, Job) OpFault { return c.fault })
+			m.Edit(func(d *Cluster) { d.Node("n2").Dead = strings.HasSuffix(c.cluster, "#dead") })
 			w := dial(t, m)
 			status, results := w.do(m, c.op)
 			if got := w.rows("instance", `["disks_active"]`, "null"); status != c.status || got != c.active {
@@ -194,7 +198,7 @@ func TestReplaceDisksFails(t *testing.T) {
 		failover, oldCopyLacks string
 	}{
 		{AtChecks, "n2", "n1,n2", "", "1", "false"},
-		{AtExec, "n2", "n1,n2", "n3", "1", "false"},
+		{AtExec, "n2", "n1,n2", "", "1", "false"},
 		{AtConfig, "n3", "n1,n2", "n3", "2", "true"},
 	} {
 		t.Run("at "+string(c.point), func(t *testing.T) {
@@ -220,6 +224,25 @@ func TestReplaceDisksFails(t *testing.T) {
 	}
 }
 
+// What is stopped goes to an incomplete copy from an online node as well, and is whole there as long as the complete one
+// can be reached.
+func TestFailoverToIncompleteCopy(t *testing.T) {
+	for _, c := range []struct{ name, generation, started string }{{"connected", "1", "success"}, {"cut", "2", "success"}} {
+		t.Run(c.name, func(t *testing.T) {
+			m := begin(t, strings.TrimSpace(pair)+" state=down partial=n2")
+			if c.name == "cut" {
+				m.Cut("n1", "n2")
+			}
+			w := dial(t, m)
+			status, _ := w.do(m, op("INSTANCE_FAILOVER", instance("db")))
+			want(t, "failover", status, "success")
+			status, _ = w.do(m, op("INSTANCE_STARTUP", instance("db")))
+			want(t, "start", status, c.started)
+			want(t, "generation", fmt.Sprint(m.Snapshot().Instance("db").Data.Generation), c.generation)
+		})
+	}
+}
+
 // A new secondary cannot be made where volumes of the instance are left: they are named alike on all nodes.
 func TestReplaceDisksMeetsOrphans(t *testing.T) {
 	m := begin(t, strings.TrimSpace(pair)+" data=n1,n2,n3")
@@ -234,6 +257,7 @@ func TestReplaceDisksInPlace(t *testing.T) {
 		{"auto, mirror lost", "data=n1", "replace_auto", "error", `["OpPrereqError",["Please run activate-disks on instance db first","wrong_state"]]`},
 		{"auto, primary diskless", "failed=n1", "replace_auto", "success", "null"},
 		{"primary diskless", "failed=n1", "replace_on_primary", "success", "null"},
+		{"mirror lost and activated", "data=n1 failed=n2", "replace_on_secondary", "success", "null"},
 		{"mirror lost", "data=n1", "replace_on_secondary", "error", `["OpExecError",["Can't find disk/0 on node n2: disk not found` +
 			`\nDisks seem to be not properly activated. Try running activate-disks on the instance before using replace-disks."]]`},
 		{"diverged", "lacks=n1,n2", "replace_on_secondary", "error", `["OpExecError",["Node n1 has degraded storage, unsafe to replace disks for instance db"]]`},

@@ -9,35 +9,44 @@ func (m *Master) assemble(e *execution, i *Instance, ignoreSecondaries bool) boo
 		return true
 	}
 	ok := true
-	if i.Template == DRBD {
-		for _, s := range i.Secondaries {
-			if problem := m.assembleOn(i, s); problem != "" {
-				e.warn("Could not prepare block device disk/0 on node %s (is_primary=False, pass=1): %s", s, problem)
-				ok = ok && (ignoreSecondaries || m.cluster.Node(s).Offline)
-			}
+	for _, s := range i.Secondaries {
+		if problem := m.assembleOn(i, s); problem != "" {
+			e.warn("Could not prepare block device disk/0 on node %s (is_primary=False, pass=1): %s", s, problem)
+			ok = ok && (ignoreSecondaries || m.cluster.Node(s).Offline)
 		}
 	}
-	if problem := m.assembleOn(i, i.Primary); problem != "" {
+	problem := m.assembleOn(i, i.Primary)
+	if problem == "" && i.Template == DRBD && !m.cluster.usable(i, i.Primary) {
+		problem = "drbd0: can't make drbd device primary: State change failed: (-2) Need access to UpToDate data"
+	}
+	if problem != "" {
 		e.warn("Could not prepare block device disk/0 on node %s (is_primary=True, pass=2): %s", i.Primary, problem)
-		ok = false
-	} else if !i.HasDisksOn(i.Primary) {
-		e.warn("Could not prepare block device disk/0 on node %s (is_primary=True, pass=2): its disk is not up to date", i.Primary)
 		ok = false
 	}
 	if !ok {
 		i.DisksActive = false
 	}
 	m.cluster.replicate()
+	if ok && len(i.Data.Partial) > 0 {
+		uuid := i.UUID
+		m.after(m.durationOf("INSTANCE_REPLACE_DISKS"), func() {
+			if i := m.cluster.instanceByUUID(uuid); i != nil {
+				m.completeCopy(i)
+			}
+		})
+	}
 	return ok
 }
 
-// assembleOn returns what keeps the instance's disk from being set up on a node, "" if nothing does. Replicas of drbd
-// may be incomplete.
+// assembleOn returns what keeps the instance's disk from being set up on a node, "" if nothing does. A drbd device is
+// set up without its volumes as well (py:backend.py _RecursiveAssembleBD).
 func (m *Master) assembleOn(i *Instance, node string) string {
-	if msg := m.rpc(node); msg != "" {
-		return msg
-	}
-	if !i.HasDisksOn(node) && !i.placedOn(node) || contains(i.Data.Failed, node) && !contains(i.RunsOn, node) {
+	switch {
+	case m.rpc(node) != "":
+		return m.rpc(node)
+	case i.Template == DRBD && !i.placedOn(node):
+		i.Data.Failed = with(i.Data.Failed, node)
+	case i.Template != DRBD && !i.HasDisksOn(node):
 		return "Can't find the disk"
 	}
 	return ""
@@ -87,7 +96,7 @@ func (m *Master) consistent(e *execution, i *Instance, node string) bool {
 	case m.rpc(node) != "":
 		e.warn("Can't find disk on node %s: %s", node, m.rpc(node))
 		return false
-	case i.Template == DRBD && !(i.drbdUp() && i.placedOn(node)):
+	case i.Template == DRBD && !m.deviceOn(i, node):
 		e.warn("Can't find disk on node %s", node)
 		return false
 	case i.Template == DRBD:

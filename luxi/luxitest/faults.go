@@ -104,7 +104,7 @@ const (
 	// AtChecks is in place of the opcode's checks: it has its locks, and nothing is changed.
 	AtChecks FaultPoint = ""
 	// AtExec is before the change of the configuration, when the opcode has passed its checks: a failover has stopped the
-	// instance, a replace-disks has made the new disks, a migration has prepared its target.
+	// instance, a replace-disks is about to make the new disks, a migration has prepared its target.
 	AtExec FaultPoint = "exec"
 	// AtTransfer is in INSTANCE_MIGRATE, when the transfer has begun and the job's log says so. A job that fails here
 	// aborts the transfer, one that dies here does not.

@@ -101,14 +101,14 @@ var instanceFields = mapFields([]fieldDef[*Instance]{
 	{name: "serial_no", title: "SerialNo", kind: "number",
 		doc: "Instance object serial number, incremented on each modification", get: ofInstance(func(*Instance) any { return 1 })},
 
-	{name: "status", title: "Status", kind: "text",
+	{name: "status", live: true, title: "Status", kind: "text",
 		doc: `Instance status; "running" if instance is set to be running and actually is, "ADMIN_down" if instance is` +
 			` stopped and is not running, "ERROR_wrongnode" if instance running, but not on its designated primary node,` +
 			` "ERROR_up" if instance should be stopped, but is actually running, "ERROR_down" if instance should run, but` +
 			` doesn't, "ERROR_nodedown" if instance's primary node is down, "ERROR_nodeoffline" if instance's primary node` +
 			` is marked offline, "ADMIN_offline" if instance is offline and does not use dynamic resources`,
 		get: func(m *Master, i *Instance) cell { return normal(m.instanceStatus(i)) }},
-	{name: "oper_state", title: "Running", kind: "bool", doc: "Actual state of instance",
+	{name: "oper_state", live: true, title: "Running", kind: "bool", doc: "Actual state of instance",
 		get: func(m *Master, i *Instance) cell {
 			found, status := m.seen(i)
 			if status != rsNormal {
@@ -116,9 +116,9 @@ var instanceFields = mapFields([]fieldDef[*Instance]{
 			}
 			return normal(found != "")
 		}},
-	{name: "oper_ram", title: "Memory", kind: "unit", doc: "Actual memory usage as seen by hypervisor",
+	{name: "oper_ram", live: true, title: "Memory", kind: "unit", doc: "Actual memory usage as seen by hypervisor",
 		get: whileRunning(func(i *Instance) any { return i.usedMemory() })},
-	{name: "oper_vcpus", title: "VCPUs", kind: "number", doc: "Actual number of VCPUs as seen by hypervisor",
+	{name: "oper_vcpus", live: true, title: "VCPUs", kind: "number", doc: "Actual number of VCPUs as seen by hypervisor",
 		get: whileRunning(func(i *Instance) any { return i.cpus() })},
 })
 
@@ -134,14 +134,14 @@ func epochTime[T any](m *Master, _ T) cell { return normal(secondsOf(m.epoch)) }
 // secondsOf is a time as the configuration has it.
 func secondsOf(t time.Time) float64 { return float64(t.UnixNano()/1000) / 1e6 }
 
-// seen tells on which of the nodes that answer the instance runs: the primary if it does, else any. The status is
-// not rsNormal if it runs nowhere and the primary did not answer (hs:Query/Instance.hs getInstanceInfo).
+// seen tells on which of the nodes that were asked and answer the instance runs: the primary if it does, else any. The
+// status is not rsNormal if it runs nowhere there and the primary did not answer (hs:Query/Instance.hs getInstanceInfo).
 func (m *Master) seen(i *Instance) (node string, status int) {
 	if m.rpc(i.Primary) == "" && i.Running() {
 		return i.Primary, rsNormal
 	}
 	for _, name := range i.RunsOn {
-		if m.rpc(name) == "" {
+		if m.asked[name] && m.rpc(name) == "" {
 			return name, rsNormal
 		}
 	}

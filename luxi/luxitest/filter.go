@@ -154,17 +154,6 @@ func (f *filter) requestedNames(nameField string) (values []*filter, ok bool) {
 	return nil, false
 }
 
-// matches evaluates the filter of a query (hs:Query/Filter.hs evaluateQueryFilter); get returns a field's value.
-func (f *filter) matches(get func(field string) (value any, hostname, normal bool)) (bool, error) {
-	return f.evaluate(func(leaf *filter) (bool, error) {
-		value, hostname, normal := get(leaf.field)
-		if !normal {
-			return true, nil // nothing to compare with: accepted
-		}
-		return leaf.compare(value, hostname)
-	})
-}
-
 // evaluate evaluates the filter from left to right, as far as needed (hs:Query/Filter.hs evaluateFilterM).
 func (f *filter) evaluate(leaf func(*filter) (bool, error)) (bool, error) {
 	switch f.op {

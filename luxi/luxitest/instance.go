@@ -100,7 +100,8 @@ type Data struct {
 	On []string
 	// Partial lists the nodes with an incomplete copy: a replace-disks is writing it, or left it so.
 	Partial []string
-	// Failed lists the nodes on which drbd has lost its local disk and goes on without it ("Diskless").
+	// Failed lists the nodes on which drbd has lost its local disk and goes on without it ("Diskless"), whether its volumes
+	// are there or not.
 	Failed []string
 	// History tells what replaced the contents, oldest first.
 	History []string

@@ -72,6 +72,7 @@ type Master struct {
 	onBegin   func(Opcode, Job, *Cluster)
 	acting    int64 // the job whose opcode is at work, 0 for none
 	incidents []Incident
+	asked     map[string]bool // nodes that the present query asks
 	calls     int
 	byName    map[string]int // calls per method
 

@@ -10,6 +10,7 @@ node n1 mem=1000
 node n2 mem=1000
 node n3 mem=1000
 instance db template=drbd nodes=n1,n2 mem=100
+instance other template=plain nodes=n2 mem=100
 instance web template=rbd nodes=n1 mem=100
 `
 
@@ -76,11 +77,11 @@ func TestMigrationLog(t *testing.T) {
 // Where a migration fails decides where the instance is afterwards, and what the log says of it (S16).
 func TestMigrationFails(t *testing.T) {
 	for _, c := range []struct {
-		point             FaultPoint
-		died              bool
-		primary, runs     string
-		began             bool
-		statusWithoutFail string
+		point         FaultPoint
+		died          bool
+		primary, runs string
+		began         bool
+		status        string
 	}{
 		{AtChecks, false, "n1", "n1", false, "running"},
 		{AtExec, false, "n1", "n1", false, "running"},
@@ -113,7 +114,13 @@ func TestMigrationFails(t *testing.T) {
 				i := m.Snapshot().Instance(instanceName)
 				want(t, "primary", i.Primary, c.primary)
 				want(t, "runs on", strings.Join(i.RunsOn, ","), c.runs)
-				want(t, "status", w.rows("instance", `["status"]`, `["=","name","`+instanceName+`"]`), `"`+c.statusWithoutFail+`"`)
+				alone := c.status
+				if alone == "ERROR_wrongnode" {
+					alone = "ERROR_down" // only the primary node is asked
+				}
+				want(t, "status", w.rows("instance", `["status"]`, `["=","name","`+instanceName+`"]`), `"`+alone+`"`)
+				want(t, "status where others are on the target", w.rows("instance", `["status"]`, `["|",["=","name","`+instanceName+`"],["=","name","other"]]`),
+					`"`+c.status+`"; "running"`)
 				if began := strings.Contains(logOf(m, id), "* migrating instance to n2"); began != c.began {
 					t.Errorf("the log says that the transfer began: %v, want %v:\n%s", began, c.began, logOf(m, id))
 				}
@@ -216,7 +223,7 @@ func TestWhatMigratesNot(t *testing.T) {
 			`["OpPrereqError",["Not enough memory on node n2 for migrating instance web: needed 100 MiB, available 60 MiB","insufficient_resources"]]`, "", "n1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			full := "instance other nodes=n2 mem=940"
+			full := "instance big nodes=n2 mem=840"
 			if c.name == "always_failover" || strings.HasPrefix(c.text, "hypervisor") {
 				full = ""
 			}

@@ -75,7 +75,10 @@ var defaultDurations = map[string]time.Duration{
 
 // duration is how long the opcode runs; one second if nothing is known about it.
 func (m *Master) duration(op *queuedOp) time.Duration {
-	name := strings.TrimPrefix(op.id, "OP_")
+	return m.durationOf(strings.TrimPrefix(op.id, "OP_"))
+}
+
+func (m *Master) durationOf(name string) time.Duration {
 	if d, ok := m.opts.Durations[name]; ok {
 		return d
 	}

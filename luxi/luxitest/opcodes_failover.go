@@ -81,14 +81,18 @@ func (mv *move) switchPrimary(*execution) *opError {
 		return err
 	}
 	if intMirrored(i.Template) && !i.HasDisksOn(mv.target) {
-		mv.abandon(i, mv.target)
+		reachable := mv.rpc(mv.source) == "" && !mv.cluster.isCut(mv.source, mv.target)
+		if !reachable || !i.upToDate(mv.source) {
+			mv.abandon(i, mv.target)
+		}
 	}
 	mv.pointTo(i, mv.target)
 	mv.effect("instance %s: primary %s -> %s", i.Name, mv.source, mv.target)
 	return nil
 }
 
-// abandon notes that the instance goes to a node whose copy is not complete: its contents are lost.
+// abandon notes that the instance goes to a node whose copy is not complete, and that the complete one cannot be reached
+// from there. Its contents count as lost. (drbd would refuse to use such a copy, until a person forces it.)
 func (m *Master) abandon(i *Instance, node string) {
 	for _, other := range i.Data.On {
 		if m.cluster.Node(other).online() {

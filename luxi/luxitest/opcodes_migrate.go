@@ -65,6 +65,7 @@ func (mv *move) checkMigration(e *execution) *opError {
 	e.log("* opening instance disks on node %s in shared mode", mv.source)
 	e.log("* opening instance disks on node %s in shared mode", mv.target)
 	e.log("* preparing %s to accept the instance", mv.target)
+	e.failed = func(*opError) { mv.abort(e, "Pre-migration failed, aborting") }
 	return nil
 }
 
@@ -80,15 +81,18 @@ func (mv *move) beginTransfer(e *execution) *opError {
 		}
 	}
 	e.log("* migrating instance to %s", mv.target)
+	e.failed = func(*opError) {
+		if mv.transfer == nil || !mv.transfer.done {
+			mv.abort(e, "Migration failed, aborting")
+		}
+	}
 	if refusal := hypervisors[i.Hypervisor]; refusal != "" {
-		mv.abort(e, i)
 		return execError("Could not migrate instance %s: Failed to migrate instance: %s", i.Name, refusal)
 	}
 	e.log("* starting memory transfer")
 	t := &transfer{}
 	mv.transfer = t
 	mv.after(mv.duration(mv.op)/2, func() { mv.arrive(t) })
-	e.failed = func(*opError) { mv.abortIfUnder(e) }
 	return nil
 }
 
@@ -105,18 +109,16 @@ func (mv *move) arrive(t *transfer) {
 	mv.wake()
 }
 
-// abortIfUnder ends a transfer that is under way when the job fails (_AbortMigration).
-func (mv *move) abortIfUnder(e *execution) {
-	if i, err := mv.locked(mv.op); err == nil && !mv.transfer.done && !mv.transfer.aborted {
-		mv.abort(e, i)
+// abort gives a migration up (_AbortMigration, _RevertDiskStatus).
+func (mv *move) abort(e *execution, why string) {
+	i, err := mv.locked(mv.op)
+	if err != nil {
+		return
 	}
-}
-
-func (mv *move) abort(e *execution, i *Instance) {
 	if mv.transfer != nil {
 		mv.transfer.aborted = true
 	}
-	e.log("Migration failed, aborting")
+	e.log("%s", why)
 	e.log("* closing instance disks on node %s", mv.target)
 	mv.logUnmapping(e, i, mv.target)
 	if extMirrored(i.Template) {
@@ -170,7 +172,7 @@ func (mv *move) closeMigration(e *execution) *opError {
 	if err != nil {
 		return err
 	}
-	if err := mv.settleDisks(e, i, mv.source); err != nil {
+	if err := mv.settleDisks(e, i, mv.source, mv.target); err != nil {
 		return err
 	}
 	mv.logUnmapping(e, i, mv.source)
@@ -178,15 +180,15 @@ func (mv *move) closeMigration(e *execution) *opError {
 	return nil
 }
 
-// settleDisks closes the disks on the node that the instance has left, and makes its new one their only user.
-func (mv *move) settleDisks(e *execution, i *Instance, demoted string) *opError {
+// settleDisks closes the disks on the node that the instance has left, and makes another one their only user.
+func (mv *move) settleDisks(e *execution, i *Instance, demoted, user string) *opError {
 	if err := mv.closeDisks(e, demoted); err != nil {
 		return err
 	}
 	if extMirrored(i.Template) {
-		e.log("* opening instance disks on node %s in exclusive mode", i.Primary)
-		if msg := mv.rpc(i.Primary); msg != "" {
-			return execError("Cannot open instance disks on node %s: %s", i.Primary, msg)
+		e.log("* opening instance disks on node %s in exclusive mode", user)
+		if msg := mv.rpc(user); msg != "" {
+			return execError("Cannot open instance disks on node %s: %s", user, msg)
 		}
 		return nil
 	}
@@ -277,7 +279,8 @@ func (mv *move) cleanupDisks(e *execution) *opError {
 	if i.Primary == mv.source {
 		demoted = mv.target
 	}
-	if err := mv.settleDisks(e, i, demoted); err != nil {
+	// The disks are opened on what was the primary node when the job began, also where that has changed.
+	if err := mv.settleDisks(e, i, demoted, mv.source); err != nil {
 		return err
 	}
 	e.log("* done")

@@ -14,6 +14,7 @@ func TestVerifyDisks(t *testing.T) {
 	for _, c := range []struct{ name, db, node, want string }{
 		{"well", "", "", `[{},[],{}]`},
 		{"secondary volume lost", "data=n1", "", `[{},["db"],` + lost + `]`},
+		{"secondary volume lost under its device", "data=n1 failed=n2", "", `[{},["db"],` + lost + `]`},
 		{"secondary diskless", "failed=n2", "", `[{},["db"],{}]`},
 		{"primary diskless", "failed=n1", "", `[{},["db"],{}]`},
 		{"split brain", "lacks=n1,n2", "", `[{},["db"],{}]`},
@@ -37,6 +38,7 @@ func TestQueryData(t *testing.T) {
 		{"well", "", "", "", `"up"`, "[null null false 1] [null null false 1]", "true true"},
 		{"static", "", "", `,"static":true`, "null", "null null", "false false"},
 		{"secondary volume lost", "data=n1", "", "", `"up"`, "[null null true 1] null", "true false"},
+		{"secondary volume lost under its device", "data=n1 failed=n2", "", "", `"up"`, "[null null false 1] [null null true 4]", "true false"},
 		{"secondary diskless", "failed=n2", "", "", `"up"`, "[null null false 1] [null null true 4]", "true true"},
 		{"primary diskless", "failed=n1", "", "", `"up"`, "[null null true 4] [null null false 1]", "true true"},
 		{"disconnected", "lacks=n1,n2", "", "", `"up"`, "[null null true 1] [null null true 1]", "true true"},

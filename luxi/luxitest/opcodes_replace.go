@@ -146,15 +146,15 @@ func (r *replace) choose(e *execution, i *Instance) (check []string, err *opErro
 }
 
 // deviceOn reports whether the instance's drbd device is set up on the node.
-func (m *Master) deviceOn(i *Instance, node string) bool { return i.drbdUp() && i.placedOn(node) }
+func (m *Master) deviceOn(i *Instance, node string) bool { return i.drbdUp() && i.hasDevice(node) }
 
 func (r *replace) steps() []step {
 	d := r.duration(r.op)
 	switch {
 	case r.new != "":
 		return []step{
-			{after: 0, do: r.begin},
-			{after: d / 10, do: r.allocate, point: AtExec},
+			{after: 0, do: r.begin, point: AtExec},
+			{after: d / 10, do: r.allocate},
 			{after: 0, do: r.attach, point: AtConfig},
 			{after: 0, do: r.connect},
 			{after: d - d/10, do: r.synced},
@@ -169,7 +169,7 @@ func (r *replace) steps() []step {
 			return nil
 		}}}
 	}
-	return []step{{after: 0, do: r.begin}, {after: d / 10, do: r.renew, point: AtExec}, {after: d - d/10, do: r.renewed}}
+	return []step{{after: 0, do: r.begin, point: AtExec}, {after: d / 10, do: r.renew}, {after: d - d/10, do: r.renewed}}
 }
 
 // begin is the part of TLReplaceDisks.Exec that all modes share, and the first two steps of each.

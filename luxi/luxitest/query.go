@@ -2,6 +2,7 @@ package luxitest
 
 import (
 	"encoding/json"
+	"errors"
 	"sort"
 	"strconv"
 	"strings"
@@ -32,6 +33,7 @@ type fieldDef[T any] struct {
 	name, title, kind, doc string
 	hostname               bool // equality matches short host names (QffHostname)
 	timestamp              bool // filters see the seconds only (QffTimestamp)
+	live                   bool // nodes are asked (FieldRuntime)
 	get                    func(m *Master, object T) cell
 }
 
@@ -77,21 +79,16 @@ func runQuery[T any](m *Master, defs fieldMap[T], objects []T, fields []string, 
 	for _, name := range fields {
 		t.fields = append(t.fields, defs.get(name).definition())
 	}
+	// Which nodes are asked is decided by what the filter says without them.
+	objects, err := selected(m, defs, objects, f, false)
+	if err != nil {
+		return nil, err
+	}
+	m.ask(objects)
+	if objects, err = selected(m, defs, objects, f, true); err != nil {
+		return nil, err
+	}
 	for _, o := range objects {
-		ok, err := f.matches(func(name string) (any, bool, bool) {
-			d := defs[name]
-			c := d.get(m, o)
-			if ts, ok := c.value.([]int64); ok && d.timestamp {
-				c.value = ts[0]
-			}
-			return c.value, d.hostname, c.status == rsNormal
-		})
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
 		row := []cell{}
 		for _, name := range fields {
 			row = append(row, defs.get(name).get(m, o))
@@ -99,6 +96,51 @@ func runQuery[T any](m *Master, defs fieldMap[T], objects []T, fields []string, 
 		t.rows = append(t.rows, row)
 	}
 	return t, nil
+}
+
+// errLive is a filter that cannot be evaluated before nodes are asked.
+var errLive = errors.New("live data needed")
+
+// selected returns the objects that the filter matches (hs:Query/Filter.hs evaluateQueryFilter). Without live data those
+// count as well of which it cannot tell.
+func selected[T any](m *Master, defs fieldMap[T], objects []T, f *filter, live bool) ([]T, error) {
+	var list []T
+	for _, o := range objects {
+		ok, err := f.evaluate(func(leaf *filter) (bool, error) {
+			d := defs[leaf.field]
+			if d.live && !live {
+				return false, errLive
+			}
+			c := d.get(m, o)
+			if c.status != rsNormal {
+				return true, nil // nothing to compare with: accepted
+			}
+			if ts, ok := c.value.([]int64); ok && d.timestamp {
+				c.value = ts[0]
+			}
+			return leaf.compare(c.value, d.hostname)
+		})
+		if err != nil && err != errLive {
+			return nil, err
+		}
+		if ok || err != nil {
+			list = append(list, o)
+		}
+	}
+	return list, nil
+}
+
+// ask notes which nodes a query for instances asks: the primary nodes of the instances it is about, and no others
+// (hs:Query/Instance.hs collectLiveData). What runs elsewhere is found if it happens to be on one of them.
+func (m *Master) ask(objects any) {
+	instances, ok := objects.([]*Instance)
+	if !ok {
+		return
+	}
+	m.asked = make(map[string]bool)
+	for _, i := range instances {
+		m.asked[i.Primary] = true
+	}
 }
 
 // callQuery is the call Query.

@@ -21,12 +21,16 @@ func TestStatuses(t *testing.T) {
 		instance g nodes=n1 state=down runs=n1
 		instance h nodes=n1 stopped
 		instance i nodes=n2 state=down
-		instance j state=down forthcoming`)
+		instance j state=down forthcoming
+		instance k nodes=n4 state=down`)
 	want(t, "instances", dial(t, m).rows("instance", `["name","status","oper_state","oper_ram","pnode"]`, "null"), strings.Join([]string{
 		`"a" "running" true 100 "n1"`, `"b" "ADMIN_down" false [3,null] "n1"`, `"c" "ERROR_nodeoffline" [2,null] [4,null] "n2"`,
 		`"d" "ERROR_nodedown" [2,null] [2,null] "n3"`, `"e" "ADMIN_offline" false [3,null] "n1"`, `"f" "ERROR_wrongnode" true 128 "n1"`,
 		`"g" "ERROR_up" true 128 "n1"`, `"h" "ERROR_down" false [3,null] "n1"`, `"i" "ERROR_nodeoffline" [2,null] [4,null] "n2"`,
-		`"j" "ADMIN_down" false [3,null] [2,null]`}, "; "))
+		`"j" "ADMIN_down" false [3,null] [2,null]`, `"k" "ADMIN_down" false [3,null] "n4"`}, "; "))
+	// A node that is the primary of none of them is not asked.
+	want(t, "alone", dial(t, m).rows("instance", `["name","status"]`, `["=~","name","^[fgh]$"]`), `"f" "ERROR_down"; "g" "ERROR_up"; "h" "ERROR_down"`)
+	want(t, "by status", dial(t, m).rows("instance", `["name"]`, `["=","status","ERROR_wrongnode"]`), `"f"`)
 	want(t, "nodes", dial(t, m).rows("node", `["name","role","mfree","mtotal","powered","nonsense"]`, "null"), strings.Join([]string{
 		`"n1" "M" 3868 4096 [3,null] [1,null]`, `"n2" "O" [4,null] [4,null] [3,null] [1,null]`,
 		`"n3" "C" [2,null] [2,null] [3,null] [1,null]`, `"n4" "C" 3968 4096 [3,null] [1,null]`}, "; "))
