@@ -123,12 +123,12 @@ func histories() []string {
 		}
 	}
 	return append(list,
-		"F queued", "M waiting", "RD canceling", "RD no room now", "chain no room now", "F no answer", "F never heard of",
+		"F queued", "M waiting", "RD canceling", "RD no room now", "CHAIN no room now", "F no answer", "F never heard of",
 		"alien failed", "alien success", "alien canceled",
-		"chain failed later", "chain refused later", "chain canceled later",
+		"CHAIN failed later", "CHAIN refused later", "CHAIN canceled later",
 		"F success, RD no room", "F success, RD failed", "F success, RD expired", "M success, RD success", "M success, RD running",
 		"RD success, M failed", "F failed, F success", "F failed, F expired", "F failed, F no room", "F failed, F purged",
-		"F purged, F success", "F canceled, F running", "chain failed later, chain expired", "chain no room, chain failed",
+		"F purged, F success", "F canceled, F running", "CHAIN failed later, CHAIN expired", "CHAIN no room, CHAIN failed",
 		"RD no room, RD no room, RD no room, RD no room", "F success, RD failed, RD canceled",
 	)
 }
@@ -138,8 +138,8 @@ var series = []string{
 	"RD failed", "RD failed, RD failed", "RD failed, RD failed, RD failed", "RD failed, RD failed, RD failed, RD failed",
 	"M failed, M failed, M failed", "F failed, F failed", "F failed, F failed, F failed", "F failed, F failed, F failed, F failed",
 	"F failed, F no room, F failed, F expired, F failed", "F failed, F expired, F no room", "M refused, M no room now, M refused",
-	"F success, RD failed, RD failed, RD failed", "RD failed, RD failed, M success, RD failed", "chain refused, chain refused, chain refused",
-	"chain refused, chain no room, chain refused", "F no room, F no room, F no room, F no room",
+	"F success, RD failed, RD failed, RD failed", "RD failed, RD failed, M success, RD failed", "CHAIN refused, CHAIN refused, CHAIN refused",
+	"CHAIN refused, CHAIN no room, CHAIN refused", "F no room, F no room, F no room, F no room",
 }
 
 // shapes are records that stand beside each other.

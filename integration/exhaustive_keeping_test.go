@@ -32,7 +32,7 @@ var keeping = []predicate{
 		for _, c := range m.records.list {
 			told = told || c.kind == "result" && c.outcome == "enoperm" && c.typ == m.need.typ
 		}
-		reported := m.need.held == "no repair" || m.need.held == "admin offline" || m.need.lost
+		reported := m.need.row == "P9" || m.need.first() == stepChain && m.admin == "offline" || m.need.lost
 		// Where another result is written anyway that is enough for this pass (T9).
 		ended := 0
 		for _, st := range d.Settled {

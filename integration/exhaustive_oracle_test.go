@@ -3,10 +3,12 @@ package integration_test
 import (
 	"sort"
 	"strings"
+
+	"ganeti-autorepair/integration/judge"
 )
 
 // The oracle: what the design demands, stated anew. Nothing here calls the code
-// under test; it reads situations only.
+// under test; it reads situations only. The table of repairs is that of the judge.
 
 // demand is what the design says about one situation.
 type demand struct {
@@ -24,19 +26,7 @@ func demandOf(r *situation) *demand {
 }
 
 // risk orders types (T1); "" is the absence of one.
-func risk(typ string) int {
-	switch typ {
-	case "fix-storage":
-		return 1
-	case "migrate":
-		return 2
-	case "failover":
-		return 3
-	case "reinstall":
-		return 4
-	}
-	return 0
-}
+func risk(typ string) int { return judge.Risk(typ) }
 
 // covers says that a permission of one type covers another (T1).
 func covers(permission, typ string) bool {
@@ -120,73 +110,47 @@ func stoppedFor(live string) bool {
 }
 func runsFor(live string) bool { return live == "running" || live == "ERROR_up" }
 
-// needOf restates P1 to P10 and the first half of P11.
+// needOf asks the judge for the row of the table (P1 to P11).
 func needOf(r *situation) need {
 	at := r.at
-	if at.unread || at.coming {
+	switch {
+	case at.unread || at.coming:
 		return need{}
-	}
-	if at.primary == "unknown" || at.secondary == "unknown" {
+	case at.primary == "unknown" || at.secondary == "unknown":
 		return need{lost: true}
-	}
-	if at.template == "drbd" && at.secondary == "" && !badCondition(at.primary) {
+	case at.template == "drbd" && at.secondary == "" && !badCondition(at.primary):
 		return need{lost: true} // C5: nothing is concluded from what was not told
 	}
-	if !badCondition(at.primary) && !badCondition(at.secondary) {
-		return need{}
+	node := func(condition, group string) judge.Node {
+		return judge.Node{
+			Group: group, Offline: isOffline(condition), Drained: condition == "drained" || condition == "both", NotVMCapable: condition == "incapable",
+		}
 	}
-	// P2, P3, P6: what runs is migrated, what has no running state to lose is
-	// failed over, and where that is not known nothing is moved.
-	move, moveHeld := stepM, ""
+	c := &judge.Cluster{Nodes: map[string]judge.Node{"pri": node(at.primary, "near"), "sec": node(at.secondary, "near")}}
+	i := &judge.Instance{Template: at.template, Admin: r.admin, Status: r.live, Primary: "pri"}
+	if at.secondary != "" {
+		i.Secondary = "sec"
+	}
+	n := judge.NeedOf(c, i)
+	need := need{row: n.Row, steps: n.Steps, typ: n.Type, next: n.Type, held: n.Held}
 	switch {
-	case stoppedFor(r.live):
-		move = stepF
-	case !runsFor(r.live):
-		moveHeld = "live status"
+	case need.first() == stepRD:
+		need.next = "fix-storage"
+	case at.secondary == "far" && need.first() != stepChain && len(need.steps) > 0 && judge.Unmended["P11"]:
+		need.held = "its secondary node is in another group"
 	}
-	target := ""
-	if !fitForMove(at.secondary) {
-		target = "target" // P11
-	}
-	offlineHeld := ""
-	if r.admin == "offline" {
-		offlineHeld = "admin offline" // P10
-	}
-	either := func(a, b string) string {
-		if a != "" {
-			return a
+	if r.live == "USER_down" && r.admin == "down" && judge.Unmended["S17"] && (n.Row == "P2" || n.Row == "P3" || n.Row == "P6") {
+		need.steps = append([]string(nil), n.Steps...)
+		for k, step := range need.steps {
+			if step == stepF {
+				need.steps[k] = stepM
+			}
 		}
-		return b
-	}
-	switch at.template {
-	case "drbd":
-		switch {
-		case at.secondary == "":
-		case !badCondition(at.primary):
-			return need{row: "P1", steps: []string{stepRD}, typ: "fix-storage", next: "fix-storage"}
-		case at.primary == "drained" && !badCondition(at.secondary):
-			return need{row: "P2", steps: []string{move, stepRD}, typ: "migrate", next: "migrate", held: either(target, moveHeld)}
-		case at.primary == "drained":
-			return need{row: "P3", steps: []string{stepRD, move, stepRD}, typ: "migrate", next: "fix-storage"}
-		case !badCondition(at.secondary):
-			return need{row: "P4", steps: []string{stepF, stepRD}, typ: "failover", next: "failover", held: target}
-		case isOffline(at.secondary):
-			return need{row: "P5", steps: []string{stepChain}, typ: "reinstall", next: "reinstall", held: offlineHeld}
-		}
-	case "diskless", "sharedfile", "gluster", "rbd", "ext", "blockdev":
-		switch {
-		case at.secondary != "":
-		case at.primary == "drained":
-			return need{row: "P6", steps: []string{move}, typ: "migrate", next: "migrate", held: moveHeld}
-		default:
-			return need{row: "P7", steps: []string{stepF}, typ: "failover", next: "failover"}
-		}
-	case "plain", "file":
-		if at.secondary == "" && isOffline(at.primary) {
-			return need{row: "P8", steps: []string{stepChain}, typ: "reinstall", next: "reinstall", held: offlineHeld}
+		if n.Row != "P3" {
+			need.held = "its live status does not say whether it runs"
 		}
 	}
-	return need{row: "P9", held: "no repair"}
+	return need
 }
 
 // openRepair is an open repair: all pending tags of one id without a result (T6).

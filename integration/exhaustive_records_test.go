@@ -15,7 +15,7 @@ const (
 	stepRD    = "RD"    // replace the secondary
 	stepM     = "M"     // migrate
 	stepF     = "F"     // fail over
-	stepChain = "chain" // recreate disks, shut down, reinstall, start
+	stepChain = "CHAIN" // recreate disks, shut down, reinstall, start
 	stepAlien = "alien" // a job of some other program
 )
 

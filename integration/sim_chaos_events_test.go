@@ -158,7 +158,6 @@ func (p *people) fails(node, what string) {
 	}
 	p.flag(node, what, true)
 	p.s.bad[node] = what
-	p.fell[node] = p.last
 }
 
 // nodeReturns makes a bad node good, sometimes as a new machine. Nodes that are

@@ -4,10 +4,10 @@ package integration_test
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
-	"time"
 
-	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -27,7 +27,7 @@ func (c *chaos) quiesce() {
 		c.sim.SetMemory(node, chaosMemory)
 	}
 	c.untilQuiet()
-	c.allDone()
+	c.report(judge.Owed(c.history()))
 
 	p = c.people()
 	var back []string
@@ -57,7 +57,6 @@ func (c *chaos) untilQuiet() {
 	for n := 0; n < 15; n++ {
 		before, err := c.newest()
 		c.must(err)
-		c.observe()
 		if r := c.pass(nil); r.code != 0 && !(r.code == 1 && onlyFailures(r.stderr)) {
 			c.t.Errorf("an undisturbed pass ended with %d: %s", r.code, r.stderr)
 		}
@@ -85,173 +84,86 @@ func onlyFailures(stderr string) bool {
 
 var repairFailed = regexp.MustCompile(`: error: \S+: repair \S+ failed: `)
 
-// allDone requires that every instance whose repair is permitted has been repaired,
-// or has a result that says why not, by nothing but node flags, places and tags.
-func (c *chaos) allDone() {
-	s, err := c.look()
-	c.must(err)
-	for _, name := range c.names {
-		t := tagstore.Parse(luxi.TagInstance, s.tags[name])
-		may, _ := c.policy(s, name, time.Now())
-		need, next := c.need(s, name)
-		failed, told := false, false
-		for _, r := range t.Results {
-			failed = failed || r.Outcome == tagstore.Failure
-			told = told || r.Outcome == tagstore.Enoperm && r.Type == need
+// report notes the findings that count.
+func (c *chaos) report(found []judge.Finding) {
+	for _, f := range found {
+		if judge.Unmended[f.Demand] {
+			c.t.Logf("known: %s", f)
+			continue
 		}
-		switch {
-		case failed: // a person is asked for, and all else waits (S11)
-		case len(t.Pendings) == 0 && (s.healthy(name) || may == tagstore.None || next == nil):
-		case next == nil && !s.healthy(name): // what was begun has no next step (S12, P9)
-		case next["FAILOVER"] && len(c.halfCopies(name)) > 0: // held until somebody has looked
-		case c.elsewhere(s, name): // its migration was killed, only people can tell where it belongs
-		case len(t.Pendings) > 0:
-			c.wrong(name, "%s is still pending, on %v with %v", t.Pendings[0].Tag, s.place[name], s.bad)
-		case may.Permits(need):
-			c.wrong(name, "not repaired, on %v with %v, which takes %s and has %s", s.place[name], s.bad, need, may)
-		case !told:
-			c.wrong(name, "no result tells that %s is not enough for %s", may, need)
+		object := "cluster"
+		for _, name := range c.names {
+			if strings.Contains(f.Text+" ", " "+name+" ") || strings.Contains(f.Text, " "+name+",") || strings.HasPrefix(f.Text, name+" ") {
+				object = name
+			}
 		}
+		c.wrong(object, "%s", f)
 	}
-}
-
-// elsewhere says whether an instance runs, but not where the configuration has it.
-func (c *chaos) elsewhere(s sight, name string) bool {
-	on := c.sim.RunsOn(name)
-	return len(on) > 0 && (len(on) > 1 || on[0] != s.place[name][0])
 }
 
 // judge compares what happened with what may happen.
 func (c *chaos) judge() {
-	l := c.readLedger()
-	l.ended()
-	total := 0
-	for name, jobs := range c.begun(0) {
-		total += len(jobs)
-		for k, job := range jobs {
-			c.judgeJob(l, name, job, jobs[:k])
+	h := c.history()
+	c.report(judge.Judge(h))
+	began := 0
+	for k := range h.Jobs {
+		if j := &h.Jobs[k]; j.Kind() == "repair" && j.Began() {
+			began++
+		}
+		if h.Jobs[k].Ended.IsZero() {
+			c.t.Errorf("job %d was left %s", h.Jobs[k].ID, h.Jobs[k].Status)
 		}
 	}
-	repairs := 0
-	for _, r := range l.lives {
-		if r.typ != tagstore.None {
-			repairs++
+	outcomes := make(map[string]int)
+	for _, change := range h.Tags {
+		if r, ok := judge.ReadRecord(change.Tag); ok && change.Added && r.Outcome != "" {
+			outcomes[r.Outcome]++
 		}
 	}
-	c.t.Logf("%d repairs, %d repair jobs began; results: %v", repairs, total, l.counts)
-	if total < *chaosRounds/4 {
-		c.t.Errorf("only %d repair jobs began in %d rounds", total, *chaosRounds)
+	c.t.Logf("%d repair jobs began; results: %v", began, outcomes)
+	if began < *chaosRounds/4 {
+		c.t.Errorf("only %d repair jobs began in %d rounds", began, *chaosRounds)
 	}
-	for _, job := range c.queue() {
-		if !job.Status.Final() {
-			c.t.Errorf("job %d (%v) was left %s", job.ID, job.Summary, job.Status)
-		}
-	}
-	s, err := c.look()
-	c.must(err)
-	for _, name := range c.names {
-		for _, tag := range s.tags[name] {
-			if strings.HasPrefix(tag, tagstore.Prefix+"pending:") {
-				c.wrong(name, "all nodes are good, and it has the tag %s", tag)
+	for _, i := range h.Last.Instances {
+		for _, tag := range i.Tags {
+			if strings.HasPrefix(tag, judge.Prefix+"pending:") {
+				c.wrong(i.Name, "all nodes are good, and it has the tag %s", tag)
 			}
 		}
 	}
 	for name := range c.found {
-		c.history(name)
+		c.tell(name)
 	}
 }
 
-// judgeJob judges a repair job that began, and those of its instance before it.
-func (c *chaos) judgeJob(l *ledger, name string, job luxi.JobInfo, before []luxi.JobInfo) {
-	id := repairID(job)
-	r := l.lives[id]
-	if r == nil || r.typ == tagstore.None {
-		c.wrong(name, "job %d belongs to repair %q, of which no tag was ever written", job.ID, id)
-		return
-	}
-	s := c.sightOf(job.ID)
-	step := strings.Fields(opcodes(job))[0]
-	if at := l.named[job.ID]; at.IsZero() || at.After(job.Started) {
-		c.wrong(name, "job %d began at %v, the tag that names it was written at %v", job.ID, job.Started, at)
-	}
-	if _, suspended := c.policy(s, name, job.Received); suspended {
-		c.wrong(name, "job %d (%s) was begun while suspended", job.ID, step)
-	}
-	if need := stepType(step, s.bad[s.place[name][0]]); !r.typ.Permits(need) {
-		c.wrong(name, "job %d (%s) takes %s, its repair is of type %s", job.ID, step, need, r.typ)
-	}
-	if may, _ := c.policy(c.sightOf(r.first), name, job.Received); !r.byHand && !may.Permits(r.typ) {
-		c.wrong(name, "repair %s of type %s began while %s was permitted", id, r.typ, may)
-	}
-	if _, next := c.need(s, name); !next[step] {
-		c.wrong(name, "job %d (%s) was not needed on %v with %v", job.ID, step, s.place[name], s.bad)
-	}
-	if len(before) == 0 {
-		return
-	}
-	last := before[len(before)-1]
-	if last.Ended.IsZero() || last.Ended.After(job.Started) {
-		c.wrong(name, "job %d began before job %d had ended", job.ID, last.ID)
-	}
-	c.judgeRepeat(s, name, job, before)
+// wrong notes that something is wrong with an object.
+func (c *chaos) wrong(object, format string, args ...interface{}) {
+	c.t.Helper()
+	c.found[object] = true
+	c.t.Errorf(object+": "+format, args...)
 }
 
-// judgeRepeat wants a reason for a step that its repair has taken before: after a
-// success, that a node has been marked since, or the instance has changed sides; and
-// a reinstallation that got beyond its checks is never repeated without that.
-func (c *chaos) judgeRepeat(s sight, name string, job luxi.JobInfo, before []luxi.JobInfo) {
-	step := strings.Fields(opcodes(job))[0]
-	moved := false
-	for k := len(before) - 1; k >= 0; k-- {
-		earlier := before[k]
-		if repairID(earlier) != repairID(job) {
-			continue
+// tell tells all that the queue holds of an instance.
+func (c *chaos) tell(name string) {
+	var b strings.Builder
+	for _, job := range c.queue() {
+		for k, op := range job.Ops {
+			if op.Param("instance_name") != name && op.Param("name") != name && op.Param("node_name") == "" {
+				continue
+			}
+			what := op.ID
+			for _, key := range []string{"tags", "node_name", "offline", "drained", "remote_node", "target_node"} {
+				if v := string(op.Params[key]); v != "" && v != "null" {
+					what += " " + key + "=" + v
+				}
+			}
+			b.WriteString(job.Started.Format("15:04:05.00 ") + strings.Join([]string{
+				strconv.Itoa(int(job.ID)), strings.Join(ourWords(job), " "), string(op.Status), what}, " "))
+			if e := job.Ops[k].Result.Err; e != nil {
+				b.WriteString(": " + e.Message)
+			}
+			b.WriteString("\n")
 		}
-		if was := strings.Fields(opcodes(earlier))[0]; was != step {
-			moved = moved || was == "MIGRATE" || was == "FAILOVER"
-			continue
-		}
-		if earlier.Status != luxi.JobSuccess && (step != "RECREATE_DISKS" || neverChanged(earlier)) {
-			continue
-		}
-		anew := moved && step == "REPLACE_DISKS"
-		for _, node := range s.place[name] {
-			anew = anew || s.bad[node] != "" && s.fell[node] >= earlier.ID
-		}
-		if !anew {
-			c.wrong(name, "job %d of repair %s does again what job %d (%s) has done", job.ID, repairID(job), earlier.ID, step)
-		}
-		return
 	}
-}
-
-// neverChanged says whether a chain ended in the checks of its first opcode.
-func neverChanged(job luxi.JobInfo) bool {
-	e := job.Ops[0].Result.Err
-	return e != nil && e.Class == "OpPrereqError"
-}
-
-// repairID is the id of the repair in a job's reason trail.
-func repairID(job luxi.JobInfo) string {
-	if words := ourWords(job); len(words) > 1 && words[0] == "repair" {
-		return words[1]
-	}
-	return ""
-}
-
-// stepType is the type of repair that a step takes where the primary node is in
-// that condition.
-func stepType(step, primary string) tagstore.Type {
-	switch step {
-	case "REPLACE_DISKS":
-		return tagstore.FixStorage
-	case "MIGRATE":
-		return tagstore.Migrate
-	case "FAILOVER":
-		if primary == "drained" {
-			return tagstore.Migrate
-		}
-		return tagstore.Failover
-	}
-	return tagstore.Reinstall
+	c.t.Logf("history of %s:\n%s", name, strings.ReplaceAll(b.String(), tagstore.Prefix, "..."))
 }

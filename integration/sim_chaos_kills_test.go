@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/integration/nodesim"
 	"ganeti-autorepair/integration/vcluster"
 	"ganeti-autorepair/luxi"
@@ -21,6 +22,8 @@ type disturbance func(s luxitest.Stage, x luxitest.Exchange, kill func(signal st
 // pass runs a pass and notes what is true whenever it submits jobs.
 func (c *chaos) pass(disturb disturbance) ran {
 	calls := 0
+	c.observe()
+	c.note(judge.PassBegins, 0)
 	r := c.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
 		if x.N > calls {
 			calls = x.N
@@ -28,14 +31,23 @@ func (c *chaos) pass(disturb disturbance) ran {
 		if s == luxitest.AtRequest && x.Method == "SubmitManyJobs" && (x.MethodN == 1 || bytes.Contains(x.Request, []byte(`"OP_INSTANCE_`))) {
 			c.observe()
 		}
+		if s == luxitest.AtRequest && x.Method == "CancelJob" {
+			c.canceling(x.Request)
+		}
 		if disturb == nil {
 			return luxitest.Action{}
 		}
 		return disturb(s, x, kill)
 	})
+	end := judge.PassFails
 	if r.code == 0 {
 		c.busy = calls
+		if disturb == nil {
+			end = judge.PassEnds
+		}
 	}
+	c.observe()
+	c.note(end, 0)
 	return r
 }
 
@@ -219,4 +231,12 @@ func ourWords(job luxi.JobInfo) []string {
 		}
 	}
 	return []string{""}
+}
+
+// repairID is the id of the repair in a job's reason trail.
+func repairID(job luxi.JobInfo) string {
+	if words := ourWords(job); len(words) > 1 && words[0] == "repair" {
+		return words[1]
+	}
+	return ""
 }

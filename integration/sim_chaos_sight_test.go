@@ -10,32 +10,25 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ganeti-autorepair/integration/judge"
 	"ganeti-autorepair/luxi"
-	"ganeti-autorepair/tagstore"
 )
 
-// sight is what the configuration said at an instant, and what is judged by it: the
-// jobs that were submitted between it and the next one.
+// sight is what the configuration said at an instant, and where instances ran.
 type sight struct {
-	first luxi.JobID            // the last job before it
-	bad   map[string]string     // nodes that are "offline" or "drained"
-	place map[string][]string   // nodes of each instance, the primary first
-	tags  map[string][]string   // of instances, "group:NAME" and "cluster"
-	fell  map[string]luxi.JobID // the last job before a node was last marked
+	at        time.Time
+	bad       map[string]string         // nodes that are "offline" or "drained"
+	place     map[string][]string       // nodes of each instance, the primary first
+	tags      map[string][]string       // of instances, "group:NAME" and "cluster"
+	instances map[string]judge.Instance // without tags and status
 }
 
 // look reads the configuration.
 func (c *chaos) look() (sight, error) {
 	s := sight{
-		bad: map[string]string{}, place: map[string][]string{}, tags: map[string][]string{}, fell: map[string]luxi.JobID{},
-	}
-	for node, job := range c.fell {
-		s.fell[node] = job
+		at: time.Now(), bad: map[string]string{}, place: map[string][]string{}, tags: map[string][]string{}, instances: map[string]judge.Instance{},
 	}
 	var err error
-	if s.first, err = c.newest(); err != nil {
-		return s, err
-	}
 	if s.tags["cluster"], err = c.Tags(c.ctx, "cluster", ""); err != nil {
 		return s, err
 	}
@@ -72,12 +65,13 @@ func (c *chaos) look() (sight, error) {
 		}
 		return err
 	})
-	table("instance", []string{"name", "pnode", "snodes", "tags"}, func(row []json.RawMessage) error {
-		var name, primary string
+	table("instance", []string{"name", "uuid", "pnode", "snodes", "disk_template", "admin_state", "disks_active", "tags"}, func(row []json.RawMessage) error {
+		i := judge.Instance{Truth: true}
 		var secondaries, tags []string
-		err := unpackRow(row, &name, &primary, &secondaries, &tags)
-		s.place[name] = append([]string{primary}, secondaries...)
-		s.tags[name] = tags
+		err := unpackRow(row, &i.Name, &i.UUID, &i.Primary, &secondaries, &i.Template, &i.Admin, &i.DisksActive, &tags)
+		s.place[i.Name] = append([]string{i.Primary}, secondaries...)
+		i.Secondary, i.RunsOn = strings.Join(secondaries, ","), c.sim.RunsOn(i.Name)
+		s.tags[i.Name], s.instances[i.Name] = tags, i
 		return err
 	})
 	return s, err
@@ -122,87 +116,4 @@ func (c *chaos) observe() {
 		return
 	}
 	c.sights = append(c.sights, s)
-}
-
-// sightOf returns what was the case when a job was submitted.
-func (c *chaos) sightOf(id luxi.JobID) sight {
-	last := c.sights[0]
-	for _, s := range c.sights {
-		if s.first < id {
-			last = s
-		}
-	}
-	return last
-}
-
-// policy says what an instance's tags, those of its group and those of the cluster
-// permit at a time: the nearest object with an opinion decides (T2, T3).
-func (c *chaos) policy(s sight, name string, at time.Time) (typ tagstore.Type, suspended bool) {
-	for _, object := range []string{name, "group:" + c.groups[s.place[name][0]], "cluster"} {
-		for _, tag := range s.tags[object] {
-			word := strings.TrimPrefix(tag, tagstore.Prefix)
-			if word == "suspend" {
-				suspended = true
-			} else if strings.HasPrefix(word, "suspend:") {
-				until, err := strconv.ParseInt(strings.TrimPrefix(word, "suspend:"), 10, 64)
-				suspended = suspended || err != nil || until > at.Unix()
-			} else if t, ok := tagstore.ParseType(word); ok && (typ == tagstore.None || t < typ) {
-				typ = t
-			}
-		}
-		switch {
-		case suspended:
-			return tagstore.None, true
-		case typ != tagstore.None:
-			return typ, false
-		}
-	}
-	return tagstore.None, false
-}
-
-// need is what the table of repairs says of an instance (P1-P9): the type that its
-// repair takes and the opcodes that may come next; no type where no repair exists.
-func (c *chaos) need(s sight, name string) (typ tagstore.Type, next map[string]bool) {
-	is := func(ops ...string) map[string]bool {
-		set := map[string]bool{}
-		for _, op := range ops {
-			set[op] = true
-		}
-		return set
-	}
-	primary, secondary := s.bad[s.place[name][0]], ""
-	if len(s.place[name]) > 1 {
-		secondary = s.bad[s.place[name][1]]
-	}
-	switch template := chaosTemplates[name[:1]]; {
-	case primary == "" && secondary == "":
-		return tagstore.None, nil
-	case template == "mirrored" && primary == "":
-		return tagstore.FixStorage, is("REPLACE_DISKS")
-	case template == "mirrored" && primary == "drained" && secondary == "":
-		return tagstore.Migrate, is("MIGRATE", "FAILOVER")
-	case template == "mirrored" && primary == "drained":
-		return tagstore.Migrate, is("REPLACE_DISKS")
-	case template == "mirrored" && secondary == "":
-		return tagstore.Failover, is("FAILOVER")
-	case template == "mirrored" && secondary == "offline":
-		return tagstore.Reinstall, is("RECREATE_DISKS")
-	case template == "shared" && primary == "drained":
-		return tagstore.Migrate, is("MIGRATE", "FAILOVER")
-	case template == "shared":
-		return tagstore.Failover, is("FAILOVER")
-	case template == "local" && primary == "offline":
-		return tagstore.Reinstall, is("RECREATE_DISKS")
-	}
-	return tagstore.None, nil
-}
-
-// healthy says whether the instance has good nodes only.
-func (s sight) healthy(name string) bool {
-	for _, node := range s.place[name] {
-		if s.bad[node] != "" {
-			return false
-		}
-	}
-	return true
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,29 +54,26 @@ instance p1 nodes=n5 template=plain
 instance p2 nodes=m3 template=file
 `
 
-// chaosTemplates says, by the first letter of an instance, where its data are;
 // chaosDown names the instances that are stopped.
-var (
-	chaosTemplates = map[string]string{"d": "mirrored", "r": "shared", "s": "shared", "x": "shared", "p": "local"}
-	chaosDown      = map[string]bool{"d4": true, "s1": true}
-)
+var chaosDown = map[string]bool{"d4": true, "s1": true}
 
 // chaos is a run of random events, kills and passes, with what was true at each
 // submission of jobs.
 type chaos struct {
 	*simWorld
-	rng    *rand.Rand
-	groups map[string]string // of nodes
-	names  []string          // of instances
-	last   luxi.JobID        // the last job that is known
-	sights []sight
-	fell   map[string]luxi.JobID // see sight
-	busy   int                   // calls of the last pass that lived
-	kills  map[string]int        // by kind
-	killed map[luxi.JobID]bool   // repair jobs
-	down   int32                 // luxid was killed and is not back yet
-	hand   int                   // counts repairs that were asked for by hand
-	found  map[string]bool       // instances something is wrong with
+	rng     *rand.Rand
+	groups  map[string]string // of nodes
+	names   []string          // of instances
+	last    luxi.JobID        // the last job that is known
+	sights  []sight
+	eventMu sync.Mutex
+	noted   []event
+	busy    int                 // calls of the last pass that lived
+	kills   map[string]int      // by kind
+	killed  map[luxi.JobID]bool // repair jobs
+	down    int32               // luxid was killed and is not back yet
+	hand    int                 // counts repairs that were asked for by hand
+	found   map[string]bool     // instances something is wrong with
 }
 
 // Whatever dies at whatever moment, while nodes come and go and tags change: no
@@ -87,7 +85,7 @@ func TestChaos(t *testing.T) {
 	t.Logf("make chaos ROUNDS=%d SEED=%d", *chaosRounds, *chaosSeed)
 	c := &chaos{
 		simWorld: w, rng: rand.New(rand.NewSource(*chaosSeed)), groups: map[string]string{}, busy: 12,
-		fell: map[string]luxi.JobID{}, kills: map[string]int{}, killed: map[luxi.JobID]bool{}, found: map[string]bool{},
+		kills: map[string]int{}, killed: map[luxi.JobID]bool{}, found: map[string]bool{},
 	}
 	if *chaosRounds > 20 {
 		// As long as it takes.

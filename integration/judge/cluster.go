@@ -34,8 +34,9 @@ type Node struct {
 	OSes                           []string // that it has; nil if it has all
 }
 
-func (n Node) bad() bool { return n.Offline || n.Drained }
-func (n Node) fit() bool { return !n.bad() && !n.NotVMCapable }
+func (n Node) drained() bool { return n.Drained && !n.Offline }
+func (n Node) bad() bool     { return n.Offline || n.Drained }
+func (n Node) fit() bool     { return !n.bad() && !n.NotVMCapable }
 
 // Instance is an instance.
 type Instance struct {

@@ -150,7 +150,7 @@ func (v *verdict) incident(n *Incident) {
 		v.wrong("S16", "job %d: %s", j.ID, n.Text)
 	case n.Kind == StaleCopy:
 		v.wrong("P19", "job %d: %s", j.ID, n.Text)
-	case n.Kind == Destroyed && (!released || j.first().Sub(v.Moments[at].Cluster.Time) > atOnce):
+	case n.Kind == Destroyed && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):
 		v.wrong("P16", "job %d: %s", j.ID, n.Text)
 	}
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -78,8 +79,8 @@ func (op *Op) flag(name string) bool {
 	return on
 }
 
-// list returns the parameter of that name as a list of strings.
-func (op *Op) list(name string) []string {
+// List returns the parameter of that name as a list of strings.
+func (op *Op) List(name string) []string {
 	switch l := op.Params[name].(type) {
 	case []string:
 		return l
@@ -137,10 +138,10 @@ func (j *Job) Step() string {
 }
 
 // Began reports whether an opcode of the job has ever begun.
-func (j *Job) Began() bool { return !j.first().IsZero() }
+func (j *Job) Began() bool { return !j.First().IsZero() }
 
-// first returns when the job's first opcode began.
-func (j *Job) first() time.Time {
+// First returns when the first of the job's opcodes began, zero if none has.
+func (j *Job) First() time.Time {
 	for _, op := range j.Ops {
 		if !op.Began.IsZero() {
 			return op.Began
@@ -150,7 +151,7 @@ func (j *Job) first() time.Time {
 }
 
 // beganBy and endedBy report whether the job had begun, and ended, at a time.
-func (j *Job) beganBy(t time.Time) bool { return j.Began() && !j.first().After(t) }
+func (j *Job) beganBy(t time.Time) bool { return j.Began() && !j.First().After(t) }
 func (j *Job) endedBy(t time.Time) bool { return !j.Ended.IsZero() && !j.Ended.After(t) }
 
 // refused reports whether the job ended in the checks of its first opcode, or
@@ -187,6 +188,35 @@ func noAnswer(message string) bool {
 		}
 	}
 	return false
+}
+
+// DependsOn reports whether an opcode of the job waits for the other job.
+func (j *Job) DependsOn(id int64) bool {
+	for _, op := range j.Ops {
+		for _, d := range op.Depends {
+			if d == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ReadError reads the result of an opcode that failed: ["OpPrereqError", ["text",
+// "code"]], or a text alone.
+func ReadError(result json.RawMessage) (class, message, code string) {
+	var pair []json.RawMessage
+	var args []string
+	if json.Unmarshal(result, &message) == nil || json.Unmarshal(result, &pair) != nil || len(pair) != 2 || json.Unmarshal(pair[0], &class) != nil {
+		return "", message, ""
+	}
+	if json.Unmarshal(pair[1], &args) == nil && len(args) > 0 {
+		message = args[0]
+		if len(args) > 1 {
+			code = args[1]
+		}
+	}
+	return class, message, code
 }
 
 // failure returns the error of the first opcode that failed.

@@ -100,7 +100,7 @@ func (v *verdict) hasBegun(id string) bool {
 // there.
 func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, bool, string, ...any)) {
 	step, op := j.Step(), j.stepOp()
-	targets := op.list("nodes")
+	targets := op.List("nodes")
 	for _, key := range []string{"target_node", "remote_node"} {
 		if name := op.Text(key); name != "" {
 			targets = append(targets, name)
@@ -237,7 +237,7 @@ func (v *verdict) inTheWay(m *Moment, j *Job) string {
 	if i == nil {
 		return ""
 	}
-	nodes := append(i.nodes(), j.stepOp().list("nodes")...)
+	nodes := append(i.nodes(), j.stepOp().List("nodes")...)
 	for _, limit := range j.limits() {
 		var most, running int
 		if n, _ := fmt.Sscanf(limit, "rate-limit:%d:", &most); n != 1 {
@@ -296,7 +296,7 @@ func (j *Job) nodes(c *Cluster) []string {
 				list = append(list, name)
 			}
 		}
-		list = append(append(list, op.list("nodes")...), op.list("node_names")...)
+		list = append(append(list, op.List("nodes")...), op.List("node_names")...)
 		if i := c.ByUUID(op.Text("instance_uuid")); i != nil {
 			list = append(list, i.nodes()...)
 		}
@@ -351,7 +351,7 @@ func (v *verdict) left(released, begins int, j *Job, o objection) bool {
 
 // oneAtATime wants the instance's last repair job to have ended (C2).
 func (v *verdict) oneAtATime(j *Job) {
-	if last := v.jobs[v.running[j.uuid()]]; last != nil && !last.endedBy(j.first()) {
+	if last := v.jobs[v.running[j.uuid()]]; last != nil && !last.endedBy(j.First()) {
 		v.wrong("C2", "job %d began while job %d of %s was under way", j.ID, last.ID, j.Instance())
 	}
 	v.running[j.uuid()] = j.ID
@@ -363,7 +363,7 @@ func (v *verdict) attempts(m *Moment, j *Job) {
 	tries := 0
 	for k := range v.Jobs {
 		o := &v.Jobs[k]
-		if o.ID == j.ID || o.Kind() != "repair" || o.Repair() != j.Repair() || !o.endedBy(j.first()) || !o.Began() {
+		if o.ID == j.ID || o.Kind() != "repair" || o.Repair() != j.Repair() || !o.endedBy(j.First()) || !o.Began() {
 			continue
 		}
 		switch {

@@ -52,12 +52,12 @@ func NeedOf(c *Cluster, i *Instance) Need {
 		switch {
 		case !primary.bad():
 			return Need{Row: "P1", Type: "fix-storage", Steps: []string{stepRD}}
-		case primary.Drained && !secondary.bad():
+		case primary.drained() && !secondary.bad():
 			if held == "" {
 				held = unknown
 			}
 			return Need{Row: "P2", Type: typ, Steps: []string{move, stepRD}, Held: held}
-		case primary.Drained:
+		case primary.drained():
 			return Need{Row: "P3", Type: typ, Steps: []string{stepRD, move, stepRD}}
 		case !secondary.bad():
 			return Need{Row: "P4", Type: "failover", Steps: []string{stepF, stepRD}, Held: held}
@@ -66,7 +66,7 @@ func NeedOf(c *Cluster, i *Instance) Need {
 			return chain
 		}
 	case shared(i.Template) && i.Secondary == "":
-		if primary.Drained {
+		if primary.drained() {
 			return Need{Row: "P6", Type: typ, Steps: []string{move}, Held: unknown}
 		}
 		return Need{Row: "P7", Type: "failover", Steps: []string{stepF}}
@@ -101,13 +101,13 @@ func mover(i *Instance) (step, typ, unknown string) {
 func Least(c *Cluster, i *Instance, step string) (typ, why string) {
 	need, primary := NeedOf(c, i), c.Nodes[i.Primary]
 	next := need.first()
-	if step == stepM && next == stepF && primary.Drained || step == stepF && next == stepM && (!i.running() || i.NoMigration) {
+	if step == stepM && next == stepF && primary.drained() || step == stepF && next == stepM && (!i.running() || i.NoMigration) {
 		next = step // which of the two it takes depends on what may have changed since
 	}
 	switch {
 	case need.Healthy():
 		return "", "it lives on good nodes"
-	case next != step && primary.Drained && step == stepF && next == stepM:
+	case next != step && primary.drained() && step == stepF && next == stepM:
 		return "", "it runs on a drained node, and can be migrated"
 	case next != step:
 		return "", "the next step is " + next

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ganeti-autorepair/integration/record"
 	"ganeti-autorepair/luxi/luxitest"
 )
 
@@ -46,7 +47,7 @@ func mark(how string) func(*World, []string) error {
 func (w *World) edit(change func(*luxitest.Cluster) error) error {
 	var err error
 	w.Master.Edit(func(c *luxitest.Cluster) { err = change(c) })
-	w.Master.Note("edited") // ends the lines of this edit, see tagChanges
+	record.Edited(w.Master)
 	return err
 }
 

@@ -51,12 +51,4 @@ func (w *World) settle() error {
 }
 
 // owed lists what the program still owes, as far as that counts.
-func (w *World) owed() []judge.Finding {
-	var list []judge.Finding
-	for _, f := range judge.Owed(w.history()) {
-		if w.Strict || !Unmended[f.Demand] {
-			list = append(list, f)
-		}
-	}
-	return list
-}
+func (w *World) owed() []judge.Finding { return w.counting(judge.Owed(w.record.History())) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/integration/judge"
+	"ganeti-autorepair/integration/record"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -84,7 +85,7 @@ func (w *World) watcher() error {
 	w.Master.ArchiveJobs(6 * time.Hour)
 	c := w.Master.Snapshot()
 	for _, i := range c.Instances {
-		if statusOf(c, i) == "ERROR_down" {
+		if record.Status(c, i) == "ERROR_down" {
 			if err := w.submit("gnt:watcher", "INSTANCE_STARTUP", map[string]any{"instance_name": i.Name}); err != nil {
 				return err
 			}
@@ -108,7 +109,7 @@ func (w *World) cancel(args []string) error {
 				return fmt.Errorf("it has no gate")
 			}
 		}
-		w.moment(judge.Canceled, id)
+		w.record.Moment(judge.Canceled, id)
 		return w.asPerson(func() error {
 			ok, text, err := w.client.CancelJob(context.Background(), luxi.JobID(id), false)
 			w.say("  job %d canceled: %v %s", id, ok, text)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ganeti-autorepair/integration/record"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/tagstore"
@@ -127,7 +128,7 @@ func (w *World) Ends() string {
 
 // short renders a repair job: "F web", "RD! web".
 func short(j luxitest.Job) string {
-	job := judgedJob(j)
+	job := record.Job(j)
 	step := job.Step()
 	if !j.End.IsZero() && j.Status != "success" {
 		step += "!"
@@ -236,4 +237,10 @@ func own(id string) string {
 		return "own"
 	}
 	return id
+}
+
+// MarkOf reads our mark from a job's reason trail: the kind and the id of the repair.
+func MarkOf(j luxitest.Job) (kind, id string) {
+	job := record.Job(j)
+	return job.Kind(), job.Repair()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/integration/judge"
+	"ganeti-autorepair/integration/record"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin"
@@ -37,9 +38,9 @@ type World struct {
 	Moves map[Move]bool
 
 	dir       string
-	first     *luxitest.Cluster // as it was in the beginning
-	client    *luxi.Client      // of the people who use the cluster
-	host      string            // where the program runs
+	record    *record.Recorder
+	client    *luxi.Client // of the people who use the cluster
+	host      string       // where the program runs
 	skew      time.Duration
 	ids       int
 	roomTests map[string]repair.RoomTest // of the last pass
@@ -59,7 +60,6 @@ type World struct {
 	disturbed bool      // something interfered with the pass
 	hooks     []*hook
 	opcodes   []*opcodeFault
-	moments   []judge.Moment
 	broken    []judge.Finding // what is wrong whatever the scenario expects
 }
 
@@ -99,7 +99,7 @@ func NewWorld(cluster string) (*World, error) {
 	}
 	w := &World{
 		Master: m, Settings: repair.DefaultSettings(), dir: dir,
-		first: m.Snapshot(), host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]repair.State), refuse: make(map[string]bool),
+		host: m.Snapshot().Master, Moves: make(map[Move]bool), states: make(map[string]repair.State), refuse: make(map[string]bool),
 	}
 	if err := m.Start(filepath.Join(dir, "s")); err != nil {
 		os.RemoveAll(dir)
@@ -108,7 +108,7 @@ func NewWorld(cluster string) (*World, error) {
 	w.client = luxi.New(m.Socket(), luxi.Options{Now: m.Now})
 	m.OnCall(w.onCall)
 	m.OnOpcode(w.onOpcode)
-	m.OnBegin(w.onBegin)
+	w.record = record.New(m, isOwn, w.around)
 	return w, nil
 }
 
@@ -126,9 +126,7 @@ func (w *World) onCall(c luxitest.Call) luxitest.Fault {
 		return luxitest.Pass()
 	}
 	w.mu.Unlock()
-	if c.Method == "CancelJob" {
-		w.onCancel(c)
-	}
+	w.record.Call(c)
 	late := w.deadline.passed(w.Master.Now())
 	w.mu.Lock()
 	w.calls++
@@ -190,6 +188,48 @@ func (w *World) tell(level, msg string, args []any) {
 	w.say("  %s%s", level, msg)
 }
 
+// around is what the judge has to know beside the cluster.
+func (w *World) around() record.Around {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	set := judge.Settings{MaxAttempts: w.Settings.MaxAttempts, Interval: w.Settings.Interval, RefusedByFence: make(map[string]bool)}
+	for name := range w.refuse {
+		set.RefusedByFence[name] = true
+	}
+	if field := reflect.ValueOf(w.Settings).FieldByName("ReplaceDisksAfter"); field.IsValid() { // the engine may not have it yet
+		set.ReplaceDisksAfter, _ = field.Interface().(time.Duration)
+	}
+	return record.Around{Skew: w.skew, Settings: set}
+}
+
+// Findings returns what is wrong with the run so far.
+func (w *World) Findings() []judge.Finding {
+	found := append(judge.Judge(w.record.History()), w.found...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append(found, w.broken...)
+}
+
+// Broken returns the findings that count.
+func (w *World) Broken() []string {
+	var list []string
+	for _, f := range w.counting(w.Findings()) {
+		list = append(list, f.String())
+	}
+	return list
+}
+
+// counting leaves out findings under unmended demands, unless the world is strict.
+func (w *World) counting(found []judge.Finding) []judge.Finding {
+	var list []judge.Finding
+	for _, f := range found {
+		if w.Strict || !judge.Unmended[f.Demand] {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 
 // newPass makes a pass; the ids of repairs are shown as r1, r2, ...
@@ -225,7 +265,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	defer p.Client.Close()
 	w.passes++
 	w.say("= pass %d, %s", w.passes, minutes(w.Master.Now().Sub(Start)))
-	w.moment(judge.PassBegins, 0)
+	w.record.Moment(judge.PassBegins, 0)
 	ctx := newDeadline(w.Master.Now().Add(w.Settings.PassTimeout * 5 / 6))
 	w.mu.Lock()
 	w.inPass, w.disturbed, w.deadline = true, false, ctx
@@ -249,7 +289,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 		end = judge.PassFails
 	}
 	w.mu.Unlock()
-	w.moment(end, 0)
+	w.record.Moment(end, 0)
 	if err != nil {
 		w.say("  ended: %s", err)
 	}
