@@ -105,7 +105,7 @@ func NewWorld(cluster string) (*World, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	w.client = luxi.New(m.Socket(), luxi.Options{Now: m.Now})
+	w.client = luxi.New(m.Socket(), luxi.Options{Now: m.Now, Dial: m.Dial})
 	m.OnCall(w.onCall)
 	m.OnOpcode(w.onOpcode)
 	w.record = record.New(m, isOwn, w.around)
@@ -235,7 +235,7 @@ func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 // newPass makes a pass; the ids of repairs are shown as r1, r2, ...
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
-		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now}), Settings: w.Settings, Now: w.now, Log: w,
+		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now, Dial: w.Master.Dial}), Settings: w.Settings, Now: w.now, Log: w,
 		NewID: func() string { w.ids++; return ownID(w.ids) }, RoomTests: w.roomTests,
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()

@@ -1,13 +1,18 @@
 package luxitest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"ganeti-autorepair/luxi"
 )
 
 const submitDelay = `{"method":"SubmitJob","args":[[{"OP_ID":"OP_TEST_DELAY","reason":[],"duration":5}]]}`
@@ -179,6 +184,36 @@ func TestHangingOpcodeHoldsItsLocks(t *testing.T) {
 	}
 	m.RunUntilQuiet()
 	want(t, "statuses", w.rows("job", `["status"]`, "null"), `"success"; "success"`)
+}
+
+func TestDial(t *testing.T) {
+	m := begin(t, small)
+	client := luxi.New(m.Socket(), luxi.Options{Dial: m.Dial})
+	defer client.Close()
+	call := func() error {
+		_, err := client.ListJobs(context.Background(), nil, false)
+		return err
+	}
+	if err := call(); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct {
+		stop func()
+		want error
+	}{{m.StopLuxid, syscall.ENOENT}, {m.CrashLuxid, syscall.ECONNREFUSED}} {
+		c.stop()
+		by, _ := m.Dial(context.Background())
+		_, plain := net.Dial("unix", m.Socket())
+		if err := call(); by != nil || !errors.Is(err, c.want) || !errors.Is(plain, c.want) {
+			t.Errorf("%v, want %v, by the socket %v", err, c.want, plain)
+		}
+		if err := m.StartLuxid(); err != nil {
+			t.Fatal(err)
+		}
+		if err := call(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestRestartOfLuxid(t *testing.T) {
