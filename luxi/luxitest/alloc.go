@@ -9,8 +9,8 @@ import (
 // The allocator stands in for hail. It never chooses nodes that are offline, drained or not vm_capable, and prefers
 // the node with the most free memory; names decide between equals.
 
-// runAllocator is what any run of an allocator needs: a known script, and an answer from every node that is online
-// and vm_capable (py:masterd/iallocator.py).
+// runAllocator checks the conditions of every run of an allocator: the script is known, and every node that is online and
+// vm_capable answers (py:masterd/iallocator.py).
 func (m *Master) runAllocator(name string) *opError {
 	for _, n := range m.cluster.Nodes {
 		if msg := m.rpc(n.Name); msg != "" && !n.Offline && !n.NotVMCapable {
@@ -23,7 +23,7 @@ func (m *Master) runAllocator(name string) *opError {
 	return nil
 }
 
-// candidate is a node with what hail thinks is free there.
+// candidate is a node with its free resources as hail counts them.
 type candidate struct {
 	node    *Node
 	memory  int // free of what instances use that are up or running
@@ -158,7 +158,8 @@ func (m *Master) allocate(_ *execution, i *Instance, allocator string) ([]string
 	return names, nil
 }
 
-// fitting chooses nodes of one group, or tells why there are none, as it follows the group's name in hail's answer.
+// fitting chooses nodes of one group. If there are none it returns the reason, as hail's answer has it behind the group's
+// name.
 func (m *Master) fitting(group *Group, i *Instance, need int) ([]candidate, string) {
 	failures := make(map[string]int)
 	var fit []candidate

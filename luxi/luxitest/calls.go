@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// callError is an answer with success false and the form ["Class", [args]] (hs:Errors.hs).
+// callError is an error answer of the form ["Class", [args]] (hs:Errors.hs).
 type callError struct {
 	class string
 	args  []any
@@ -18,22 +18,22 @@ func (e *callError) Error() string { return fmt.Sprintf("%s%v", e.class, e.args)
 
 func fail(class string, args ...any) error { return &callError{class, args} }
 
-// parseError is a request that luxid cannot parse: it answers with a string and closes the connection.
+// parseError means that luxid cannot parse the request: it answers with a string and closes the connection.
 type parseError struct{ why string }
 
 func (e *parseError) Error() string { return e.why }
 
 func unparsable(format string, args ...any) error { return &parseError{fmt.Sprintf(format, args...)} }
 
-// errCrash is a handler that dies. luxid answers nothing; the connection is closed when its garbage collector finds it,
-// here at once.
+// errCrash means that the handler died: luxid answers nothing. It closes the connection when its garbage collector finds
+// it, the simulator at once.
 var errCrash = errors.New("handler died")
 
-// errSilent is a handler that dies while luxid is too idle to collect garbage: the client waits forever.
+// errSilent means that the handler died and that luxid is too idle to collect garbage: the client waits forever.
 var errSilent = errors.New("handler died unnoticed")
 
-// handle executes a call. The reply is nil if there is none; goesOn is false if luxid closes the connection.
-func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, goesOn bool) {
+// handle executes a call. The reply is nil if there is none; stays is false if luxid closes the connection.
+func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, stays bool) {
 	var result any
 	err := parsed
 	if err != nil {
@@ -44,7 +44,7 @@ func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, g
 		m.unlock()
 	}
 	response := map[string]any{"success": err == nil, "result": result}
-	goesOn = true
+	stays = true
 	var ce *callError
 	var pe *parseError
 	switch {
@@ -57,7 +57,7 @@ func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, g
 		response["result"] = []any{ce.class, args}
 	case errors.As(err, &pe):
 		response["result"] = "Failed to parse request: " + pe.why
-		goesOn = false
+		stays = false
 	case errors.Is(err, errSilent):
 		<-c.gone
 		return nil, false
@@ -68,7 +68,7 @@ func (m *Master) handle(c *serverConn, call Call, parsed error) (reply []byte, g
 	if err != nil {
 		panic("luxitest: cannot marshal the reply to " + call.Method + ": " + err.Error())
 	}
-	return reply, goesOn
+	return reply, stays
 }
 
 // marshal is json.Marshal without the escapes meant for HTML.
@@ -132,7 +132,7 @@ func (m *Master) execute(c *serverConn, method string, args json.RawMessage) (an
 	return nil, unparsable("Unable to parse LUXI request method: Invalid value for type LuxiReq: '%s'", method)
 }
 
-// summarizeArgs adds to a logged call what makes it recognisable.
+// summarizeArgs returns the part of a call's arguments that is logged.
 func summarizeArgs(method string, args json.RawMessage) string {
 	switch method {
 	case "Query":

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What a test can do to the job queue.
+// This file holds what a test can do to the job queue.
 
 // Jobs returns all jobs there ever were, by id.
 func (m *Master) Jobs() []Job {
@@ -94,7 +94,7 @@ func (m *Master) cancel(id int64, kill bool) (ok bool, why string, wait bool) {
 	case j.enqueued():
 		m.dequeue(j)
 		m.note(LogQueue, "job %d dequeued", id)
-		// What waited for it starts when luxid next looks for jobs to start.
+		// Jobs that wait for this one start when luxid next looks for jobs to start.
 		return true, "Dequeued job " + itoa(id), false
 	case !j.alive:
 		return true, "Job " + itoa(id) + " has been already dead", false
@@ -118,7 +118,7 @@ func (m *Master) cancel(id int64, kill bool) (ok bool, why string, wait bool) {
 	return false, "", true
 }
 
-// canceled is what CancelJob answers once the job has ended, or at the end of its patience.
+// canceled returns what CancelJob answers once the job has ended, or once the call has waited as long as it may.
 func (j *job) canceled() (bool, string) {
 	s := j.status()
 	switch {

@@ -2,7 +2,7 @@ package luxitest
 
 // What opcodes do with an instance's disks (py:cmdlib/instance_storage.py).
 
-// assemble is AssembleInstanceDisks: it marks the disks active, and inactive again if they cannot be activated.
+// assemble implements AssembleInstanceDisks: it marks the disks active, and inactive again if they cannot be activated.
 func (m *Master) assemble(e *execution, i *Instance, ignoreSecondaries bool) bool {
 	i.DisksActive = true
 	if i.Template == Diskless {
@@ -52,7 +52,7 @@ func (m *Master) assembleOn(i *Instance, node string) string {
 	return ""
 }
 
-// startDisks is StartInstanceDisks.
+// startDisks implements StartInstanceDisks.
 func (m *Master) startDisks(e *execution, i *Instance, force bool) *opError {
 	if m.assemble(e, i, force) {
 		return nil
@@ -61,7 +61,7 @@ func (m *Master) startDisks(e *execution, i *Instance, force bool) *opError {
 	return execError("Disk consistency error")
 }
 
-// shutdownDisks is ShutdownInstanceDisks: it marks the disks inactive and reports whether they could be shut down.
+// shutdownDisks implements ShutdownInstanceDisks: it marks the disks inactive and reports whether they could be shut down.
 func (m *Master) shutdownDisks(e *execution, i *Instance, ignorePrimary bool) bool {
 	i.DisksActive = false
 	if i.Template == Diskless {
@@ -88,7 +88,7 @@ func (m *Master) shutdownDisks(e *execution, i *Instance, ignorePrimary bool) bo
 	return ok
 }
 
-// consistent is CheckDiskConsistency without ldisk: whether the instance's disk on the node is there and not degraded.
+// consistent implements CheckDiskConsistency without ldisk: whether the instance's disk on the node is there and not degraded.
 func (m *Master) consistent(e *execution, i *Instance, node string) bool {
 	switch {
 	case i.Template == Diskless:
@@ -134,7 +134,7 @@ func (m *Master) stop(i *Instance) {
 	i.RunningMemory = 0
 }
 
-// prepareActivate is INSTANCE_ACTIVATE_DISKS (LUInstanceActivateDisks).
+// prepareActivate prepares INSTANCE_ACTIVATE_DISKS (LUInstanceActivateDisks).
 func (m *Master) prepareActivate(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func (i *Instance) devicePath() string {
 	return "/dev/" + i.Template + "/" + i.UUID + ".disk0"
 }
 
-// prepareDeactivate is INSTANCE_DEACTIVATE_DISKS (LUInstanceDeactivateDisks).
+// prepareDeactivate prepares INSTANCE_DEACTIVATE_DISKS (LUInstanceDeactivateDisks).
 func (m *Master) prepareDeactivate(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
 		return nil, err

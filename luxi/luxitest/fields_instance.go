@@ -154,7 +154,7 @@ func (m *Master) seen(i *Instance) (node string, status int) {
 	return "", rsNormal
 }
 
-// instanceStatus is hs:Query/Instance.hs determineInstanceStatus.
+// instanceStatus implements hs:Query/Instance.hs determineInstanceStatus.
 func (m *Master) instanceStatus(i *Instance) string {
 	if n := m.cluster.Node(i.Primary); n != nil && n.Offline {
 		return "ERROR_nodeoffline"

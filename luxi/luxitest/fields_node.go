@@ -30,7 +30,7 @@ func (m *Master) instancesOf(node string, primary bool) []string {
 	return niceSorted(names)
 }
 
-// role is hs:Config.hs getNodeRole.
+// role implements hs:Config.hs getNodeRole.
 func (m *Master) role(n *Node) string {
 	switch {
 	case n.Name == m.cluster.Master:
@@ -171,6 +171,15 @@ func versionNumber(release string) int {
 	return major*1000000 + minor*10000
 }
 
+// enabledHypervisors lists fake and those of the instances.
+func (c *Cluster) enabledHypervisors() []string {
+	list := []string{"fake"}
+	for _, i := range c.Instances {
+		list = with(list, i.Hypervisor)
+	}
+	return list
+}
+
 // clusterInfo is QueryClusterInfo, of whose 55 keys those without a meaning here are left out.
 func (m *Master) clusterInfo() any {
 	c := m.cluster
@@ -183,10 +192,10 @@ func (m *Master) clusterInfo() any {
 		"name": c.Name, "uuid": c.UUID, "master": c.Master, "tags": shownTags(c.Tags),
 		"software_version": c.SoftwareVersion, "protocol_version": versionNumber(c.SoftwareVersion), "config_version": versionNumber(c.SoftwareVersion),
 		"os_api_version": 20, "export_version": 0, "vcs_version": "(ganeti) version v" + c.SoftwareVersion,
-		"architecture": []string{"64bits", "x86_64"}, "default_hypervisor": "fake", "enabled_hypervisors": []string{"fake"},
+		"architecture": []string{"64bits", "x86_64"}, "default_hypervisor": "fake", "enabled_hypervisors": c.enabledHypervisors(),
 		"enabled_disk_templates": c.EnabledTemplates, "default_iallocator": c.DefaultIAllocator,
 		"default_iallocator_params": params, "max_running_jobs": c.MaxRunningJobs, "max_tracked_jobs": 25,
-		"candidate_pool_size": 10, "maintain_node_health": false, "prealloc_wipe_disks": false,
+		"candidate_pool_size": c.CandidatePool, "maintain_node_health": false, "prealloc_wipe_disks": false,
 		"volume_group_name": volumeGroup, "mac_prefix": "aa:00:00", "master_netdev": "lo", "master_netmask": 32,
 		"ctime": created, "mtime": created,
 	}

@@ -17,7 +17,7 @@ type filter struct {
 	re    *regexp.Regexp
 }
 
-// parseFilter is readFilter. Its errors make the whole request unparsable.
+// parseFilter implements readFilter. Its errors make the whole request unparsable.
 func parseFilter(raw json.RawMessage) (*filter, error) {
 	if isNull(raw) {
 		return &filter{}, nil
@@ -260,7 +260,7 @@ func rational(value any) (*big.Rat, bool) {
 	return nil, false
 }
 
-// contained is containsFilter.
+// contained implements containsFilter.
 func (f *filter) contained(value any) (bool, error) {
 	raw, err := json.Marshal(value)
 	if err != nil {

@@ -28,7 +28,7 @@ func ofFilter(get func(*filterRule) any) func(*Master, *filterRule) cell {
 	return func(_ *Master, r *filterRule) cell { return normal(get(r)) }
 }
 
-// uuidForm is hs:Utils.hs isUUID.
+// uuidForm implements hs:Utils.hs isUUID.
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
 
 // callReplaceFilter is ReplaceFilter, which writes a new rule or replaces one.

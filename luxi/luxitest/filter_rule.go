@@ -160,7 +160,7 @@ func (r *filterRule) matches(j *job) bool {
 	return true
 }
 
-// matches is matchPredicate. What cannot be compared makes the predicate false, whatever stands around it.
+// matches implements matchPredicate. What cannot be compared makes the predicate false, whatever stands around it.
 func (p predicate) matches(j *job, watermark int64) bool {
 	switch p.kind {
 	case "jobid":

@@ -45,7 +45,7 @@ func (m *Master) Incidents() []Incident {
 }
 
 func (m *Master) incident(kind IncidentKind, i *Instance, node, format string, args ...any) {
-	n := Incident{At: m.now, Kind: kind, Instance: i.Name, UUID: i.UUID, Node: node, Job: m.acting, Text: fmt.Sprintf(format, args...)}
+	n := Incident{At: m.now, Kind: kind, Instance: i.Name, UUID: i.UUID, Node: node, Job: m.currentJob, Text: fmt.Sprintf(format, args...)}
 	m.incidents = append(m.incidents, n)
 	m.note(LogIncident, "%s", n)
 }

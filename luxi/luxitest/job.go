@@ -110,7 +110,7 @@ type logLine struct {
 	text   string
 }
 
-// status is JQueue.hs calcJobStatus.
+// status implements JQueue.hs calcJobStatus.
 func (j *job) status() string {
 	status, all := queued, true
 	for _, op := range j.ops {
@@ -133,7 +133,7 @@ func (j *job) status() string {
 
 func (j *job) final() bool { return isFinal(j.status()) }
 
-// priority is JQueue.hs calcJobPriority: the most urgent of the opcodes that are not final.
+// priority implements JQueue.hs calcJobPriority: the most urgent of the opcodes that are not final.
 func (j *job) priority() int {
 	prio, any := 0, false
 	for _, op := range j.ops {

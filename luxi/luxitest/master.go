@@ -64,17 +64,17 @@ type Master struct {
 	timeline
 	cluster *Cluster
 	queue
-	locks     lockTable
-	log       []LogEntry
-	changed   chan struct{} // closed and replaced whenever a job changes
-	onCall    func(Call) Fault
-	onOp      func(Opcode, Job) OpFault
-	onBegin   func(Opcode, Job, *Cluster)
-	acting    int64 // the job whose opcode is at work, 0 for none
-	incidents []Incident
-	asked     map[string]bool // nodes that the present query asks
-	calls     int
-	byName    map[string]int // calls per method
+	locks      lockTable
+	log        []LogEntry
+	changed    chan struct{} // closed and replaced whenever a job changes
+	onCall     func(Call) Fault
+	onOp       func(Opcode, Job) OpFault
+	onBegin    func(Opcode, Job, *Cluster)
+	currentJob int64 // the job whose opcode is executed, 0 for none
+	incidents  []Incident
+	asked      map[string]bool // nodes that the present query asks
+	calls      int
+	byName     map[string]int // calls per method
 
 	server
 }

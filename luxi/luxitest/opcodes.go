@@ -131,7 +131,7 @@ func (m *Master) prepare(op *queuedOp) (*execution, *opError) {
 	return nil, execError("luxitest: %s is not simulated", op.id)
 }
 
-// expandInstance is ExpandInstanceUuidAndName (py:cmdlib/common.py). It completes the opcode's parameters.
+// expandInstance implements ExpandInstanceUuidAndName (py:cmdlib/common.py). It completes the opcode's parameters.
 func (m *Master) expandInstance(op *queuedOp, forthcoming bool) *opError {
 	i := m.cluster.expandInstance(op.text("instance_name"))
 	if i == nil {
@@ -148,7 +148,7 @@ func (m *Master) expandInstance(op *queuedOp, forthcoming bool) *opError {
 	return nil
 }
 
-// expandNode is ExpandNodeUuidAndName. An empty name is left alone.
+// expandNode implements ExpandNodeUuidAndName. An empty name is left alone.
 func (m *Master) expandNode(op *queuedOp, param string) *opError {
 	name := op.text(param)
 	if name == "" {
@@ -167,8 +167,8 @@ func (m *Master) expandNode(op *queuedOp, param string) *opError {
 	return nil
 }
 
-// locked finds the instance an opcode has locked. It is found by its UUID, so a rename behind the master's back does
-// no harm.
+// locked finds the instance an opcode has locked. It is found by its UUID, so that a
+// rename by Edit does no harm.
 func (m *Master) locked(op *queuedOp) (*Instance, *opError) {
 	i := m.cluster.instanceByUUID(op.text("instance_uuid"))
 	if i == nil {
@@ -254,7 +254,7 @@ func (m *Master) groupNodes(group string) []string {
 	return names
 }
 
-// keepNodes is ReleaseLocks: it gives up all locks of node groups, and of nodes and their resources all but those of the
+// keepNodes implements ReleaseLocks: it gives up all locks of node groups, and of nodes and their resources all but those of the
 // named nodes.
 func (m *Master) keepNodes(e *execution, names []string) {
 	m.releaseLevel(e, "nodegroup/")
@@ -276,7 +276,7 @@ func (m *Master) keepLocks(e *execution, level string, names []string) {
 // releaseLevel gives up all locks of one level.
 func (m *Master) releaseLevel(e *execution, level string) { m.keepLocks(e, level, nil) }
 
-// rpc is what a call to the node daemon of a node would fail with; empty if it would succeed.
+// rpc returns the error of a call to the node daemon of a node, "" if the call would succeed.
 func (m *Master) rpc(name string) string {
 	n := m.cluster.Node(name)
 	switch {
@@ -290,7 +290,7 @@ func (m *Master) rpc(name string) string {
 	return ""
 }
 
-// checkOnline is CheckNodeOnline, which looks at the flag only.
+// checkOnline implements CheckNodeOnline, which looks at the flag only.
 func (m *Master) checkOnline(name, msg string) *opError {
 	if msg == "" {
 		msg = "Can't use offline node"
@@ -301,7 +301,7 @@ func (m *Master) checkOnline(name, msg string) *opError {
 	return nil
 }
 
-// checkNotDrained is CheckNodeNotDrained.
+// checkNotDrained implements CheckNodeNotDrained.
 func (m *Master) checkNotDrained(name string) *opError {
 	if m.cluster.Node(name).Drained {
 		return prereq(codeState, "Can't use drained node %s", name)
@@ -309,7 +309,7 @@ func (m *Master) checkNotDrained(name string) *opError {
 	return nil
 }
 
-// checkMemory is CheckNodeFreeMemory.
+// checkMemory implements CheckNodeFreeMemory.
 func (m *Master) checkMemory(name, reason string, need int) *opError {
 	if msg := m.rpc(name); msg != "" {
 		return prereq(codeEnviron, "Can't get data from node %s: %s", name, msg)
@@ -320,7 +320,7 @@ func (m *Master) checkMemory(name, reason string, need int) *opError {
 	return nil
 }
 
-// checkState is CheckInstanceState (py:cmdlib/common.py).
+// checkState implements CheckInstanceState (py:cmdlib/common.py).
 func (m *Master) checkState(e *execution, i *Instance, msg string, states ...string) *opError {
 	if msg == "" {
 		msg = "can't use instance from outside " + strings.Join(states, ", ") + " states"
@@ -344,7 +344,7 @@ func (m *Master) checkState(e *execution, i *Instance, msg string, states ...str
 	return nil
 }
 
-// chooseAllocator is CheckIAllocatorOrNode: it fills in the cluster's default allocator.
+// chooseAllocator implements CheckIAllocatorOrNode: it fills in the cluster's default allocator.
 func (m *Master) chooseAllocator(op *queuedOp, nodeGiven bool) *opError {
 	allocator := op.text("iallocator")
 	switch {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// prepareRecreate is INSTANCE_RECREATE_DISKS (py:cmdlib/instance_storage.py LUInstanceRecreateDisks).
+// prepareRecreate prepares INSTANCE_RECREATE_DISKS (py:cmdlib/instance_storage.py LUInstanceRecreateDisks).
 func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
 	if twice := repeatedDisks(op); twice != "" {
 		return nil, prereq(codeInval, "Some disks have been specified more than once: %s", twice)

@@ -61,7 +61,7 @@ func (mv *move) shutdownSource(e *execution) *opError {
 	return nil
 }
 
-// closeDisks is _CloseInstanceDisks.
+// closeDisks implements _CloseInstanceDisks.
 func (mv *move) closeDisks(e *execution, node string) *opError {
 	e.log("* closing instance disks on node %s", node)
 	switch msg := mv.rpc(node); {

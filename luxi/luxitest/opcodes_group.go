@@ -2,7 +2,7 @@ package luxitest
 
 import "strings"
 
-// lookupOpGroup is LookupNodeGroup for opcodes.
+// lookupOpGroup implements LookupNodeGroup for opcodes.
 func (m *Master) lookupOpGroup(key string) (*Group, *opError) {
 	for _, g := range m.cluster.Groups {
 		if g.Name == key || g.UUID == key {
@@ -12,7 +12,7 @@ func (m *Master) lookupOpGroup(key string) (*Group, *opError) {
 	return nil, prereq(codeNoEnt, "Node group '%s' not found", key)
 }
 
-// prepareAssignNodes is GROUP_ASSIGN_NODES (py:cmdlib/group.py LUGroupAssignNodes).
+// prepareAssignNodes prepares GROUP_ASSIGN_NODES (py:cmdlib/group.py LUGroupAssignNodes).
 func (m *Master) prepareAssignNodes(op *queuedOp) (*execution, *opError) {
 	group, err := m.lookupOpGroup(op.text("group_name"))
 	if err != nil {
@@ -109,7 +109,7 @@ func (m *Master) groupMembers(group string) (instances, nodes []string) {
 	return instances, nodes
 }
 
-// prepareGroupEvacuate is GROUP_EVACUATE (LUGroupEvacuate): its locks and checks. What the allocator would move where
+// prepareGroupEvacuate prepares GROUP_EVACUATE (LUGroupEvacuate): its locks and checks. What the allocator would move where
 // is not simulated.
 func (m *Master) prepareGroupEvacuate(op *queuedOp) (*execution, *opError) {
 	group, err := m.lookupOpGroup(op.text("group_name"))
@@ -166,7 +166,7 @@ func (m *Master) prepareGroupEvacuate(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareVerifyDisks is GROUP_VERIFY_DISKS (LUGroupVerifyDisks). It looks at instances with active disks only.
+// prepareVerifyDisks prepares GROUP_VERIFY_DISKS (LUGroupVerifyDisks). It looks at instances with active disks only.
 func (m *Master) prepareVerifyDisks(op *queuedOp) (*execution, *opError) {
 	group, err := m.lookupOpGroup(op.text("group_name"))
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// migrationSteps is _ExecMigration. The instance moves at its own pace: a transfer that has begun ends whatever becomes
+// migrationSteps implements _ExecMigration. The instance moves at its own pace: a transfer that has begun ends whatever becomes
 // of the job, unless the job aborts it.
 func (mv *move) migrationSteps(d time.Duration) []step {
 	return []step{
@@ -250,7 +250,7 @@ func (mv *move) cleanup(e *execution) *opError {
 	return nil
 }
 
-// locations is _FindInstanceLocations: the online nodes on which the instance runs.
+// locations implements _FindInstanceLocations: the online nodes on which the instance runs.
 func (mv *move) locations(e *execution, i *Instance) ([]string, *opError) {
 	e.log("* checking where the instance actually runs (if this hangs, the hypervisor might be in a bad state)")
 	var found []string

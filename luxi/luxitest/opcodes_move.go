@@ -1,6 +1,6 @@
 package luxitest
 
-// prepareMove is INSTANCE_FAILOVER and INSTANCE_MIGRATE (py:cmdlib/instance_migration.py), which share their checks.
+// prepareMove prepares INSTANCE_FAILOVER and INSTANCE_MIGRATE (py:cmdlib/instance_migration.py), which share their checks.
 func (m *Master) prepareMove(op *queuedOp) (*execution, *opError) {
 	failover := op.id == "OP_INSTANCE_FAILOVER"
 	if err := m.expandInstance(op, failover); err != nil {
@@ -31,7 +31,7 @@ func (m *Master) prepareMove(op *queuedOp) (*execution, *opError) {
 	}, nil
 }
 
-// move is TLMigrateInstance.
+// move implements TLMigrateInstance.
 type move struct {
 	*Master
 	op             *queuedOp

@@ -36,7 +36,7 @@ func (c *Cluster) candidates(except string) (now, should int) {
 	return now, should
 }
 
-// prepareNodeParams is NODE_SET_PARAMS, of which the flags are simulated (py:cmdlib/node.py LUNodeSetParams).
+// prepareNodeParams prepares NODE_SET_PARAMS, of which the flags are simulated (py:cmdlib/node.py LUNodeSetParams).
 func (m *Master) prepareNodeParams(op *queuedOp) (*execution, *opError) {
 	if err := m.expandNode(op, "node_name"); err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// prepareNodeAdd is NODE_ADD (py:cmdlib/node.py LUNodeAdd), of which the readding of a node is simulated. It runs alone.
+// prepareNodeAdd prepares NODE_ADD (py:cmdlib/node.py LUNodeAdd), of which the readding of a node is simulated. It runs alone.
 func (m *Master) prepareNodeAdd(op *queuedOp) (*execution, *opError) {
 	if !op.flag("readd") {
 		return nil, execError("luxitest: NODE_ADD is simulated for nodes that are readded only")
@@ -55,7 +55,7 @@ func (m *Master) prepareNodeAdd(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareNodeRemove is NODE_REMOVE (LUNodeRemove). It runs alone.
+// prepareNodeRemove prepares NODE_REMOVE (LUNodeRemove). It runs alone.
 func (m *Master) prepareNodeRemove(op *queuedOp) (*execution, *opError) {
 	e := &execution{alone: true}
 	e.check = func(*execution) *opError {
@@ -111,7 +111,7 @@ const (
 	evacAll       = "all"
 )
 
-// prepareEvacuate is NODE_EVACUATE (LUNodeEvacuate). The jobs that move the instances are of their own; the allocator
+// prepareEvacuate prepares NODE_EVACUATE (LUNodeEvacuate). The jobs that move the instances are of their own; the allocator
 // does not count what it has placed before.
 func (m *Master) prepareEvacuate(op *queuedOp) (*execution, *opError) {
 	if err := m.chooseAllocator(op, op.text("remote_node") != ""); err != nil {
@@ -215,7 +215,7 @@ func (m *Master) evacuation(e *execution, op *queuedOp, i *Instance, remote stri
 	return migrate(fmt.Sprintf(`,"target_node":%q`, node)), node, ""
 }
 
-// prepareNodeMigrate is NODE_MIGRATE (LUNodeMigrate): a job of its own for each primary instance.
+// prepareNodeMigrate prepares NODE_MIGRATE (LUNodeMigrate): a job of its own for each primary instance.
 func (m *Master) prepareNodeMigrate(op *queuedOp) (*execution, *opError) {
 	for _, param := range []string{"node_name", "target_node"} {
 		if err := m.expandNode(op, param); err != nil {

@@ -14,7 +14,7 @@ const (
 	oobHealth      = "health"
 )
 
-// wantedNodes is GetWantedNodes: the names of the nodes, without names none.
+// wantedNodes implements GetWantedNodes: the names of the nodes, without names none.
 func (m *Master) wantedNodes(names []string) ([]string, *opError) {
 	var list []string
 	for _, name := range names {
@@ -27,7 +27,7 @@ func (m *Master) wantedNodes(names []string) ([]string, *opError) {
 	return list, nil
 }
 
-// prepareOob is OOB_COMMAND (py:cmdlib/misc.py LUOobCommand). It succeeds whatever the programs do.
+// prepareOob prepares OOB_COMMAND (py:cmdlib/misc.py LUOobCommand). It succeeds whatever the programs do.
 func (m *Master) prepareOob(op *queuedOp) (*execution, *opError) {
 	nodes, err := m.wantedNodes(op.list("node_names"))
 	if err != nil {

@@ -21,7 +21,7 @@ func (m *Master) osNames() []string {
 	return niceSorted(names)
 }
 
-// prepareOsDiagnose is OS_DIAGNOSE (py:cmdlib/operating_system.py LUOsDiagnose). It takes no locks. Operating systems
+// prepareOsDiagnose prepares OS_DIAGNOSE (py:cmdlib/operating_system.py LUOsDiagnose). It takes no locks. Operating systems
 // have neither variants nor parameters.
 func (m *Master) prepareOsDiagnose(op *queuedOp) (*execution, *opError) {
 	fields := op.list("output_fields")
@@ -99,7 +99,7 @@ func (m *Master) prepareOsDiagnose(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareQueryData is INSTANCE_QUERY_DATA (py:cmdlib/instance_query.py LUInstanceQueryData). Network interfaces and
+// prepareQueryData prepares INSTANCE_QUERY_DATA (py:cmdlib/instance_query.py LUInstanceQueryData). Network interfaces and
 // parameters of hypervisors and operating systems are not simulated; their places are empty.
 func (m *Master) prepareQueryData(op *queuedOp) (*execution, *opError) {
 	var wanted []string

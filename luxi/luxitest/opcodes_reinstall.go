@@ -1,6 +1,6 @@
 package luxitest
 
-// prepareReinstall is INSTANCE_REINSTALL (py:cmdlib/instance_operation.py).
+// prepareReinstall prepares INSTANCE_REINSTALL (py:cmdlib/instance_operation.py).
 func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (m *Master) prepareReinstall(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// checkOS is CheckOSParams: all nodes of the instance that can hold instances need its operating system.
+// checkOS implements CheckOSParams: all nodes of the instance that can hold instances need its operating system.
 func (m *Master) checkOS(i *Instance, os string) *opError {
 	if os == "" {
 		return nil

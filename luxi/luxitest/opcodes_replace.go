@@ -1,6 +1,6 @@
 package luxitest
 
-// prepareReplace is INSTANCE_REPLACE_DISKS (py:cmdlib/instance_storage.py LUInstanceReplaceDisks, TLReplaceDisks).
+// prepareReplace prepares INSTANCE_REPLACE_DISKS (py:cmdlib/instance_storage.py LUInstanceReplaceDisks, TLReplaceDisks).
 func (m *Master) prepareReplace(op *queuedOp) (*execution, *opError) {
 	allocator, remote := op.text("iallocator"), op.text("remote_node")
 	if op.text("mode") == replaceNew {

@@ -101,7 +101,7 @@ func (r *replace) synced(e *execution) *opError {
 	return nil
 }
 
-// remove is _RemoveOldStorage.
+// remove implements _RemoveOldStorage.
 func (r *replace) remove(e *execution, i *Instance) {
 	e.info("Remove logical volumes for 0")
 	if msg := r.rpc(r.old); msg != "" {

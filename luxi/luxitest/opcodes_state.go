@@ -1,6 +1,6 @@
 package luxitest
 
-// prepareStartup is INSTANCE_STARTUP (py:cmdlib/instance_operation.py).
+// prepareStartup prepares INSTANCE_STARTUP (py:cmdlib/instance_operation.py).
 func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (m *Master) prepareStartup(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareShutdown is INSTANCE_SHUTDOWN.
+// prepareShutdown prepares INSTANCE_SHUTDOWN.
 func (m *Master) prepareShutdown(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, false); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (m *Master) prepareShutdown(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareInstanceParams is INSTANCE_SET_PARAMS, of which only offline is simulated (py:cmdlib/instance_set_params.py).
+// prepareInstanceParams prepares INSTANCE_SET_PARAMS, of which only offline is simulated (py:cmdlib/instance_set_params.py).
 func (m *Master) prepareInstanceParams(op *queuedOp) (*execution, *opError) {
 	if op.params["offline"] == nil {
 		return nil, prereq(codeInval, "No changes submitted")
@@ -169,7 +169,7 @@ func (m *Master) prepareInstanceParams(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareRename is INSTANCE_RENAME (py:cmdlib/instance.py); names are not looked up in the DNS.
+// prepareRename prepares INSTANCE_RENAME (py:cmdlib/instance.py); names are not looked up in the DNS.
 func (m *Master) prepareRename(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, true); err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func (m *Master) prepareRename(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// prepareRemove is INSTANCE_REMOVE.
+// prepareRemove prepares INSTANCE_REMOVE.
 func (m *Master) prepareRemove(op *queuedOp) (*execution, *opError) {
 	if err := m.expandInstance(op, true); err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package luxitest
 
 import "strings"
 
-// prepareStorage is NODE_QUERY_STORAGE (py:cmdlib/node.py LUNodeQueryStorage), for volume groups and file storage.
+// prepareStorage prepares NODE_QUERY_STORAGE (py:cmdlib/node.py LUNodeQueryStorage), for volume groups and file storage.
 func (m *Master) prepareStorage(op *queuedOp) (*execution, *opError) {
 	for _, f := range op.list("output_fields") {
 		if !contains([]string{"node", "type", "name", "size", "used", "free", "allocatable"}, f) {

@@ -12,7 +12,7 @@ const (
 	maxTags      = 4096 // constants.MAX_TAGS_PER_OBJ
 )
 
-// validTag is TaggableObject.VALID_TAG_RE (py:objects.py), of which the ASCII part.
+// validTag implements TaggableObject.VALID_TAG_RE (py:objects.py), of which the ASCII part.
 var validTag = regexp.MustCompile(`^[\w.+*/:@-]+$`)
 
 // tagTarget finds the tags of an object, and the lock that protects them.
@@ -23,7 +23,7 @@ type tagTarget struct {
 	what  string
 }
 
-// findTags is TagsLU.ExpandNames (py:cmdlib/tags.py). Instances are found by name, never by UUID.
+// findTags implements TagsLU.ExpandNames (py:cmdlib/tags.py). Instances are found by name, never by UUID.
 func (m *Master) findTags(kind, name string) (*tagTarget, *opError) {
 	c := m.cluster
 	switch kind {
@@ -131,7 +131,7 @@ func (m *Master) prepareTags(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
-// checkTag is TaggableObject.ValidateTag.
+// checkTag implements TaggableObject.ValidateTag.
 func checkTag(tag string) *opError {
 	problem := ""
 	switch {
@@ -158,7 +158,7 @@ func missingTags(tags, present []string) []string {
 	return missing
 }
 
-// prepareDelay is LUTestDelay (py:cmdlib/test.py), which takes the locks of its nodes whatever no_locks says.
+// prepareDelay prepares LUTestDelay (py:cmdlib/test.py), which takes the locks of its nodes whatever no_locks says.
 func (m *Master) prepareDelay(op *queuedOp) (*execution, *opError) {
 	seconds := op.params["duration"].(float64)
 	if seconds <= 0 {

@@ -152,7 +152,7 @@ func (op *opcode) list(name string) []string {
 	return l
 }
 
-// summary is hs:OpCodes.hs opSummary.
+// summary implements hs:OpCodes.hs opSummary.
 func (op *opcode) summary() string {
 	name := strings.TrimPrefix(op.id, "OP_")
 	switch {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// proceed is py:jqueue/__init__.py _JobProcessor: it turns to the job's next opcode.
+// proceed turns to the job's next opcode (py:jqueue/__init__.py _JobProcessor).
 func (m *Master) proceed(j *job) {
 	var op *queuedOp
 	for _, o := range j.ops {
@@ -47,8 +47,8 @@ func (m *Master) proceed(j *job) {
 	m.attempt(j, op, 0)
 }
 
-// lockAttempts is how long a job waits for locks before it gives up those it has, sees whether it was canceled, and
-// begins anew: py:mcpu.py LockAttemptTimeoutStrategy, without its random part. The last repeats.
+// lockAttempts are the times after which a job that waits for locks gives up those it has, checks whether it was canceled,
+// and begins anew; the last repeats (py:mcpu.py LockAttemptTimeoutStrategy, without its random part).
 var lockAttempts = []time.Duration{
 	5 * time.Second, 7946 * time.Millisecond, 14182 * time.Millisecond, 29252 * time.Millisecond, 72307 * time.Millisecond, 75 * time.Second,
 }
@@ -83,14 +83,14 @@ func (m *Master) attempt(j *job, op *queuedOp, n int) {
 	})
 }
 
-// complete fills in what the job's process adds to an opcode when it starts.
+// complete adds the parameters that the job's process adds to an opcode when it starts.
 func (m *Master) complete(op *queuedOp) {
 	if op.params["debug_level"] == nil {
 		op.params["debug_level"] = int64(0)
 	}
 }
 
-// dependency verdicts: py:jqueue/__init__.py _JobDependencyManager.CheckAndRegister.
+// The verdicts on a dependency: py:jqueue/__init__.py _JobDependencyManager.CheckAndRegister.
 const (
 	depGo = iota
 	depWait
@@ -142,7 +142,7 @@ func (m *Master) lockLevel(j *job, op *queuedOp, exec *execution, level int) {
 	m.acquire(j, want, func() { m.lockLevel(j, op, exec, level+1) })
 }
 
-// begin is py:mcpu.py _ExecLU: the locks are held, now the opcode checks its prerequisites and runs.
+// begin runs an opcode that has its locks (py:mcpu.py _ExecLU).
 func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
 	j.attempt++
 	op.status, op.exec = running, m.now
@@ -162,7 +162,7 @@ func (m *Master) begin(j *job, op *queuedOp, exec *execution) {
 	m.check(j, op, exec, fault)
 }
 
-// check is the opcode's CheckPrereq.
+// check runs the opcode's checks (CheckPrereq), and then the opcode.
 func (m *Master) check(j *job, op *queuedOp, exec *execution, fault OpFault) {
 	exec.log = func(format string, args ...any) { m.opLog(j, op, format, args...) }
 	exec.narrow = func(level string, keep map[string]bool) { m.narrow(j, level, keep) }
@@ -197,10 +197,10 @@ func (m *Master) run(j *job, op *queuedOp, exec *execution, index int, fault OpF
 	}
 	s := exec.steps[index]
 	m.later(j, s.after, func() {
-		m.acting = j.id
+		m.currentJob = j.id
 		err := s.do(exec)
 		m.cluster.replicate()
-		m.acting = 0
+		m.currentJob = 0
 		if err != nil {
 			m.endExec(j, op, exec, err)
 			return
@@ -218,7 +218,7 @@ func (m *Master) run(j *job, op *queuedOp, exec *execution, index int, fault OpF
 	})
 }
 
-// strike lets a fault take effect behind the step of that index.
+// strike carries out a fault after the step of that index.
 func (m *Master) strike(j *job, op *queuedOp, exec *execution, index int, fault OpFault) {
 	if fault.kind == opFail {
 		m.endExec(j, op, exec, fault.error())
@@ -230,9 +230,9 @@ func (m *Master) strike(j *job, op *queuedOp, exec *execution, index int, fault 
 	}
 }
 
-// endExec ends an opcode that was executed.
+// endExec ends the execution of an opcode.
 func (m *Master) endExec(j *job, op *queuedOp, exec *execution, err *opError) {
-	m.acting = j.id
+	m.currentJob = j.id
 	if err != nil && exec.failed != nil {
 		exec.failed(err)
 	}
@@ -240,7 +240,7 @@ func (m *Master) endExec(j *job, op *queuedOp, exec *execution, err *opError) {
 		err = exec.finally(exec, err)
 	}
 	m.cluster.replicate()
-	m.acting = 0
+	m.currentJob = 0
 	m.endOp(j, op, err, exec.result)
 }
 
@@ -293,9 +293,9 @@ func (m *Master) finish(j *job) {
 	m.note(LogEnd, "job %d: %s%s", j.id, j.status(), j.failure())
 	m.wake()
 	if j.inherited {
-		m.after(m.opts.RestartNotice, func() { m.noticed(j) })
+		m.after(m.opts.RestartNotice, func() { m.freeSlot(j) })
 	} else {
-		m.noticed(j)
+		m.freeSlot(j)
 	}
 	parked := m.parked
 	m.parked = nil
@@ -306,8 +306,8 @@ func (m *Master) finish(j *job) {
 	}
 }
 
-// noticed frees the job's slot: luxid knows that it has ended.
-func (m *Master) noticed(j *job) {
+// freeSlot frees the job's slot, once luxid knows that the job has ended.
+func (m *Master) freeSlot(j *job) {
 	j.slot = false
 	m.schedule()
 }
@@ -328,7 +328,7 @@ func (m *Master) opLog(j *job, op *queuedOp, format string, args ...any) {
 	m.wake()
 }
 
-// die kills the job's process. Its locks stay until luxid notices.
+// die kills the job's process. The job keeps its locks until luxid notices.
 func (m *Master) die(j *job, notice time.Duration) {
 	j.alive = false
 	j.run++
@@ -336,7 +336,8 @@ func (m *Master) die(j *job, notice time.Duration) {
 	m.after(notice, func() { m.noticeDeath(j) })
 }
 
-// noticeDeath is hs:JQScheduler.hs checkForDeath: every opcode of the job becomes an error, even one that succeeded.
+// noticeDeath makes every opcode of a job whose process died an error, even one that succeeded (hs:JQScheduler.hs
+// checkForDeath).
 func (m *Master) noticeDeath(j *job) {
 	if m.down {
 		m.after(time.Second, func() { m.noticeDeath(j) })

@@ -374,7 +374,7 @@ func (m *Master) callClassicQuery(method string, args json.RawMessage) (any, err
 	return m.classic(what, fields.([]string), f)
 }
 
-// classic is hs:Query/Query.hs queryCompat.
+// classic implements hs:Query/Query.hs queryCompat.
 func (m *Master) classic(what string, fields []string, f *filter) (any, error) {
 	t, err := m.query(what, fields, f)
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *Master) enqueue(id int64, ops []*opcode) {
 	m.wake()
 }
 
-// reasonSource is hs:OpCodes.hs opReasonSrcID.
+// reasonSource implements hs:OpCodes.hs opReasonSrcID.
 func reasonSource(id string) string {
 	return "gnt:opcode:" + strings.ToLower(strings.TrimPrefix(id, "OP_"))
 }

@@ -35,8 +35,8 @@ type serverConn struct {
 	idleSince time.Time
 }
 
-// drop ends the connection. While a request is dealt with the client is told when that is over: otherwise it would go on
-// side by side with its own call, and which of the two came first would be a matter of luck.
+// drop ends the connection, one that is busy with a request after that request: otherwise the client would go on beside
+// its own call, and which of the two came first would differ from run to run.
 func (c *serverConn) drop() {
 	if !c.dropped {
 		c.dropped = true
@@ -196,7 +196,7 @@ func (m *Master) accept(l *net.UnixListener) {
 	}
 }
 
-// drive lets things happen in time when no client asks for anything, under a real clock.
+// drive runs the events that are due while no client calls, under a real clock.
 func (m *Master) drive(quit chan struct{}) {
 	defer m.wg.Done()
 	for {
@@ -265,17 +265,17 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 	if hook != nil {
 		fault = hook(call)
 	}
-	if !m.pass(c, call, fault) {
+	if !m.delay(c, call, fault) {
 		return false
 	}
 	if fault.kind == faultDieBefore {
 		return false
 	}
 	if fault.kind == faultReply {
-		return m.rest(c) && luxi.WriteFrame(c, fault.payload) == nil
+		return m.idle(c) && luxi.WriteFrame(c, fault.payload) == nil
 	}
-	reply, goesOn := m.handle(c, call, parsed)
-	if !m.rest(c) {
+	reply, stays := m.handle(c, call, parsed)
+	if !m.idle(c) {
 		return false
 	}
 	switch fault.kind {
@@ -285,7 +285,7 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 		<-c.gone
 		return false
 	case faultReplace:
-		return luxi.WriteFrame(c, fault.payload) == nil && goesOn
+		return luxi.WriteFrame(c, fault.payload) == nil && stays
 	case faultCut:
 		n := fault.cut
 		if n > len(reply) {
@@ -297,12 +297,12 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 	if reply == nil {
 		return false
 	}
-	return luxi.WriteFrame(c, reply) == nil && goesOn
+	return luxi.WriteFrame(c, reply) == nil && stays
 }
 
-// rest marks the connection as idle. That is done before the reply is sent, so that a client which has it finds things
-// settled. It reports false if the master has dropped it meanwhile.
-func (m *Master) rest(c *serverConn) bool {
+// idle marks the connection as idle. That is done before the reply is sent, so that a client which has the reply finds
+// the master's state settled. It reports false if the master has dropped the connection meanwhile.
+func (m *Master) idle(c *serverConn) bool {
 	m.lock()
 	defer m.unlock()
 	c.busy, c.idleSince = false, m.now
@@ -320,8 +320,8 @@ func (m *Master) identify(request []byte) (Call, error) {
 	return Call{N: m.calls, MethodN: m.byName[method], Method: method, Args: args}, err
 }
 
-// pass lets the time pass that the call and the fault take. It reports false if the connection ended meanwhile.
-func (m *Master) pass(c *serverConn, call Call, f Fault) bool {
+// delay lets the time pass that the call and the fault take. It reports false if the connection ended meanwhile.
+func (m *Master) delay(c *serverConn, call Call, f Fault) bool {
 	m.lock()
 	if f.kind != faultNone {
 		m.note(LogFault, "call %d %s: %s", call.N, call.Method, faultNames[f.kind])
@@ -346,7 +346,7 @@ func (m *Master) pass(c *serverConn, call Call, f Fault) bool {
 	}
 }
 
-// parseRequest is hs:UDSServer.hs parseCall: only method and args are looked at.
+// parseRequest implements hs:UDSServer.hs parseCall: only method and args are looked at.
 func parseRequest(request []byte) (string, json.RawMessage, error) {
 	var msg map[string]json.RawMessage
 	if err := json.Unmarshal(request, &msg); err != nil {

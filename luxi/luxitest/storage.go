@@ -2,7 +2,7 @@ package luxitest
 
 import "sort"
 
-// freeMemory is what the node's hypervisor reports.
+// freeMemory returns the free memory that the node's hypervisor reports.
 func (c *Cluster) freeMemory(node *Node) int {
 	free := node.Memory
 	for _, i := range c.Instances {
@@ -102,7 +102,7 @@ func (i *Instance) placedOn(node string) bool {
 	return contains(i.Data.On, node) || contains(i.Data.Partial, node)
 }
 
-// freeIn is what a volume group or file system has left; orphaned disks count.
+// freeIn returns the free space of a volume group or file system. Orphaned disks take space.
 func (c *Cluster) freeIn(node *Node, u unit) int {
 	free := u.size
 	for _, i := range c.Instances {
@@ -113,7 +113,7 @@ func (c *Cluster) freeIn(node *Node, u unit) int {
 	return free
 }
 
-// freeStorage is what the node's fields report as free.
+// freeStorage returns the free space that the node's fields report.
 func (c *Cluster) freeStorage(node *Node, kind string) int {
 	return c.freeIn(node, node.mainUnit(kind))
 }

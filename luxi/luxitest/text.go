@@ -64,7 +64,7 @@ func MustParse(text string) *Cluster {
 	return c
 }
 
-// words holds what is left to be understood of one line.
+// words are the words of one line that nothing has read yet.
 type words struct {
 	values map[string]string
 	flags  map[string]bool
@@ -132,8 +132,8 @@ func (w *words) flag(key string) bool {
 	return set
 }
 
-// rest reports what was not understood.
-func (w *words) rest() error {
+// leftOver returns an error that names a word which nothing has read.
+func (w *words) leftOver() error {
 	for key := range w.values {
 		return fmt.Errorf("unknown attribute %q", key+"=")
 	}
@@ -186,7 +186,7 @@ func (c *Cluster) parseLine(line []string, explicit *[]string) error {
 	default:
 		return fmt.Errorf("unknown kind of object %q", line[0])
 	}
-	return w.rest()
+	return w.leftOver()
 }
 
 func (c *Cluster) parseCluster(name string, w *words) error {

@@ -84,7 +84,7 @@ func (m *Master) waitUntil(c *serverConn, deadline time.Time) bool {
 	return true
 }
 
-// jobUpdate is hs:Query/Server.hs computeJobUpdate: the fields, and the log entries newer than the serial.
+// jobUpdate implements hs:Query/Server.hs computeJobUpdate: the fields, and the log entries newer than the serial.
 func (m *Master) jobUpdate(j *job, fields []string, serial int) ([]any, []any) {
 	values := []any{}
 	for _, name := range fields {
