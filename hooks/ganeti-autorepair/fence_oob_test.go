@@ -22,6 +22,7 @@ func TestFenceOOB(t *testing.T) {
 		{luxitest.OOBWorks, ""},
 		{luxitest.OOBFails, "power-off of node2: the oob_program failed, see gnt-job info "},
 		{luxitest.OOBLies, "power-status of node2: it is still on"},
+		{luxitest.OOBHangs, "power-off of node2: the oob_program failed, see gnt-job info "},
 		{luxitest.OOBNone, "power-off of node2: the node has no oob_program"},
 	} {
 		b := newBed(t, badNode)
