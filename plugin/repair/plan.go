@@ -102,12 +102,19 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		if done[k] {
 			continue
 		}
-		if a := TagAction(s, d); !a.Empty() {
+		if a := TagAction(s, d); !a.Empty() && !leftAlone(s, d) {
 			tags = append(tags, a)
 		}
 	}
 	p.Actions = append(p.Actions, inOrder(steps, tags, tests)...)
 	return p
+}
+
+// leftAlone reports whether the tags of the instance are left alone until a job ends that
+// has it: to write them would wait for its lock (C6).
+func leftAlone(s *Snapshot, d Decision) bool {
+	_, busy := s.BusyJob(d.Instance, nil)
+	return busy
 }
 
 // place returns where the step of the decision brings its instance, or why there is
