@@ -38,11 +38,11 @@ func (p *Pass) settleLeftovers(ctx context.Context) ([]luxi.JobInfo, error) {
 }
 
 // endLeftovers tells whether there was anything to end.
-func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, error) {
+func (p *Pass) endLeftovers(ctx context.Context, unfinished []luxi.JobInfo) (bool, error) {
 	holds := 0
 	gates := make(map[luxi.JobID]bool)
 	var wait []luxi.JobID
-	for _, job := range running {
+	for _, job := range unfinished {
 		m, ours := repair.MarkOf(job)
 		if !ours {
 			continue
@@ -57,6 +57,9 @@ func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, 
 		case repair.MarkGate:
 			gates[job.ID] = true
 		case repair.MarkTags, repair.MarkProbe:
+			if m == repair.RoomMark && running(job) {
+				continue // it changes nothing and cannot be stopped, for minutes where a node hangs
+			}
 			if _, _, err := p.Client.CancelJob(ctx, job.ID, false); err != nil {
 				return true, fmt.Errorf("canceling job %d of an earlier pass: %w", job.ID, err)
 			}
@@ -64,7 +67,7 @@ func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, 
 			wait = append(wait, job.ID)
 		}
 	}
-	for _, job := range running {
+	for _, job := range unfinished {
 		if m, ours := repair.MarkOf(job); ours && m.Kind == repair.MarkRepair && repair.WaitsFor(job, gates) {
 			wait = append(wait, job.ID)
 		}
@@ -75,6 +78,16 @@ func (p *Pass) endLeftovers(ctx context.Context, running []luxi.JobInfo) (bool, 
 		}
 	}
 	return holds > 0 || len(wait) > 0, nil
+}
+
+// running reports whether an opcode of the job runs.
+func running(job luxi.JobInfo) bool {
+	for _, op := range job.Ops {
+		if op.Status == luxi.JobRunning {
+			return true
+		}
+	}
+	return false
 }
 
 func asLuxi(err error, e **luxi.Error) bool { return errors.As(err, e) }

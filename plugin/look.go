@@ -32,6 +32,11 @@ func (p *Pass) look(ctx context.Context, r *read.Reader) (*repair.Plan, error) {
 	if err := p.readRules(ctx, s, draft); err != nil {
 		return nil, err
 	}
+	if !draft.Questions(placer).Empty() {
+		if err := p.recall(ctx, s, placer); err != nil {
+			return nil, err
+		}
+	}
 	return draft.Plan(placer), nil
 }
 
@@ -48,6 +53,16 @@ func (p *Pass) readRules(ctx context.Context, s *repair.Snapshot, draft *repair.
 	return nil
 }
 
+// recall takes what the passes of the last hour were told about room. What is not known
+// then does not count: only a pass asks.
+func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Placer) error {
+	last, err := read.LastRoomAnswers(ctx, p.Client, s.Time.Add(-repair.AnswersLast))
+	if err == nil {
+		placer.Answer(s, last.Answers)
+	}
+	return err
+}
+
 // LookAndSave is Look that reads all there is to know, so that it can be looked
 // at again without the cluster, and under any assumption: the live status of
 // every instance and what every node has free, too.
@@ -59,6 +74,9 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 	}
 	placer, err := read.ReadPlacer(ctx, p.Client, s, everyInstance(s))
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.recall(ctx, s, placer); err != nil {
 		return nil, nil, err
 	}
 	saved := read.NewSaved(s, placer, p.Settings)

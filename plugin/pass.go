@@ -86,12 +86,11 @@ func (p *Pass) submitNothing(ctx context.Context) (luxi.JobID, error) {
 // not tell it.
 func (a *act) makePlan(ctx context.Context, s *repair.Snapshot) (*repair.Plan, error) {
 	draft := repair.NewDraft(s, a.Settings, a.NewID)
-	wanted := draft.RoomWanted()
-	placer, err := read.ReadPlacer(ctx, a.Client, s, wanted)
+	placer, err := read.ReadPlacer(ctx, a.Client, s, draft.RoomWanted())
 	if err != nil {
 		return nil, err
 	}
-	if err := a.askStorage(ctx, s, placer, wanted.Disks()); err != nil {
+	if err := a.askRoom(ctx, s, draft, placer); err != nil {
 		return nil, err
 	}
 	if err := a.readRules(ctx, s, draft); err != nil {

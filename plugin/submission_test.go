@@ -11,7 +11,8 @@ import (
 	"ganeti-autorepair/plugin/internal/simtest"
 )
 
-// C1: the jobs of one pass as they are submitted, in one call: a hold job, and
+// C1, P10: the jobs of one pass as they are submitted: a question for room; and in one call
+// a hold job, and
 // in front of each repair job a gate that waits for the hold job's end however
 // it comes, and whose cancellation alone lets the repair job run.
 func TestSubmission(t *testing.T) {
@@ -27,11 +28,12 @@ func TestSubmission(t *testing.T) {
 		return luxitest.Pass()
 	})
 	r.pass()
-	if len(calls) != 2 {
-		t.Fatalf("%d submissions, want one of repair jobs and one of tag jobs", len(calls))
+	if len(calls) != 3 {
+		t.Fatalf("%d submissions, want one that asks for room, one of repair jobs and one of tag jobs", len(calls))
 	}
-	goldenfile.Want(t, "submission.json", indented(t, calls[0]))
-	goldenfile.Want(t, "submission-tags.json", indented(t, calls[1]))
+	goldenfile.Want(t, "submission-room.json", indented(t, calls[0]))
+	goldenfile.Want(t, "submission.json", indented(t, calls[1]))
+	goldenfile.Want(t, "submission-tags.json", indented(t, calls[2]))
 }
 
 // indented is JSON with line breaks.

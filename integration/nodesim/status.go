@@ -1,7 +1,5 @@
 package nodesim
 
-import "fmt"
-
 // status is a BlockDevStatus.
 type status struct {
 	DevPath  string   `json:"dev_path"`
@@ -41,7 +39,6 @@ func (n *node) status(d disk) *status {
 	if dev == nil {
 		return nil
 	}
-	s.DevPath, major, minor = fmt.Sprintf("/dev/drbd%d", dev.minor), 147, dev.minor
 	if dev.syncing {
 		n.advance(key)
 	}

@@ -94,6 +94,8 @@ var nodeFields = mapFields([]fieldDef[*Node]{
 		get: func(m *Master, n *Node) cell { return normal(len(m.instancesOf(n.Name, true))) }},
 	{name: "sinst_cnt", title: "Sinst", kind: "number", doc: "Number of instances with this node as secondary",
 		get: func(m *Master, n *Node) cell { return normal(len(m.instancesOf(n.Name, false))) }},
+	{name: "ndp/exclusive_storage", title: "ExclusiveStorage", kind: "bool", doc: "The \"exclusive_storage\" node parameter",
+		get: func(m *Master, n *Node) cell { return normal(m.cluster.exclusive(n)) }},
 	{name: "ctime", title: "CTime", kind: "timestamp", doc: "Creation timestamp", get: epochTime[*Node]},
 	{name: "mtime", title: "MTime", kind: "timestamp", doc: "Modification timestamp",
 		get: func(m *Master, n *Node) cell {

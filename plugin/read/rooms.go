@@ -45,21 +45,22 @@ func (r *roomReader) readDemands(ctx context.Context) error {
 		}
 	}
 	uuids = append(uuids, r.p.Claimants()...)
-	t, err := Query(ctx, r.client, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage", "tags"}, luxi.AnyOf("uuid", uuids...))
+	t, err := Query(ctx, r.client, luxi.ResInstance, []string{"uuid", "be/maxmem", "disk_usage", "os", "tags"}, luxi.AnyOf("uuid", uuids...))
 	if err != nil {
 		return fmt.Errorf("reading what instances take: %w", err)
 	}
 	for row := range t.Rows {
 		var uuid string
 		var memory, disk luxi.Value[int64]
+		var os luxi.Value[string]
 		var tags []string
-		if err := t.Scan(row, &uuid, &memory, &disk, &tags); err != nil {
+		if err := t.Scan(row, &uuid, &memory, &disk, &os, &tags); err != nil {
 			return fmt.Errorf("reading what instances take: %w", err)
 		}
 		mem, okMem := memory.Get()
 		size, okDisk := disk.Get()
 		if okMem && okDisk {
-			r.p.Demands[uuid] = repair.Demand{Memory: mem, Disk: size, Exclusions: repair.ExclusionTags(r.s.Cluster.Exclusions, tags)}
+			r.p.Demands[uuid] = repair.Demand{Memory: mem, Disk: size, OS: os.V, Exclusions: repair.ExclusionTags(r.s.Cluster.Exclusions, tags)}
 		}
 	}
 	return nil
@@ -124,7 +125,7 @@ func (r *roomReader) readRooms(ctx context.Context) error {
 	}
 	sort.Strings(nodes)
 	tables, err := AskNodes(ctx, nodes, func(ctx context.Context, nodes []string) (*luxi.Table, error) {
-		return Query(ctx, r.client, luxi.ResNode, []string{"name", "mfree", "dfree"}, luxi.AnyOf("uuid", nodes...))
+		return Query(ctx, r.client, luxi.ResNode, roomFields, luxi.AnyOf("uuid", nodes...))
 	})
 	if err != nil {
 		return fmt.Errorf("reading what nodes have free: %w", err)
@@ -137,13 +138,17 @@ func (r *roomReader) readRooms(ctx context.Context) error {
 	return nil
 }
 
-// takeRooms takes what nodes have free from a table of their names, mfree and
-// dfree.
+// roomFields are what is asked of nodes. How many physical volumes are free is told of
+// the cluster's volume group alone.
+var roomFields = []string{"name", "mfree", "dfree", "ndp/exclusive_storage", "spfree"}
+
+// takeRooms takes what nodes have free from a table of roomFields.
 func (r *roomReader) takeRooms(t *luxi.Table) error {
 	for row := range t.Rows {
 		var name string
-		var memory, disk luxi.Value[int64]
-		if err := t.Scan(row, &name, &memory, &disk); err != nil {
+		var memory, disk, spindles luxi.Value[int64]
+		var exclusive luxi.Value[bool]
+		if err := t.Scan(row, &name, &memory, &disk, &exclusive, &spindles); err != nil {
 			return err
 		}
 		free, ok := memory.Get()
@@ -152,8 +157,17 @@ func (r *roomReader) takeRooms(t *luxi.Table) error {
 			continue // the node does not answer
 		}
 		room := repair.Room{Node: name, Group: n.Group, Memory: free, Disk: map[repair.Storage]int64{}}
-		if free, ok := disk.Get(); ok {
-			room.SetFreeDisk(r.s, free)
+		mib, ok := disk.Get()
+		if ok {
+			room.SetFreeDisk(r.s, mib)
+		}
+		if room.Exclusive, _ = exclusive.Get(); room.Exclusive {
+			room.Spindles, _ = spindles.Get()
+			if ok && room.Spindles > 0 && r.s.Cluster.FreeDisk == luxi.StorageLVM {
+				// With exclusive storage that is what the free physical volumes hold
+				// (_GetExclusiveStorageVgFree in lib/storage/bdev.py).
+				room.SpindleSize = mib / room.Spindles
+			}
 		}
 		r.p.Rooms[n.Group] = append(r.p.Rooms[n.Group], room)
 	}
@@ -163,6 +177,13 @@ func (r *roomReader) takeRooms(t *luxi.Table) error {
 // readLives reads where those instances live that have an exclusion tag of one for which
 // a new primary node is chosen.
 func (r *roomReader) readLives(ctx context.Context) error {
+	if len(r.wanted.Choose) == len(r.s.Instances) {
+		// The tags of all of them are known.
+		for _, i := range r.s.Instances {
+			r.p.LivesOn(i.Primary, i.Name, r.p.Demands[i.UUID].Exclusions)
+		}
+		return nil
+	}
 	var tags []luxi.Filter
 	asked := make(map[string]bool)
 	for _, w := range r.wanted.Choose {

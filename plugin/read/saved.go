@@ -20,7 +20,7 @@ const SavedVersion = 1
 // Saved is a snapshot as it is written to a file: all that a plan is made from,
 // and nothing else. Everything in it is named here, so that no secret can come
 // with it: of jobs there are neither parameters other than names nor logs, of
-// tags only those of auto-repair.
+// tags only those of auto-repair, and exclusion tags.
 type Saved struct {
 	Version   int             `json:"version"`
 	Program   string          `json:"program"` // name and version
@@ -51,6 +51,9 @@ type SavedCluster struct {
 	IAllocator string   `json:"default_iallocator"`
 	Tags       []string `json:"tags"`
 	FreeDisk   string   `json:"free_disk_storage,omitempty"` // the kind of storage that nodes' free disk is of
+	// VolumeGroup is the cluster's own, and Exclusions are what exclusion tags begin with.
+	VolumeGroup string   `json:"volume_group,omitempty"`
+	Exclusions  []string `json:"exclusion_tag_prefixes,omitempty"`
 }
 
 // SavedGroup is a node group.
@@ -70,6 +73,10 @@ type SavedNode struct {
 	VMCapable bool   `json:"vm_capable"`
 	Memory    *int64 `json:"free_memory,omitempty"` // MiB
 	Disk      *int64 `json:"free_disk,omitempty"`   // MiB
+	SavedStorage
+	// OSes are the operating systems that are there, with their variants; nil if the node
+	// did not say.
+	OSes *map[string][]string `json:"operating_systems,omitempty"`
 }
 
 // SavedInstance is an instance; its status is missing if its node did not say.
@@ -85,6 +92,7 @@ type SavedInstance struct {
 	Memory      *int64   `json:"memory,omitempty"` // MiB
 	Disk        *int64   `json:"disk,omitempty"`   // MiB on each of its nodes
 	Tags        []string `json:"tags"`
+	SavedNeeds
 }
 
 // SavedJob is a job of the queue.
@@ -94,6 +102,7 @@ type SavedJob struct {
 	Summary []string  `json:"summary,omitempty"`
 	Ops     []SavedOp `json:"ops,omitempty"`
 	Running bool      `json:"unfinished,omitempty"`
+	Target  string    `json:"chosen_node,omitempty"`         // that an allocator has chosen for it
 	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
 	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
 }
@@ -108,17 +117,26 @@ type SavedOp struct {
 	Code     string            `json:"error_code,omitempty"`
 	HasError bool              `json:"failed,omitempty"`
 	Begun    *bool             `json:"begun,omitempty"` // missing in files of version 0.1.0: it may have
+	// Lists are parameters that are lists of names, those of savedLists.
+	Lists  map[string][]string `json:"lists,omitempty"`
+	DryRun bool                `json:"dry_run,omitempty"`
 }
 
 // savedParams are the parameters of opcodes that tell what a job is about.
-var savedParams = []string{"instance_name", "instance_uuid", "kind", "name", "node_name"}
+var savedParams = []string{
+	"instance_name", "instance_uuid", "kind", "name", "node_name", "group_name",
+	"iallocator", "target_node", "remote_node", "pnode", "snode", "mode",
+}
+
+// savedLists are those parameters which are lists of names.
+var savedLists = []string{"nodes", "node_names"}
 
 // NewSaved makes a saved snapshot.
 func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *Saved {
 	f := &Saved{
 		Version: SavedVersion, Program: repair.Source, Time: s.Time.Unix(),
 		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept},
-		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk},
+		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk, s.Cluster.VolumeGroup, s.Cluster.Exclusions},
 		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
 	}
 	for _, g := range s.SortedGroups() {
@@ -137,6 +155,8 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 			if free, known := r.FreeDisk(s); known {
 				sn.Disk = &free
 			}
+			sn.SavedStorage = saveStorage(s, r)
+			sn.OSes = saveOSes(placer, n.Name)
 		}
 		f.Nodes = append(f.Nodes, sn)
 	}
@@ -151,6 +171,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 		}
 		if d, ok := placer.Demands[i.UUID]; ok {
 			si.Memory, si.Disk = &d.Memory, &d.Disk
+			si.SavedNeeds = saveNeeds(s, d)
 		}
 		f.Instances = append(f.Instances, si)
 	}
@@ -176,7 +197,8 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 		return j
 	}
 	for _, info := range s.Running {
-		add(info).Running = true
+		j := add(info)
+		j.Running, j.Target = true, s.Targets[info.ID]
 	}
 	for _, fact := range s.Jobs {
 		add(fact.Info).Named = true
@@ -198,6 +220,15 @@ func saveOp(op luxi.JobOp) SavedOp {
 			o.Params[name] = v
 		}
 	}
+	for _, name := range savedLists {
+		if list := op.ParamList(name); len(list) > 0 {
+			if o.Lists == nil {
+				o.Lists = make(map[string][]string)
+			}
+			o.Lists[name] = list
+		}
+	}
+	o.DryRun = op.DryRun()
 	if e := op.Result.Err; e != nil {
 		// The logs of an operating system's scripts, which Ganeti quotes, may hold
 		// anything.
@@ -237,9 +268,9 @@ func ReadSaved(r io.Reader) (*Saved, error) {
 
 // Snapshot restores what was read.
 func (f *Saved) Snapshot() (*repair.Snapshot, error) {
-	s := &repair.Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}}
+	s := &repair.Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, Targets: map[luxi.JobID]string{}}
 	c := f.Cluster
-	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk}
+	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk, VolumeGroup: c.VolumeGroup, Exclusions: c.Exclusions}
 	for _, g := range f.Groups {
 		s.Groups[g.UUID] = &repair.Group{UUID: g.UUID, Name: g.Name, Tags: tagstore.Parse(luxi.TagGroup, g.Tags)}
 	}
@@ -264,6 +295,9 @@ func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 		info := j.info()
 		if j.Running {
 			s.Running = append(s.Running, info)
+			if j.Target != "" {
+				s.Targets[info.ID] = j.Target
+			}
 		}
 		if j.Named {
 			s.Jobs[info.ID] = repair.NewJobFact(info)
@@ -281,6 +315,12 @@ func (j SavedJob) info() luxi.JobInfo {
 		}
 		if o.Begun == nil && op.Status == luxi.JobCanceled || o.Begun != nil && *o.Begun {
 			op.ExecStart = time.Unix(1, 0) // when does not matter
+		}
+		for name, list := range o.Lists {
+			op.Params[name], _ = json.Marshal(list)
+		}
+		if o.DryRun {
+			op.Params["dry_run"] = json.RawMessage("true")
 		}
 		if o.HasError {
 			op.Result.Err = &luxi.Error{Class: o.Class, Message: o.Message, Code: o.Code}
@@ -311,24 +351,4 @@ func (f *Saved) Plan(assume repair.Assumption, set repair.Settings, newID repair
 		return nil, err
 	}
 	return repair.NewPlan(s, f.placer(s), set, newID), nil
-}
-
-func (f *Saved) placer(s *repair.Snapshot) *repair.Placer {
-	p := repair.NewPlacer()
-	for _, n := range f.Nodes {
-		if n.Memory == nil || !s.Nodes[n.Name].Usable() {
-			continue
-		}
-		r := repair.Room{Node: n.Name, Group: n.Group, Memory: *n.Memory, Disk: map[repair.Storage]int64{}}
-		if n.Disk != nil {
-			r.SetFreeDisk(s, *n.Disk)
-		}
-		p.Rooms[n.Group] = append(p.Rooms[n.Group], r)
-	}
-	for _, i := range f.Instances {
-		if i.Memory != nil && i.Disk != nil {
-			p.Demands[i.UUID] = repair.Demand{Memory: *i.Memory, Disk: *i.Disk}
-		}
-	}
-	return p
 }

@@ -20,6 +20,7 @@ type Claim struct {
 	Memory  bool   // memory of the first node
 	Disk    bool   // disk of all of the nodes
 	Primary bool   // the first node becomes the primary node of the instance
+	Planned bool   // by another step of the plan
 }
 
 // mayTake reports whether the claim is for a node of the group that is yet to be chosen.
@@ -98,6 +99,9 @@ func (s *Snapshot) claimOf(job luxi.JobInfo, op luxi.JobOp) (Claim, bool) {
 // claimFor returns what an opcode takes for an instance whose place is known.
 func (s *Snapshot) claimFor(job luxi.JobInfo, op luxi.JobOp, i *Instance) (Claim, bool) {
 	c := Claim{Instance: i, Nodes: s.namedNodes(op), Group: s.GroupID(i)}
+	if target := s.Targets[job.ID]; c.Nodes == nil && target != "" && op.Status == luxi.JobRunning {
+		c.Nodes = []string{target} // the allocator has chosen
+	}
 	over := op.Status.Final()
 	switch op.ID {
 	case luxi.OpInstanceMigrate, luxi.OpInstanceFailover:
@@ -237,6 +241,20 @@ func changes(op luxi.JobOp) bool {
 	return !op.DryRun()
 }
 
+// expect gives away what the steps of the plan may take whose nodes are not chosen here,
+// in whatever order they come.
+func (f *Draft) expect(p *Placer) {
+	if p.expected {
+		return
+	}
+	p.expected = true
+	for _, k := range f.starts {
+		if d := f.decisions[k]; !d.Start.Later && !f.choosesHere(d) {
+			p.expect(f.snapshot, d.Instance, d.Start)
+		}
+	}
+}
+
 // expect gives away what a step of the plan may take whose nodes are not chosen here: on
 // the secondary node of a drbd instance that moves there, or wherever an allocator puts
 // it. A test for room of what fits nowhere takes nothing.
@@ -244,9 +262,12 @@ func (p *Placer) expect(s *Snapshot, i *Instance, start *Start) {
 	c := Claim{
 		By: "the " + string(start.Step) + " of " + i.Name, Instance: i, Group: s.GroupID(i),
 		Memory: movesPrimary(start.Step) && (start.Step == StepMigrate || i.AdminState == "up"),
-		Disk:   makesDisks(start.Step), Primary: movesPrimary(start.Step),
+		Disk:   makesDisks(start.Step), Primary: movesPrimary(start.Step), Planned: true,
 	}
-	if c.Primary && i.Template == "drbd" {
+	switch {
+	case start.Target != "":
+		c.Nodes = []string{start.Target}
+	case c.Primary && i.Template == "drbd":
 		c.Nodes = i.Secondaries
 	}
 	if !start.Probe || c.Nodes != nil || p.mayFit(c) {

@@ -19,18 +19,46 @@ type Placer struct {
 	// Lives has, for each node, the exclusion tags of the instances that have it as
 	// their primary node, each with the name of one of them.
 	Lives map[string]map[string]string
-	// claims are what is given away.
-	claims []Claim
-	// held are the nodes that unfinished jobs have.
-	held map[string]luxi.JobInfo
-	// asked are the kinds of storage of which nodes were asked how much is free:
-	// one that did not say takes no disks of that kind.
-	asked map[string]bool
+	// Installed has, for each operating system, what the nodes said of it; nil if none was
+	// asked. A node that is missing did not say.
+	Installed map[string]map[string]luxi.NodeOS
+	// Strict has what is not known count as missing: where a pass acts, what it asked
+	// and was not told means wait. Where it is false, what is not known does not count.
+	Strict bool
+
+	claims   []Claim                 // what is given away
+	held     map[string]luxi.JobInfo // nodes that unfinished jobs have
+	hopeful  bool                    // what is not known does not count for the moment
+	expected bool                    // the claims of the plan's own steps are among claims
 }
 
 // NewPlacer returns a placer that knows of no room yet.
 func NewPlacer() *Placer {
 	return &Placer{Rooms: map[string][]Room{}, Demands: map[string]Demand{}, Lives: map[string]map[string]string{}}
+}
+
+// Copy returns a placer of its own that knows the same.
+func (p *Placer) Copy() *Placer {
+	c := *p
+	c.claims = append([]Claim(nil), p.claims...)
+	c.Rooms, c.Demands = make(map[string][]Room, len(p.Rooms)), make(map[string]Demand, len(p.Demands))
+	for group, rooms := range p.Rooms {
+		for _, r := range rooms {
+			disk, told := make(map[Storage]int64), make(map[string]bool)
+			for storage, mib := range r.Disk {
+				disk[storage] = mib
+			}
+			for kind := range r.Told {
+				told[kind] = true
+			}
+			r.Disk, r.Told = disk, told
+			c.Rooms[group] = append(c.Rooms[group], r)
+		}
+	}
+	for uuid, d := range p.Demands {
+		c.Demands[uuid] = d
+	}
+	return &c
 }
 
 // Unfinished takes what unfinished jobs have and are going to take.
@@ -87,17 +115,9 @@ const tooLittle refusal = "too little"
 // away, so that the next instance does not count on it too. If there are not enough
 // nodes it returns why.
 func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]bool) ([]string, string) {
-	demand, ok := p.Demands[i.UUID]
-	if !ok {
-		return nil, "what it takes is not known"
-	}
-	g := s.Group(i)
-	if g == nil {
-		return nil, "its node group is not known"
-	}
-	w := want{instance: i, step: step, demand: demand, memory: demand.memory(step, i), group: g.UUID, avoid: avoid, alone: true}
-	if makesDisks(step) {
-		w.kind = StorageKind(i.Template)
+	w, why := p.want(s, i, step, avoid)
+	if why != "" {
+		return nil, why
 	}
 	nodes, refused := p.choose(w)
 	count := nodesOf(step, i)
@@ -109,13 +129,44 @@ func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]boo
 		nodes, refused = p.choose(w)
 	}
 	if len(nodes) < count {
-		return nil, p.whyNot(s, w, g, len(nodes), refused)
+		return nil, p.whyNot(s, w, len(nodes), refused)
 	}
+	p.withdraw(i)
 	p.Claim(Claim{
 		By: "the " + string(step) + " of " + i.Name, Instance: i, Nodes: nodes,
 		Memory: movesPrimary(step) && w.memory > 0, Disk: w.kind != "", Primary: movesPrimary(step),
 	})
 	return nodes, ""
+}
+
+// withdraw takes back what was given away to a step of the plan of which it was not known
+// where it goes.
+func (p *Placer) withdraw(i *Instance) {
+	kept := p.claims[:0]
+	for _, c := range p.claims {
+		if !c.Planned || c.Instance != i {
+			kept = append(kept, c)
+		}
+	}
+	p.claims = kept
+}
+
+// want returns what a step asks of nodes, or why that is not known.
+func (p *Placer) want(s *Snapshot, i *Instance, step Step, avoid map[string]bool) (want, string) {
+	w := want{instance: i, step: step, avoid: avoid, alone: true}
+	demand, ok := p.Demands[i.UUID]
+	g := s.Group(i)
+	switch {
+	case !ok:
+		return w, "what it takes is not known"
+	case g == nil:
+		return w, "its node group is not known"
+	}
+	w.demand, w.memory, w.group = demand, demand.memory(step, i), g.UUID
+	if makesDisks(step) {
+		w.kind = StorageKind(i.Template)
+	}
+	return w, ""
 }
 
 // choose returns as many fit nodes as the step needs, or all that there are, and what
@@ -175,24 +226,32 @@ func (p *Placer) refuses(w want, r Room, primary bool) refusal {
 	if memory < w.memory {
 		return tooLittle
 	}
-	disk, known := p.disk(r, w.kind)
-	switch {
-	case known && disk < w.demand.Disk:
-		return tooLittle
-	case !known && p.asked[w.kind]:
-		return refusal("how much " + w.kind + " storage is free could not be found out on")
-	case w.avoid[r.Node]:
+	if why := p.lacksDisk(w, r); why != "" {
+		return why
+	}
+	if w.avoid[r.Node] {
 		return "an unfinished job has"
 	}
 	if job, held := p.held[r.Node]; held && w.step == StepReinstall {
 		return refusal(fmt.Sprintf("job %d (%s) has", job.ID, strings.Join(job.Summary, ", ")))
+	}
+	if w.step == StepReinstall {
+		if why := p.lacksOS(w.demand.OS, r.Node); why != "" {
+			return why
+		}
 	}
 	if primary && movesPrimary(w.step) && w.alone {
 		if why := p.excludes(w, r); why != "" {
 			return why
 		}
 	}
-	return p.contested(w, r, memory-w.memory, disk-w.demand.Disk, known, primary)
+	if why := p.contested(w, r, primary); why != "" {
+		return why
+	}
+	if !p.hopeful {
+		return p.unknown(w, r)
+	}
+	return ""
 }
 
 // excludes returns which instance on the node has an exclusion tag of this one, or "".
@@ -216,28 +275,49 @@ func (p *Placer) excludes(w want, r Room) refusal {
 	return ""
 }
 
-// contested returns who may take what would be left of a node, if that is more than
-// there is, or "". An allocator that is yet to choose may choose this very node.
-func (p *Placer) contested(w want, r Room, memory, disk int64, known, primary bool) refusal {
+// contested returns who may take what is left of a node, if there is not enough for both,
+// or "". An allocator that is yet to choose may choose this very node.
+func (p *Placer) contested(w want, r Room, primary bool) refusal {
+	memory, spindles := p.memory(r)-w.memory, int64(0)
+	left := make(map[Storage]int64)
+	if w.kind != "" {
+		for storage, mib := range p.disks(w) {
+			if free, known := p.free(r, storage); known {
+				left[storage] = free - mib
+			}
+		}
+		spindles = p.spindles(r) - w.demand.spindles(w.instance.Template, 0)
+	}
 	for _, c := range p.claims {
-		there, _ := c.on(r.Node)
-		switch {
-		case there && c.Instance == nil:
-			return refusal(c.By + " may take it on")
-		case !c.mayTake(r.Group) || c.Instance != nil && c.Instance.UUID == w.instance.UUID:
+		by := refusal(c.By + " may take it on")
+		if there, _ := c.on(r.Node); there && c.Instance == nil {
+			return by
+		}
+		if !c.mayTake(r.Group) || c.Instance != nil && c.Instance.UUID == w.instance.UUID {
 			continue
-		case c.Instance == nil:
-			return refusal(c.By + " may take it on")
 		}
-		demand, ok := p.Demands[c.Instance.UUID]
+		if c.Instance == nil {
+			return by
+		}
+		demand, known := p.Demands[c.Instance.UUID]
+		if !known {
+			return by
+		}
 		if c.Memory && primary && movesPrimary(w.step) {
-			memory -= demand.Memory
+			if memory -= demand.Memory; memory < 0 {
+				return by
+			}
 		}
-		if c.Disk && known && StorageKind(c.Instance.Template) == w.kind {
-			disk -= demand.Disk
+		if !c.Disk {
+			continue
 		}
-		if !ok || memory < 0 || known && disk < 0 {
-			return refusal(c.By + " may take it on")
+		for storage := range left {
+			if left[storage] -= demand.mayTake(c.Instance.Template, storage); left[storage] < 0 {
+				return by
+			}
+		}
+		if spindles -= demand.spindles(c.Instance.Template, r.Spindles); spindles < 0 && r.Exclusive && w.kind == luxi.StorageLVM {
+			return by
 		}
 	}
 	return ""
@@ -253,8 +333,10 @@ func (p *Placer) mayFit(c Claim) bool {
 		if c.Memory && p.memory(r) < demand.Memory {
 			continue
 		}
-		if disk, known := p.disk(r, StorageKind(c.Instance.Template)); c.Disk && known && disk < demand.Disk {
-			continue
+		if storage := (Storage{Kind: StorageKind(c.Instance.Template)}); c.Disk {
+			if free, known := p.free(r, storage); known && free < demand.Disk {
+				continue
+			}
 		}
 		return true
 	}
@@ -262,10 +344,10 @@ func (p *Placer) mayFit(c Claim) bool {
 }
 
 // whyNot says why there are not enough nodes.
-func (p *Placer) whyNot(s *Snapshot, w want, g *Group, found int, refused map[refusal][]string) string {
-	why := fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory", g.Name, found, nodesOf(w.step, w.instance), w.memory)
+func (p *Placer) whyNot(s *Snapshot, w want, found int, refused map[refusal][]string) string {
+	why := fmt.Sprintf("group %s has %d of %d nodes with %d MiB of memory", s.Groups[w.group].Name, found, nodesOf(w.step, w.instance), w.memory)
 	if w.kind != "" {
-		why += fmt.Sprintf(" and %d MiB of disk", w.demand.Disk)
+		why += " and " + w.demand.diskText(w.instance.Template)
 	}
 	why += " free"
 	if w.kind != "" && s.Cluster.FreeDisk != "" && s.Cluster.FreeDisk != w.kind {
@@ -274,7 +356,11 @@ func (p *Placer) whyNot(s *Snapshot, w want, g *Group, found int, refused map[re
 	var list []string
 	for reason, nodes := range refused {
 		sort.Strings(nodes)
-		list = append(list, string(reason)+" "+strings.Join(unique(nodes), ", "))
+		text := string(reason)
+		if reason != unknownGroups {
+			text += " " + strings.Join(unique(nodes), ", ")
+		}
+		list = append(list, text)
 	}
 	sort.Strings(list)
 	for _, reason := range list {

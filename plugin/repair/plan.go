@@ -51,6 +51,9 @@ func (f *Draft) RoomWanted() RoomWanted {
 			continue
 		}
 		wish := Wish{Instance: d.Instance, Step: d.Start.Step}
+		if !d.Start.New {
+			wish.Since = d.Start.Repair.Time
+		}
 		if f.choosesHere(d) || f.clearsTheWay(d) {
 			w.Choose = append(w.Choose, wish)
 		} else {
@@ -65,11 +68,7 @@ func (f *Draft) RoomWanted() RoomWanted {
 func (f *Draft) Plan(placer *Placer) *Plan {
 	s := f.snapshot
 	p := &Plan{Snapshot: s, Decisions: append([]Decision(nil), f.decisions...)}
-	for _, k := range f.starts {
-		if d := f.decisions[k]; !d.Start.Later && !f.choosesHere(d) && !f.clearsTheWay(d) {
-			placer.expect(s, d.Instance, d.Start)
-		}
-	}
+	f.expect(placer)
 	var steps, tests []Action
 	done := make(map[int]bool)
 	for _, k := range f.starts {

@@ -1,6 +1,8 @@
 package repair
 
 import (
+	"fmt"
+
 	"ganeti-autorepair/luxi"
 )
 
@@ -48,31 +50,109 @@ func (r *Room) FreeDisk(s *Snapshot) (int64, bool) {
 	return free, known
 }
 
-// disk returns the free disk of a kind that a node has, without what is given away
+// free returns the free disk of a storage that a node has, without what is given away
 // there, and whether it is known.
-func (p *Placer) disk(r Room, kind string) (int64, bool) {
-	free, known := r.Disk[Storage{Kind: kind}]
+func (p *Placer) free(r Room, storage Storage) (int64, bool) {
+	free, known := r.Disk[storage]
 	for _, c := range p.claims {
-		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil && StorageKind(c.Instance.Template) == kind {
-			free -= p.Demands[c.Instance.UUID].Disk
+		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil {
+			free -= p.Demands[c.Instance.UUID].mayTake(c.Instance.Template, storage)
 		}
 	}
 	return free, known
 }
 
-// AddStorage takes the answers of nodes that were asked for their free storage.
-func (p *Placer) AddStorage(kind string, free map[string]int64) {
-	if p.asked == nil {
-		p.asked = make(map[string]bool)
-	}
-	p.asked[kind] = true
-	storage := Storage{Kind: kind}
-	for _, rooms := range p.Rooms {
-		for _, r := range rooms {
-			mib, told := free[r.Node]
-			if _, known := r.Disk[storage]; told && !known {
-				r.Disk[storage] = mib
-			}
+// spindles returns the free physical volumes of a node with exclusive storage, without
+// what is given away there.
+func (p *Placer) spindles(r Room) int64 {
+	free := r.Spindles
+	for _, c := range p.claims {
+		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil {
+			free -= p.Demands[c.Instance.UUID].spindles(c.Instance.Template, r.Spindles)
 		}
 	}
+	return free
+}
+
+// lacksDisk returns why the disks of an instance cannot be made on the node, as far as is
+// known, or "".
+func (p *Placer) lacksDisk(w want, r Room) refusal {
+	if w.kind == luxi.StorageLVM && r.Exclusive {
+		if why := p.lacksSpindles(w, r); why != "" {
+			return why
+		}
+	}
+	for storage, mib := range p.disks(w) {
+		free, known := p.free(r, storage)
+		switch {
+		case known && free < mib:
+			return tooLittle
+		case !known && storage.Name != "" && r.Told[storage.Kind]:
+			return refusal("there is no volume group " + storage.Name + " on")
+		}
+	}
+	return ""
+}
+
+// disks returns what the step takes of each storage of a node, in MiB. Where a pass does
+// not know the volume groups it is nothing: the cluster's own may have no room, and
+// matter nothing.
+func (p *Placer) disks(w want) map[Storage]int64 {
+	if w.kind == "" || p.Strict && w.groupsUnknown() {
+		return nil
+	}
+	return w.demand.disks(w.instance.Template)
+}
+
+// groupsUnknown reports whether disks are made and it is not known in which volume
+// groups.
+func (w want) groupsUnknown() bool { return w.kind == luxi.StorageLVM && w.demand.Volumes == nil }
+
+// unknownGroups is why no node can take an instance whose volume groups are not known.
+const unknownGroups refusal = "which volume groups its disks are in could not be found out"
+
+// unknown returns what would have to be known of a node, or of the instance, before disks
+// are made there, or "".
+func (p *Placer) unknown(w want, r Room) refusal {
+	if !p.Strict || w.kind == "" {
+		return ""
+	}
+	if w.groupsUnknown() {
+		return unknownGroups
+	}
+	for storage := range p.disks(w) {
+		if _, known := r.Disk[storage]; !known {
+			return refusal("how much " + storage.Kind + " storage is free could not be found out on")
+		}
+	}
+	if w.step == StepReinstall && p.unknownOS(w.demand.OS, r.Node) {
+		return "which operating systems there are could not be found out on"
+	}
+	return ""
+}
+
+// lacksSpindles returns why the volumes of an instance cannot be made on a node that
+// gives each physical volume to one of them alone, or "" (LogicalVolume.Create in
+// lib/storage/bdev.py, DRBD8Dev.Create in lib/storage/drbd.py).
+func (p *Placer) lacksSpindles(w want, r Room) refusal {
+	if w.instance.Template == "drbd" {
+		return "drbd does not work with the exclusive storage of"
+	}
+	free, needed := p.spindles(r), int64(0)
+	for _, v := range w.demand.Volumes {
+		switch {
+		case v.Group != "":
+			return refusal("how many physical volumes of volume group " + v.Group + " are free is not told by")
+		case v.Spindles == 0:
+			return "its disks have no number of spindles, which they need (gnt-cluster repair-disk-sizes) on"
+		}
+		if r.SpindleSize > 0 && v.Size > v.Spindles*r.SpindleSize {
+			return refusal(fmt.Sprintf("%d MiB do not fit into %d physical volumes of", v.Size, v.Spindles))
+		}
+		needed += v.Spindles
+	}
+	if free < needed {
+		return tooLittle
+	}
+	return ""
 }

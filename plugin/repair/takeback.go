@@ -94,16 +94,17 @@ func (x *decider) strandedBy(f *JobFact) string {
 }
 
 // goesTo reports whether a job of ours fails the instance over to the node that it was
-// transferred to. A drbd instance fails over to its secondary, whatever that is by now.
+// transferred to.
 func (x *decider) goesTo(f *JobFact, t Transfer) bool {
-	if f.Step != StepFailover || t.Target == "" {
+	if f.Step != StepFailover {
 		return false
 	}
-	targets := namedTargets(f.Info)
-	if x.i.Template == "drbd" {
-		targets = x.i.Secondaries
+	for _, op := range f.Info.Ops {
+		if op.ID == luxi.OpInstanceFailover {
+			return t.reachedBy(op)
+		}
 	}
-	return len(targets) == 1 && (NameMatches(t.Target, targets[0]) || NameMatches(targets[0], t.Target))
+	return false
 }
 
 // unfitTarget returns why an instance must not be brought to the node, "" if it may.

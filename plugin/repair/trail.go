@@ -27,7 +27,7 @@ func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //
 //	repair ID STEP    a repair job
 //	probe ID STEP     a dry run that tests for room
-//	probe storage     a question to nodes for their free storage
+//	probe room        a question for what nodes have free, and what instances take
 //	probe queue       a question to the queue for its next number
 //	tags ID           a change of an instance's tags
 //	tags suspend      the removal of suspend tags whose time has passed

@@ -24,35 +24,46 @@ node c mem=2000 disk=500 filedisk=9000
 node off
 `
 
-// storageJobs renders the questions for free storage: "file m,a,b success".
-func (r *rig) storageJobs() string {
+// questions renders the jobs that asked for room: "data[i] lvm-vg[a b] os success".
+func (r *rig) questions() string {
 	var list []string
 	for _, j := range r.Master.Jobs() {
 		kind, rest := simtest.TrailOf(j)
-		for _, op := range j.Ops {
-			if op.ID != "OP_NODE_QUERY_STORAGE" {
-				continue
-			}
-			if kind+" "+rest != "probe storage" {
-				r.T.Errorf("job %d says it is for %s %s", j.ID, kind, rest)
-			}
-			list = append(list, fmt.Sprintf("%s %v %s", op.Text("storage_type"), op.Params["nodes"], j.Status))
+		if kind+" "+rest != "probe room" {
+			continue
 		}
+		var words []string
+		for _, op := range j.Ops {
+			switch op.ID {
+			case "OP_INSTANCE_QUERY_DATA":
+				words = append(words, fmt.Sprintf("data%v", op.Params["instances"]))
+				if op.Params["static"] != true {
+					r.T.Errorf("job %d asks nodes about instances", j.ID)
+				}
+			case "OP_NODE_QUERY_STORAGE":
+				words = append(words, fmt.Sprintf("%s%v", op.Text("storage_type"), op.Params["nodes"]))
+			case "OP_OS_DIAGNOSE":
+				words = append(words, "os")
+			default:
+				r.T.Errorf("job %d has %s", j.ID, op.ID)
+			}
+		}
+		list = append(list, strings.Join(words, " ")+" "+string(j.Status))
 	}
 	return strings.Join(list, ", ")
 }
 
 // P10: the node of a reinstallation has room in the storage that the instance's
-// disks take, whichever of the two Ganeti calls a node's free disk. Only where that
-// is the other one a job is needed to find out.
+// disks take, whichever of the two Ganeti calls a node's free disk. What Query does not
+// tell is asked by one job.
 func TestStorageOfTheRightKind(t *testing.T) {
 	for _, row := range []struct{ templates, template, where, asked string }{
-		{"plain,file", "plain", "a", ""},
-		{"plain,file", "file", "b", "file [a b c m] success"},
-		{"drbd,file", "file", "b", "file [a b c m] success"},
-		{"file,plain", "plain", "a", "lvm-vg [a b c m] success"},
-		{"file,plain", "file", "b", ""},
-		{"diskless,rbd,file,plain", "plain", "a", "lvm-vg [a b c m] success"},
+		{"plain,file", "plain", "a", "data[i] lvm-vg[a b c m] os success"},
+		{"plain,file", "file", "b", "file[a b c m] os success"},
+		{"drbd,file", "file", "b", "file[a b c m] os success"},
+		{"file,plain", "plain", "a", "data[i] lvm-vg[a b c m] os success"},
+		{"file,plain", "file", "b", "os success"},
+		{"diskless,rbd,file,plain", "plain", "a", "data[i] lvm-vg[a b c m] os success"},
 	} {
 		t.Run(row.template+" of "+row.templates, func(t *testing.T) {
 			r := newRig(t, "cluster c templates="+row.templates+" "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template="+row.template)
@@ -62,7 +73,7 @@ func TestStorageOfTheRightKind(t *testing.T) {
 			if p := r.Instance("i").Primary; p != row.where {
 				t.Errorf("it is on %s, want %s", p, row.where)
 			}
-			if got := r.storageJobs(); got != row.asked {
+			if got := r.questions(); got != row.asked {
 				t.Errorf("asked %q, want %q", got, row.asked)
 			}
 		})
@@ -76,7 +87,7 @@ func TestStorageNotAskedInVain(t *testing.T) {
 	r.pass()
 	r.Master.Edit(simtest.Broken("off:offline"))
 	r.repaired()
-	if got := r.storageJobs(); got != "" {
+	if got := r.questions(); got != "" {
 		t.Errorf("asked %q", got)
 	}
 	r.Master.Edit(func(c *luxitest.Cluster) {
@@ -84,8 +95,8 @@ func TestStorageNotAskedInVain(t *testing.T) {
 		i.Name, i.UUID, i.Tags, i.Memory = "large", "", nil, 5000
 		c.Instances = append(c.Instances, &i)
 	})
-	if d := r.pass().Decisions()[2]; d.Instance.Name != "large" || d.Reason != repair.ReasonNoRoom || r.storageJobs() != "" {
-		t.Errorf("asked %q for %s, %s, for which there is no memory", r.storageJobs(), d.Instance.Name, d.Reason)
+	if d := r.pass().Decisions()[2]; d.Instance.Name != "large" || d.Reason != repair.ReasonNoRoom || r.questions() != "" {
+		t.Errorf("asked %q for %s, %s, for which there is no memory", r.questions(), d.Instance.Name, d.Reason)
 	}
 	r.Master.Edit(func(c *luxitest.Cluster) {
 		c.RemoveInstance("large")
@@ -204,7 +215,7 @@ func TestStorageNotTold(t *testing.T) {
 			report := r.pass()
 			r.Master.OnCall(nil)
 			r.Master.OnOpcode(nil)
-			if d := report.Decisions()[0]; row.detail != "" && (d.Reason != repair.ReasonNoRoom || d.Detail != row.detail || len(r.Log.Said("free storage not found out")) != 1) {
+			if d := report.Decisions()[0]; row.detail != "" && (d.Reason != repair.ReasonNoRoom || d.Detail != row.detail || len(r.Log.Said("room not found out")) != 1) {
 				t.Errorf("%s %q\n%s", d.Reason, d.Detail, r.Log)
 			}
 			r.Quiet()
@@ -223,8 +234,8 @@ func TestStorageNotTold(t *testing.T) {
 	}
 }
 
-// C3: a question that is not answered in half of the time there is, for a lock that
-// another job holds, is canceled; the other repairs go on in that pass.
+// C3: a question that is not answered in half of the time there is is canceled; the other
+// repairs go on in that pass. Nodes that an unfinished job has are not asked.
 func TestStorageNotToldInTime(t *testing.T) {
 	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+
 		"instance i mem=64 nodes=off template=file\ninstance other mem=64 nodes=off template=rbd\ninstance busy nodes=b,c template=drbd")
@@ -254,7 +265,7 @@ func TestStorageNotToldInTime(t *testing.T) {
 	r.set.PassTimeout = repair.DefaultSettings().PassTimeout
 	r.Master.Continue(int64(hanging))
 	r.Quiet()
-	if got := r.storageJobs(); got != "file [a b c m] canceled" {
+	if got := r.questions(); got != "file[a m] os canceled" {
 		t.Errorf("asked %q", got)
 	}
 	r.repaired()
@@ -275,7 +286,7 @@ func TestStorageInterrupted(t *testing.T) {
 	r.Quiet()
 	r.WantTags("i", "")
 	if r.Count(repair.MarkProbe) != 1 || !strings.Contains(r.Master.LogText(luxitest.LogCall), "CancelJob [1,false]") {
-		t.Errorf("asked %q", r.storageJobs())
+		t.Errorf("asked %q", r.questions())
 	}
 }
 
@@ -287,23 +298,116 @@ func TestStorageLeftover(t *testing.T) {
 	r.killed()
 	r.repaired()
 	r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
-	if r.Count(repair.MarkProbe) != 2 || len(r.Log.Said("canceled a job of an earlier pass job=1 for=probe storage")) != 1 {
-		t.Errorf("asked %q\n%s", r.storageJobs(), r.Log)
+	if r.Count(repair.MarkProbe) != 2 || len(r.Log.Said("canceled a job of an earlier pass job=1 for=probe room")) != 1 {
+		t.Errorf("asked %q\n%s", r.questions(), r.Log)
 	}
 }
 
-// Of volume groups the cluster's counts, of file storage the only row; what cannot
-// be read says nothing.
-func TestFreeStorage(t *testing.T) {
-	for _, row := range []struct{ kind, result, want string }{
-		{"lvm-vg", `[["a","xenvg",5],["a","other",9],["b","other",9]]`, "map[a:5]"},
-		{"file", `[["a","/srv/x",5],["b","/srv/x",6]]`, "map[a:5 b:6]"},
-		{"file", `[["a","/srv/x",5],["a","/srv/y",6],["b","/srv/x",0]]`, "map[b:0]"},
-		{"file", `[["a","/srv/x",null],["b","/srv/x","6"],["c"],5,["d","/srv/x",1.5],["e","/srv/x",7]]`, "map[e:7]"},
-		{"file", `[]`, "map[]"}, {"file", `null`, "map[]"}, {"file", `5`, "map[]"}, {"file", ``, "map[]"},
+// P10: an instance is reinstalled where its operating system is, on both nodes of drbd,
+// and where its volume group has room; else it waits, and its data are not touched.
+func TestPlaceThatEndsTheChain(t *testing.T) {
+	for name, row := range map[string]struct{ nodes, instance, where, why string }{
+		"operating system": {"node a mem=4000 os=other\nnode b mem=3000 os=noop,other\nnode c mem=2000 os=noop", "template=plain nodes=off", "b", ""},
+		"on both nodes":    {"node a mem=4000 os=other\nnode b mem=3000 os=noop,other\nnode c mem=2000 os=noop", "template=drbd nodes=off,off2", "b c", ""},
+		"nowhere": {"node a os=other\nnode b os=none\nnode c os=none", "template=plain nodes=off", "",
+			"group default has 0 of 1 nodes with 64 MiB of memory and 1024 MiB of disk free; operating system noop is missing on a, b, c"},
+		"volume group": {"node a mem=4000 vg=fast:1000\nnode b mem=3000\nnode c mem=2000 vg=fast:2000", "template=plain nodes=off vg=fast", "c", ""},
+		"no volume group": {"node a mem=4000 vg=fast:1000\nnode b mem=3000 vg=slow:9000\nnode c mem=2000", "template=plain nodes=off vg=fast", "",
+			"group default has 0 of 1 nodes with 64 MiB of memory and 1024 MiB in volume group fast free; there is no volume group fast on b, c"},
+		"volume group of drbd": {"node a mem=4000 vg=fast:2000\nnode b mem=3000\nnode c mem=2000 vg=fast:2000", "template=drbd nodes=off,off2 vg=fast", "a c", ""},
 	} {
-		if got := fmt.Sprint(freeStorage([]byte(row.result), row.kind, "xenvg")); got != row.want {
-			t.Errorf("%s %s: %s, want %s", row.kind, row.result, got, row.want)
-		}
+		row := row
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "cluster c "+simtest.Tags("reinstall")+"\nnode m mem=10 os=none master\n"+row.nodes+"\nnode off\nnode off2\ninstance i mem=64 "+row.instance)
+			r.set.MaxUnhealthy = repair.Share{Percent: 100}
+			r.Master.Edit(simtest.Broken("off:offline off2:offline"))
+			if row.why != "" {
+				if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoRoom || d.Detail != row.why {
+					t.Errorf("%s %q", d.Reason, d.Detail)
+				}
+				r.Quiet()
+				r.WantRepairs("")
+				return
+			}
+			r.repaired()
+			r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+			if on := strings.Join(r.Instance("i").Nodes(), " "); on != row.where {
+				t.Errorf("it is on %s, want %s", on, row.where)
+			}
+		})
 	}
+}
+
+// P21: where there is no room the question is repeated ever more rarely, at most every
+// hour; what changes in the configuration is noticed at once.
+func TestRoomIsAskedForRarely(t *testing.T) {
+	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+"\nnode m master\nnode a vg=fast:10\nnode off\ninstance i mem=64 template=plain nodes=off vg=fast")
+	r.Master.Edit(simtest.Broken("off:offline"))
+	asked := func(hours int) int {
+		before := r.Count(repair.MarkProbe)
+		for n := 0; n < 12*hours; n++ {
+			if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoRoom || !strings.HasSuffix(d.Detail, "there is no volume group fast on m") {
+				t.Fatalf("%s %q", d.Reason, d.Detail)
+			}
+			r.Quiet()
+		}
+		return r.Count(repair.MarkProbe) - before
+	}
+	if n := asked(4); n < 4 || n > 20 {
+		t.Errorf("asked %d times in the first four hours", n)
+	}
+	if n := asked(4); n < 3 || n > 5 {
+		t.Errorf("asked %d times in four hours more", n)
+	}
+	r.WantRepairs("")
+	r.Master.Edit(func(c *luxitest.Cluster) {
+		n := *c.Node("a")
+		n.Name, n.UUID, n.VGs = "new", "", map[string]int{"fast": 9000}
+		c.Nodes = append(c.Nodes, &n)
+	})
+	r.pass()
+	r.Quiet()
+	r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
+}
+
+// C5: a node that hangs keeps OS_DIAGNOSE waiting for minutes. What it then tells serves
+// the next passes, which do not get their own answer in time either.
+func TestOSToldTooLate(t *testing.T) {
+	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=plain")
+	r.Master.Edit(simtest.Broken("off:offline"))
+	r.set.PassTimeout = 3 * time.Second
+	var late int64
+	r.Master.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_OS_DIAGNOSE" {
+			late = j.ID
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	stuck := func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "WaitForJobChange" && late != 0 && strings.HasPrefix(string(c.Args), fmt.Sprintf("[%d,", late)) {
+			return luxitest.Hang()
+		}
+		return luxitest.Pass()
+	}
+	r.Master.OnCall(stuck)
+	if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoRoom || !strings.Contains(d.Detail, "which operating systems there are could not be found out on") {
+		t.Errorf("%s %q\n%s", d.Reason, d.Detail, r.Log)
+	}
+	hanging := []int64{late}
+	r.Master.Advance(time.Minute)
+	if d := r.pass().Decisions()[0]; d.Reason != repair.ReasonNoRoom || len(r.Log.Said("canceled a job of an earlier pass")) != 0 {
+		t.Errorf("what runs cannot be canceled and is not waited for: %s %q\n%s", d.Reason, d.Detail, r.Log)
+	}
+	for hanging = append(hanging, late); len(hanging) > 0; hanging = hanging[1:] {
+		r.Master.Continue(hanging[0])
+	}
+	r.Quiet()
+	if report := r.pass(); len(report.Released) != 1 {
+		t.Errorf("%+v\n%s", report.Decisions()[0], r.Log)
+	}
+	r.Master.OnCall(nil)
+	r.Master.Continue(late)
+	r.Quiet()
+	r.WantRepairs("RECREATE_DISKS+SHUTDOWN+REINSTALL+STARTUP(i) success")
 }
