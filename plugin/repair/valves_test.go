@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/repair/repairtest"
 )
@@ -164,6 +165,50 @@ func TestBlockedKeepsOldResults(t *testing.T) {
 		d = after[0]
 		if got := repairtest.Render(d); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// P16: a reinstallation, and a failover of what is stopped, do not begin while a job has
+// a node of theirs, or where something is copied first that may share one. What is up is
+// brought back all the same.
+func TestValvesMustNotWait(t *testing.T) {
+	build := func(template, nodes, admin string, others ...*repair.Instance) *repair.Snapshot {
+		i := repairtest.Instance("i", template, nodes, "")
+		if i.AdminState = admin; admin == "down" {
+			i.Live = &repair.Live{Status: "ADMIN_down"}
+		}
+		return repairtest.Allow(repairtest.Snapshot("m off:offline dr:drained a b c", append(others, i)...), "reinstall")
+	}
+	held := func(s *repair.Snapshot) *repair.Snapshot {
+		other := repairtest.Instance("other", "drbd", "off a", "")
+		s.Instances = append(s.Instances, other)
+		return repairtest.WithJobs(s, repairtest.Job(5, repair.StepReplaceDisks, "other", luxi.JobRunning))
+	}
+	copied := repairtest.Instance("copied", "drbd", "dr a", "pending:migrate:r1:100:")
+	for name, row := range map[string]struct {
+		s    *repair.Snapshot
+		want repair.Reason
+	}{
+		"a job has a node":                 {held(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"a job has a node, stopped":        {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
+		"a job has a node, up":             {held(build("drbd", "off b", "up")), repair.ReasonReady},
+		"a job has other nodes":            {held(build("drbd", "dr b", "down")), repair.ReasonReady},
+		"copied first":                     {build("drbd", "dr a", "down", copied), repair.ReasonNoSlot},
+		"copied first, on other nodes":     {build("drbd", "off c", "down", copied), repair.ReasonReady},
+		"copied first, where it can be up": {build("drbd", "off a", "up", copied), repair.ReasonReady},
+	} {
+		set := repair.DefaultSettings()
+		set.MaxUnhealthy.Percent = 100
+		var decisions []repair.Decision
+		for _, i := range row.s.Instances {
+			decisions = append(decisions, repair.Decide(row.s, i, set, func() string { return "new" }))
+		}
+		after, _ := repair.Valves(row.s, decisions, set)
+		for _, d := range after {
+			if d.Instance.Name == "i" && d.Reason != row.want {
+				t.Errorf("%s: %s, want %s", name, d.WhyNot(), row.want)
+			}
 		}
 	}
 }

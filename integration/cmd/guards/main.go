@@ -17,8 +17,12 @@ import (
 
 func main() {
 	quick := flag.Bool("quick", false, "try the tests alone that the table names, and want each of them to notice")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: guards [-quick] [GUARD...]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	if err := run(*quick); err != nil {
+	if err := run(*quick, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "guards: error: %s\n", err)
 		os.Exit(1)
 	}
@@ -31,7 +35,32 @@ type try struct {
 	err     error
 }
 
-func run(quick bool) error {
+// named returns the guards of the table that have one of the names; all if there are no
+// names.
+func named(names []string) ([]guard, error) {
+	if len(names) == 0 {
+		return guards, nil
+	}
+	known := make(map[string]guard, len(guards))
+	for _, g := range guards {
+		known[g.name] = g
+	}
+	var list []guard
+	for _, name := range names {
+		g, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("there is no guard %q", name)
+		}
+		list = append(list, g)
+	}
+	return list, nil
+}
+
+func run(quick bool, names []string) error {
+	guards, err := named(names)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "guards")
 	if err != nil {
 		return err
