@@ -104,7 +104,7 @@ func (n need) first() string {
 
 func badCondition(c string) bool { return isOffline(c) || c == "drained" }
 func isOffline(c string) bool    { return c == "offline" || c == "both" }
-func fitForMove(sec string) bool { return sec != "incapable" && sec != "far" }
+func fitForMove(sec string) bool { return sec != "incapable" }
 func stoppedFor(live string) bool {
 	return live == "ADMIN_down" || live == "ADMIN_offline" || live == "ERROR_down"
 }

@@ -139,7 +139,7 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 			}
 			continue
 		}
-		blocked := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy
+		blocked := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy || d.Reason == repair.ReasonNoSlot || d.Reason == repair.ReasonCopiesLater
 		if d.Start != nil || !was.Start.New || !blocked || d.State != repair.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
 			return d.Instance.Name + ": is blocked wrongly"
 		}
