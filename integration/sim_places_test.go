@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/tagstore"
 )
 
 // What Query does not tell about places for a reinstallation, jobs do: operating
@@ -102,6 +103,55 @@ instance big nodes=c template=plain disk=20000
 	w.sim.SetSystems("b", "noop")
 	w.does(instanceOp("INSTANCE_REINSTALL", "web"))
 	w.wantContent("web", "installed")
+}
+
+// A reinstallation goes where it can end: to room in its own volume group, to its
+// operating system, away from what it shall not be together with, and with exclusive
+// storage to as many whole physical volumes as its disk takes. What fits nowhere waits
+// and is moved nowhere (P10).
+func TestReinstalledWhereItEnds(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:reinstall,htools:iextags:service
+group default
+group whole exclusive-storage
+node dead vg=fast:100000 mem=16000
+node roomy mem=16000 vg=fast:20000 os=noop
+node foreign mem=8000 vg=fast:90000 os=debian
+node right vg=fast:40000 os=noop
+node lost group=whole disk=41200 pvs=4
+node full group=whole disk=41200 pvs=4 mem=8000
+node whole group=whole disk=41200 pvs=4
+instance here nodes=roomy template=rbd tags=service:x
+instance takes nodes=full template=plain disk=25000
+instance fast nodes=dead template=plain vg=fast disk=30000
+instance alone nodes=dead template=plain tags=service:x
+instance web nodes=dead template=plain
+instance etch nodes=dead template=plain os=etch
+instance large nodes=dead template=plain vg=fast disk=50000
+instance exclusive nodes=lost template=plain disk=18000
+`)
+	w.settings(testSettings + "pass_timeout = \"3m\"\n")
+	w.lostPower("dead", "lost")
+	start := w.since()
+	for n := 0; n < 3; n++ {
+		w.pass()
+		w.jobsEnd()
+	}
+	for name, node := range map[string]string{"fast": "right", "alone": "right", "web": "roomy", "exclusive": "whole"} {
+		w.wantResult(name, tagstore.Reinstall, tagstore.Success, 1)
+		w.wantSteps(start, name, chainUp)
+		w.wantContent(name, "installed")
+		if p := w.primary(name); p != node {
+			t.Errorf("%s is on %s, want %s", name, p, node)
+		}
+	}
+	for _, name := range []string{"etch", "large"} {
+		w.wantReason(name, "pending", "no-room")
+		w.wantSteps(start, name, "")
+		if p := w.primary(name); p != "dead" {
+			t.Errorf("%s is on %s", name, p)
+		}
+	}
 }
 
 // Hypervisors that cannot migrate have no migration mode, so that Ganeti fails with
