@@ -106,6 +106,7 @@ func onlyResults() []*recordSet {
 		recorded(result("failover", "a", 100, "success")),
 		recorded(result("failover", "a", 100, "failure")),
 		recorded(result("failover", "a", 100, "success"), result("migrate", "b", 90, "success"), result("migrate", "c", 110, "enoperm")),
+		recorded(result("failover", "a", 100, "enoperm"), result("migrate", "b", 110, "success"), result("reinstall", "c", 120, "enoperm")),
 	}
 	for _, typ := range allTypes {
 		list = append(list, recorded(result(typ, "a", 100, "enoperm")))
@@ -118,7 +119,7 @@ func onlyResults() []*recordSet {
 func histories() []string {
 	list := []string{""}
 	for _, step := range []string{stepRD, stepM, stepF, stepChain} {
-		for _, fate := range []string{"running", "success", "failed", "refused", "no room", "target drained", "canceled", "expired", "purged"} {
+		for _, fate := range []string{"running", "waiting", "success", "failed", "refused", "no room", "target drained", "canceled", "expired", "purged"} {
 			list = append(list, step+" "+fate)
 		}
 	}
@@ -130,6 +131,9 @@ func histories() []string {
 		"RD success, M failed", "F failed, F success", "F failed, F expired", "F failed, F no room", "F failed, F purged",
 		"F purged, F success", "F canceled, F running", "CHAIN failed later, CHAIN expired", "CHAIN no room, CHAIN failed",
 		"RD no room, RD no room, RD no room, RD no room", "F success, RD failed, RD canceled",
+		"F success, RD purged", "M success, RD purged, RD no room", "RD elsewhere", "RD copied", "RD failed, RD copied",
+		"M old no room", "F failed, F old no room", "RD failed, RD refused", "F success, F refused", "RD refused, RD canceled",
+		"stranger failed", "stranger running", "F failed, stranger success", "F success, stranger failed", "F above", "RD failed, RD above",
 	)
 }
 
@@ -140,12 +144,15 @@ var series = []string{
 	"F failed, F no room, F failed, F expired, F failed", "F failed, F expired, F no room", "M refused, M no room now, M refused",
 	"F success, RD failed, RD failed, RD failed", "RD failed, RD failed, M success, RD failed", "CHAIN refused, CHAIN refused, CHAIN refused",
 	"CHAIN refused, CHAIN no room, CHAIN refused", "F no room, F no room, F no room, F no room",
+	"F refused, F refused, F refused", "F refused, F refused anew, F refused", "F refused, F expired, F canceled, F refused, F refused",
+	"M refused, F refused, F refused", "F refused, F refused, F failed, F refused", "RD refused, RD refused, RD refused, RD refused",
 }
 
 // shapes are records that stand beside each other.
 func shapes() []*recordSet {
 	byHand := pending("failover", "b", 200, "")
 	weak := pending("fix-storage", "a", 100, "")
+	strangers := pending("failover", "a", 100, "stranger failed, F above, stranger success")
 	return []*recordSet{
 		recorded(byHand),
 		recorded(byHand, weak),
@@ -170,6 +177,9 @@ func shapes() []*recordSet {
 		recorded(unreadable("result:failover:x:7:perhaps:"), byHand, result("failover", "y", 60, "success")),
 		recorded(unreadable("result"), result("failover", "y", 60, "failure")),
 		recorded(unreadable("reinstal"), unreadable("anything:at:all"), byHand), // blocks no request, permits nothing
+		recorded(pending("failover", byPolicyID, 100, "")),
+		recorded(pending("failover", byPolicyID, 100, "F no room, F refused"), byHand),
+		recorded(strangers, pending("migrate", "b", 110, "M running")),
 	}
 }
 
@@ -185,6 +195,8 @@ func shapes() []*recordSet {
 //     permission, so policy comes in where the repair ends and the instance is
 //     looked at afresh (S9): with one place for each row;
 //   - records beside each other, with jobs of others, on all places;
+//   - what earlier jobs left behind, with records in full, as it may hold any step;
+//   - who began a repair, with policies; jobs that a person canceled, on all places;
 //   - the bounds: attempts and results kept, where failures and results are.
 func everySituation(visit func(*situation)) {
 	places, pairs, policies := allPlaces(), allPairs(), allPolicies()
@@ -207,11 +219,12 @@ func everySituation(visit func(*situation)) {
 	each([]place{{template: "drbd", primary: "offline", secondary: "ok", unread: true}, {template: "plain", primary: "offline", coming: true}},
 		twoPairs, policies, results)
 
-	var once []*recordSet
+	var once, strongest []*recordSet
 	for _, h := range histories() {
 		for _, typ := range allTypes {
 			once = append(once, recorded(pending(typ, "a", 100, h)))
 		}
+		strongest = append(strongest, once[len(once)-1])
 	}
 	each(places, fewPairs[:4], fewPolicies[:1], once)
 	each(onePerRow, fewPairs[:2], fewPolicies[1:], once)
@@ -232,6 +245,43 @@ func everySituation(visit func(*situation)) {
 		each(onePerRow, twoPairs[:1], fewPolicies[3:], once[:16])
 	}
 	r.hush = [3][]string{}
+
+	// Where the group has no other nodes, and where a migration is a failover.
+	var tight []place
+	for _, at := range onePerRow {
+		for _, more := range []place{{gone: 1}, {gone: 2}, {failsOver: true}} {
+			if !more.failsOver || at.primary == "drained" {
+				at.gone, at.failsOver = more.gone, more.failsOver
+				tight = append(tight, at)
+			}
+		}
+	}
+	each(tight, fewPairs, fewPolicies, results[:1])
+	each(tight, twoPairs[:1], fewPolicies[:1], once)
+	// What earlier jobs of anybody's left behind.
+	for _, r.past = range pastWords {
+		each(places, fewPairs, fewPolicies[3:], results[:1])
+		each(onePerRow, twoPairs, fewPolicies[4:], strongest)
+		each(onePerRow[:1], twoPairs, fewPolicies, beside)
+	}
+	r.past = ""
+	// Who began a repair (P22), and what waits after it was canceled (S13).
+	var begun, canceled []*recordSet
+	for _, id := range []string{byPolicyID, oldID} {
+		for _, typ := range allTypes {
+			for _, h := range []string{"", "F no room", "F no room, F expired", "CHAIN refused", "RD canceled", "M queued", "CHAIN waiting", "RD running", "F failed", "RD purged", "M success", "stranger success"} {
+				begun = append(begun, recorded(pending(typ, id, 100, h)))
+			}
+		}
+	}
+	each(onePerRow, twoPairs, append(policies[len(policies)-4:], fewPolicies...), begun)
+	r.hush = [3][]string{2: {"forever"}}
+	each(onePerRow, twoPairs, []policy{{}, {0: {"reinstall"}}}, begun)
+	r.hush = [3][]string{}
+	for _, h := range []string{"RD canceled now", "M canceled now", "F canceled now", "CHAIN canceled now", "F failed, F canceled now", "F canceled now, F expired", "F canceled now, F no room"} {
+		canceled = append(canceled, recorded(pending("reinstall", "a", 100, h)), recorded(pending("migrate", "a", 100, h)))
+	}
+	each(places, fewPairs[:1], fewPolicies, canceled)
 
 	var bounds []*recordSet
 	for _, h := range series {

@@ -11,7 +11,7 @@ import (
 var keeping = []predicate{
 	{"permittedNeedBegins", func(m *demand, d repair.Decision) string {
 		// S4, and S9's "then afresh in the same pass".
-		want := m.afresh(d) && !m.need.healthy() && m.need.possible() && covers(m.permitted, m.need.typ)
+		want := m.afresh(d) && !m.need.healthy() && m.need.possible() && covers(m.permitted, m.need.typ) && !m.stranded()
 		begins := d.Start != nil && d.Start.New
 		return failIf(begins != want, "begins a repair when it should not, or the reverse")
 	}},
@@ -27,11 +27,18 @@ var keeping = []predicate{
 	{"enopermOnce", func(m *demand, d repair.Decision) string {
 		// S3: one result where the permission is too weak for the whole repair,
 		// not again where it stands already, and none without any permission, or
-		// where there is no repair.
-		told := false
+		// where there is no repair. After a success it is another need (T13).
+		toldAt, succeededAt := int64(-1), int64(-1)
 		for _, c := range m.records.list {
-			told = told || c.kind == "result" && c.outcome == "enoperm" && c.typ == m.need.typ
+			switch {
+			case c.kind != "result":
+			case c.outcome == "enoperm" && c.typ == m.need.typ && c.time > toldAt:
+				toldAt = c.time
+			case c.outcome == "success" && c.time > succeededAt:
+				succeededAt = c.time
+			}
 		}
+		told := toldAt >= 0 && succeededAt <= toldAt
 		reported := m.need.row == "P9" || m.need.first() == stepChain && m.admin == "offline" || m.need.lost
 		// Where another result is written anyway that is enough for this pass (T9).
 		ended := 0
@@ -75,7 +82,11 @@ var keeping = []predicate{
 				}
 			}
 			for _, st := range d.Settled {
-				if st.Result.ID == p.id && (typeNames[st.Result.Type] != p.typ || !sameJobs(st.Result.Jobs, p.begun())) {
+				jobs := p.kept()
+				if m.broken() && m.policyWithdrawn(p) {
+					jobs = nil // P22
+				}
+				if st.Result.ID == p.id && (typeNames[st.Result.Type] != p.typ || !sameJobs(st.Result.Jobs, jobs)) {
 					return "the result of " + p.id + " does not tell what was done"
 				}
 			}
@@ -108,7 +119,8 @@ var keeping = []predicate{
 	{"resultsKept", func(m *demand, d repair.Decision) string {
 		// T9: when something newer is written, or was by a pass that died halfway
 		// (T6), all but the newest N success and enoperm results go, the oldest
-		// first; otherwise none does.
+		// first; otherwise none does. T13: what was not permitted is over once the
+		// instance is healthy; but not before the pending tags of that id.
 		var old []record
 		for _, c := range m.records.list {
 			if c.kind == "result" && c.outcome != "failure" {
@@ -134,8 +146,8 @@ var keeping = []predicate{
 			for _, tag := range d.Remove {
 				found = found || tag == c.tag()
 			}
-			told := c.outcome == "enoperm" && d.Need.Healthy() && found // T13: goes once the instance is well
-			if found != (k < goes) && !told {
+			over := c.outcome == "enoperm" && m.afresh(d) && m.need.healthy() && m.whole() && !m.pendingOf(c.id)
+			if found != (k < goes || over) {
 				return "keeps or drops the wrong results"
 			}
 		}
@@ -149,7 +161,7 @@ var keeping = []predicate{
 		switch {
 		case m.suspended:
 			if m.need.healthy() && len(m.records.open) == 0 {
-				return ""
+				return "" // there is nothing to suspend
 			}
 			want = repair.StateSuspended
 		case m.hasUnreadable():
@@ -158,11 +170,21 @@ var keeping = []predicate{
 			want = repair.StateFailed
 		case d.Start != nil && !d.Start.New, len(c) > 0 && settledAs(d, c[len(c)-1].id) == "", len(m.records.open) > 0 && !m.free():
 			want = repair.StatePending
-		case m.need.healthy():
+		case m.need.healthy() && m.whole():
 			want = repair.StateHealthy
 		}
 		return failIf(d.State != want, "the state is "+string(want))
 	}},
+}
+
+// pendingOf: there is a pending tag with the id.
+func (m *demand) pendingOf(id string) bool {
+	for _, c := range m.records.list {
+		if c.kind == "pending" && c.id == id {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *demand) isOpen(id string) bool {

@@ -104,13 +104,31 @@ func (n need) first() string {
 
 func badCondition(c string) bool { return isOffline(c) || c == "drained" }
 func isOffline(c string) bool    { return c == "offline" || c == "both" }
+
+// fitForMove: the copy is on the secondary, whatever its node group (P11).
 func fitForMove(sec string) bool { return sec != "incapable" }
-func stoppedFor(live string) bool {
-	return live == "ADMIN_down" || live == "ADMIN_offline" || live == "ERROR_down"
+
+// stopped: nothing runs that could be lost. What its user shut down is stopped once
+// Ganeti has marked it down (S17).
+func (r *situation) stopped() bool {
+	switch r.live {
+	case "ADMIN_down", "ADMIN_offline", "ERROR_down":
+		return true
+	case "USER_down":
+		return r.admin == "down"
+	}
+	return false
 }
+
 func runsFor(live string) bool { return live == "running" || live == "ERROR_up" }
 
-// needOf asks the judge for the row of the table (P1 to P11).
+// Why a first step cannot be taken, beside what the judge says.
+const (
+	heldNoNode = "its node group has no other usable node"
+	heldLive   = "its live status does not say whether it runs" // the judge's words
+)
+
+// needOf asks the judge for the row of the table (P1 to P11, P18, S17).
 func needOf(r *situation) need {
 	at := r.at
 	switch {
@@ -121,34 +139,30 @@ func needOf(r *situation) need {
 	case at.template == "drbd" && at.secondary == "" && !badCondition(at.primary):
 		return need{lost: true} // C5: nothing is concluded from what was not told
 	}
-	node := func(condition, group string) judge.Node {
+	node := func(condition string) judge.Node {
 		return judge.Node{
-			Group: group, Offline: isOffline(condition), Drained: condition == "drained" || condition == "both", NotVMCapable: condition == "incapable",
+			Group: "near", Offline: isOffline(condition), Drained: condition == "drained" || condition == "both", NotVMCapable: condition == "incapable",
 		}
 	}
-	c := &judge.Cluster{Nodes: map[string]judge.Node{"pri": node(at.primary, "near"), "sec": node(at.secondary, "near")}}
-	i := &judge.Instance{Template: at.template, Admin: r.admin, Status: r.live, Primary: "pri"}
+	c := &judge.Cluster{Nodes: map[string]judge.Node{"pri": node(at.primary), "sec": node(at.secondary)}}
+	i := &judge.Instance{Template: at.template, Admin: r.admin, Status: r.live, Primary: "pri", NoMigration: at.failsOver}
 	if at.secondary != "" {
 		i.Secondary = "sec"
 	}
 	n := judge.NeedOf(c, i)
 	need := need{row: n.Row, steps: n.Steps, typ: n.Type, next: n.Type, held: n.Held}
-	switch {
-	case need.first() == stepRD:
-		need.next = "fix-storage"
-	case at.secondary == "far" && need.first() != stepChain && len(need.steps) > 0 && judge.Unmended["P11"]:
-		need.held = "its secondary node is in another group"
+	// V2, P21: where the group has no other usable nodes, nothing new is made.
+	wanted := 0
+	switch first := need.first(); {
+	case first == stepRD:
+		need.next, wanted = "fix-storage", 1
+	case first == stepChain && at.secondary != "":
+		wanted = 2
+	case first != "" && at.secondary == "":
+		wanted = 1
 	}
-	if r.live == "USER_down" && r.admin == "down" && judge.Unmended["S17"] && (n.Row == "P2" || n.Row == "P3" || n.Row == "P6") {
-		need.steps = append([]string(nil), n.Steps...)
-		for k, step := range need.steps {
-			if step == stepF {
-				need.steps[k] = stepM
-			}
-		}
-		if n.Row != "P3" {
-			need.held = "its live status does not say whether it runs"
-		}
+	if need.held == "" && wanted > 2-at.gone {
+		need.held = heldNoNode
 	}
 	return need
 }
@@ -157,7 +171,7 @@ func needOf(r *situation) need {
 type openRepair struct {
 	typ, id string
 	time    int64
-	jobs    []pastJob // each once, in the order of submission
+	jobs    []pastJob // each once, in the order of submission, without strangers (S14)
 	tags    []string  // all copies
 }
 
@@ -186,7 +200,7 @@ func openRepairs(list []record) []*openRepair {
 		}
 		p.tags = append(p.tags, c.tag())
 		for _, j := range c.jobs {
-			if !hasJob(p.jobs, j.id) {
+			if !hasJob(p.jobs, j.id) && !j.stranger() {
 				p.jobs = append(p.jobs, j)
 			}
 		}
@@ -206,6 +220,10 @@ func hasJob(jobs []pastJob, id int64) bool {
 }
 
 // What the fates of jobs mean.
+
+// stranger: a job of another instance, or a number that the queue has not reached (S14).
+func (j pastJob) stranger() bool { return j.step == stepStranger || j.fate == "above" }
+
 func (j pastJob) unfinished() bool {
 	switch j.fate {
 	case "queued", "waiting", "canceling", "running":
@@ -216,62 +234,132 @@ func (j pastJob) unfinished() bool {
 
 func (j pastJob) foundNoRoom() bool {
 	switch j.fate {
-	case "no room", "no room now", "no answer", "target drained":
+	case "no room", "no room now", "no answer", "target drained", "old no room":
 		return true
 	}
 	return false
 }
 
+// refused: its checks refused it, and it changed nothing (S13).
+func (j pastJob) refused() bool { return j.fate == "refused" || j.fate == "refused anew" }
+
+// withdrawn: canceled before it began (S13).
+func (j pastJob) withdrawn() bool { return j.fate == "canceled" || j.fate == "canceled now" }
+
+// failed: it may have changed something, and not all that it should.
 func (j pastJob) failed() bool {
 	switch j.fate {
-	case "failed", "refused", "failed later", "refused later":
+	case "failed", "elsewhere", "copied", "failed later", "refused later":
 		return true
 	}
 	return false
 }
 
-func (j pastJob) canceled() bool { return j.fate == "canceled" || j.fate == "canceled later" }
-func (j pastJob) unknown() bool  { return j.fate == "purged" || j.fate == "never heard of" }
+// done: it did all that it was to do, even if its very end was an error (P19).
+func (j pastJob) done() bool { return j.fate == "success" || j.fate == "copied" }
+
+// cut: canceled after it began (S7).
+func (j pastJob) cut() bool     { return j.fate == "canceled later" }
+func (j pastJob) unknown() bool { return j.fate == "purged" || j.fate == "never heard of" }
 
 // halfReinstalled: a chain that ended after its first opcode, or while that one
 // was at work, has changed the instance and is not complete (S6, S7).
 func (j pastJob) halfReinstalled() bool {
-	if j.step != stepChain {
-		return false
-	}
-	switch j.fate {
-	case "failed", "failed later", "refused later", "canceled later":
-		return true
-	}
-	return false
+	return j.step == stepChain && (j.failed() || j.cut())
 }
 
-// begun are the jobs that really began: what expired unreleased is no attempt
-// and no failure (C2).
-func (p *openRepair) begun() []pastJob {
+// changedNothing: neither an attempt nor a failure (S8, S13, C2).
+func (j pastJob) changedNothing() bool {
+	return j.foundNoRoom() || j.refused() || j.withdrawn() || j.fate == "expired"
+}
+
+// kept are the jobs that stay in the tags: those that changed nothing leave them, but
+// for the refusals that count (S7, S13).
+func (p *openRepair) kept() []pastJob {
+	counted := make(map[int64]bool)
+	for _, j := range p.refusals() {
+		counted[j.id] = true
+	}
 	var list []pastJob
 	for _, j := range p.jobs {
-		if j.fate != "expired" {
+		if counted[j.id] || !j.changedNothing() {
 			list = append(list, j)
 		}
 	}
 	return list
 }
 
+// refusals are the newest jobs in a row that were refused in the same words. What never
+// began lies between them without meaning.
+func (p *openRepair) refusals() []pastJob {
+	var list []pastJob
+	for k := len(p.jobs) - 1; k >= 0; k-- {
+		j := p.jobs[k]
+		switch {
+		case j.fate == "expired" || j.withdrawn():
+			continue
+		case !j.refused() || len(list) > 0 && (j.fate != list[0].fate || j.step != list[0].step):
+			return list
+		}
+		list = append(list, j)
+	}
+	return list
+}
+
+// last is the last job that was released, lastChange the last that may have changed
+// anything; each is empty if there is none.
 func (p *openRepair) last() pastJob {
-	if list := p.begun(); len(list) > 0 {
-		return list[len(list)-1]
+	for k := len(p.jobs) - 1; k >= 0; k-- {
+		if p.jobs[k].fate != "expired" {
+			return p.jobs[k]
+		}
 	}
 	return pastJob{}
 }
 
-// attempts counts the tries of a step that failed since anything succeeded: no
-// room is no attempt (S8), nor is what expired (C2).
+func (p *openRepair) lastChange() pastJob {
+	for k := len(p.jobs) - 1; k >= 0; k-- {
+		if !p.jobs[k].changedNothing() {
+			return p.jobs[k]
+		}
+	}
+	return pastJob{}
+}
+
+// onlyCopied: what nobody knows of the repair can only have been a replace-disks (S7).
+func (p *openRepair) onlyCopied() bool {
+	moved := p.typ == "fix-storage"
+	for _, j := range p.jobs {
+		moved = moved || j.fate == "success" && (j.step == stepF || j.step == stepM)
+	}
+	return moved
+}
+
+// restsOnPolicy: a pass began the repair, which its id tells, and nothing of it has
+// changed anything yet (P22). Version 0.1.0 gave requests ids of the same form as what
+// it began, so only what destroys data needs the policy there.
+func (p *openRepair) restsOnPolicy(n need) bool {
+	for _, j := range p.jobs {
+		if !j.changedNothing() && j.fate != "queued" && j.fate != "waiting" && j.fate != "canceling" {
+			return false
+		}
+	}
+	return p.id == byPolicyID || p.id == oldID && len(p.jobs) == 0 && n.typ == "reinstall"
+}
+
+// The ids that tell of a repair who began it.
+const (
+	byPolicyID = "p-aaaabbbb"
+	oldID      = "aaaabbbb"
+)
+
+// attempts counts the tries of a step that failed since anything succeeded: what
+// changed nothing is no attempt (S8, S13, C2).
 func (p *openRepair) attempts(step string) int {
 	n := 0
 	for _, j := range p.jobs {
 		switch {
-		case j.fate == "success":
+		case j.done():
 			n = 0
 		case j.failed() && j.step == step:
 			n++

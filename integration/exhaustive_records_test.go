@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
@@ -17,6 +18,8 @@ const (
 	stepF     = "F"     // fail over
 	stepChain = "CHAIN" // recreate disks, shut down, reinstall, start
 	stepAlien = "alien" // a job of some other program
+
+	stepStranger = "stranger" // a failover of another instance
 )
 
 // The opcodes of each step's job.
@@ -26,7 +29,12 @@ var stepOpcodes = map[string][]string{
 	stepF:     {"OP_INSTANCE_FAILOVER"},
 	stepChain: {"OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_SHUTDOWN", "OP_INSTANCE_REINSTALL", "OP_INSTANCE_STARTUP"},
 	stepAlien: {"OP_INSTANCE_REBOOT"},
+
+	stepStranger: {"OP_INSTANCE_FAILOVER"},
 }
+
+// trailNames are the words for the steps in the reason trail of our own jobs.
+var trailNames = map[string]string{stepRD: "replace-disks", stepM: "migrate", stepF: "failover", stepChain: "reinstall"}
 
 // pastJob is a job of a repair and what came of it.
 type pastJob struct {
@@ -56,11 +64,24 @@ var fates = map[string]struct {
 	"no answer":      {luxi.JobError, 0, "OpExecError", "Failure while running the iallocator script", ""},
 	"target drained": {luxi.JobError, 0, "OpPrereqError", "Can't use drained node 'x'", luxi.ECodeState},
 	"canceled":       {status: luxi.JobCanceled},
+	"canceled now":   {status: luxi.JobCanceled},
+	"refused anew":   {luxi.JobError, 0, "OpPrereqError", "in another state", luxi.ECodeState},
+	"elsewhere":      {luxi.JobError, 0, "OpExecError", "it broke while it wrote to another node", ""},
+	"copied":         {luxi.JobError, 0, "OpPrereqError", "marked to be up, cannot shutdown disks", luxi.ECodeState},
+	"old no room":    {luxi.JobError, 0, "OpPrereqError", "Not enough memory", luxi.ECodeNoRes},
 	"canceled later": {status: luxi.JobCanceled, at: 1},
 	"expired":        {luxi.JobError, 0, "OpExecError", "Dependency job 5 finished with status 'success', not one of 'canceled' as required", ""},
 	"purged":         {},
 	"never heard of": {},
+	"above":          {}, // a number that the queue has not reached
 }
+
+// newestJob is the newest job of the queue.
+const newestJob = 100000
+
+// ages is how long ago a job was received and ended, of those fates for which
+// that matters.
+var ages = map[string]time.Duration{"canceled now": time.Minute, "old no room": 20 * 24 * time.Hour}
 
 // info renders the job as the queue shows it.
 func (j pastJob) info() luxi.JobInfo {
@@ -69,8 +90,22 @@ func (j pastJob) info() luxi.JobInfo {
 		return luxi.JobInfo{ID: luxi.JobID(j.id)}
 	}
 	info := luxi.JobInfo{ID: luxi.JobID(j.id), Known: true, Status: f.status}
+	if age, matters := ages[j.fate]; matters {
+		info.Received = time.Unix(nowSeconds, 0).Add(-age)
+		info.Ended = info.Received
+	}
+	name := theName
+	if j.step == stepStranger {
+		name = "web2"
+	}
 	for k, id := range stepOpcodes[j.step] {
-		op := luxi.JobOp{ID: id, Status: f.status, Params: map[string]json.RawMessage{"instance_name": json.RawMessage(strconv.Quote(theName))}}
+		op := luxi.JobOp{ID: id, Status: f.status, Params: map[string]json.RawMessage{"instance_name": json.RawMessage(strconv.Quote(name))}}
+		if ours := trailNames[j.step]; ours != "" {
+			op.Reason = []luxi.ReasonEntry{{Source: "ganeti-autorepair", Text: "repair a " + ours}}
+		}
+		if j.fate == "elsewhere" {
+			op.Params["remote_node"] = json.RawMessage(`"spare"`)
+		}
 		switch {
 		case k < f.at:
 			op.Status = luxi.JobSuccess
@@ -129,11 +164,14 @@ func recorded(list ...record) *recordSet {
 			continue // the jobs of results are never looked up
 		}
 		for _, j := range c.jobs {
-			if j.fate == "never heard of" {
+			if j.fate == "never heard of" || j.fate == "above" {
 				continue
 			}
 			info := j.info()
 			set.facts[info.ID] = repair.NewJobFact(info)
+			if j.fate == "copied" {
+				set.facts[info.ID] = set.facts[info.ID].WithLog(repair.LogFact{Copied: true})
+			}
 			if info.Known && !info.Status.Final() {
 				set.running = append(set.running, info)
 			}
@@ -168,7 +206,11 @@ func history(first int64, text string) []pastJob {
 			continue
 		}
 		words := strings.SplitN(part, " ", 2)
-		jobs = append(jobs, pastJob{id: first + int64(k), step: words[0], fate: words[1]})
+		j := pastJob{id: first + int64(k), step: words[0], fate: words[1]}
+		if j.fate == "above" {
+			j.id += newestJob
+		}
+		jobs = append(jobs, j)
 	}
 	return jobs
 }

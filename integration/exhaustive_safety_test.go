@@ -62,7 +62,14 @@ func (m *demand) hasUnfinished() bool {
 // isBusy: an unfinished job names the instance, be it somebody else's or one of
 // a repair that has its result already.
 func (m *demand) isBusy() bool {
-	return m.busy == "by name" || m.busy == "by uuid" || m.busy == "tags" || len(m.records.running) > 0
+	for _, c := range m.records.list {
+		for _, j := range c.jobs {
+			if c.kind == "pending" && j.unfinished() && !j.stranger() {
+				return true
+			}
+		}
+	}
+	return m.busy == "by name" || m.busy == "by uuid" || m.busy == "tags"
 }
 
 // free: nothing keeps the instance from being looked after.
@@ -138,7 +145,7 @@ var safety = []predicate{
 		case repair.StepMigrate:
 			return failIf(m.at.primary != "drained" || !runsFor(m.live), "migrates what cannot be migrated")
 		case repair.StepFailover:
-			ok := isOffline(m.at.primary) || m.at.primary == "drained" && stoppedFor(m.live)
+			ok := isOffline(m.at.primary) || m.at.primary == "drained" && (m.stopped() || m.at.failsOver && runsFor(m.live))
 			return failIf(!ok, "fails over what may run")
 		case repair.StepReplaceDisks:
 			return failIf(m.at.template != "drbd" || !badCondition(m.at.secondary) || isOffline(m.at.primary), "replaces a good secondary, or without a source")
@@ -151,6 +158,66 @@ var safety = []predicate{
 			return ""
 		}
 		return failIf(!fitForMove(m.at.secondary) || badCondition(m.at.secondary), "moves to an unfit node")
+	}},
+	{"neverFromHalfACopy", func(m *demand, d repair.Decision) string {
+		// S15.
+		return failIf(d.Start != nil && d.Start.Step == repair.StepFailover && m.halfCopied(), "fails over to half a copy")
+	}},
+	{"whereItRuns", func(m *demand, d repair.Decision) string {
+		// S16: nothing but a failover to the very node that it was transferred to.
+		node, open := m.sentTo()
+		if d.Start == nil || !open {
+			return ""
+		}
+		ok := m.reached() && (m.at.template == "drbd" && d.Start.Target == "" || d.Start.Target == node)
+		return failIf(!ok, "touches what may run elsewhere")
+	}},
+	{"blockedByItsWord", func(m *demand, d repair.Decision) string {
+		// S15, S16, S18, T10: the reason is a stable word.
+		if !m.afresh(d) || m.suspended {
+			return ""
+		}
+		_, open := m.sentTo()
+		want := d.Reason
+		switch {
+		case m.need.healthy() && m.withoutSystem():
+			want = repair.ReasonNoSystem
+		case m.need.healthy() && open:
+			want = repair.ReasonWhereabouts
+		case m.need.healthy() || m.need.lost || len(m.need.steps) == 0:
+		case m.unreadablePolicy():
+			want = repair.ReasonUnreadableTag
+		case m.need.first() == stepChain && m.admin == "offline" || !covers(m.permitted, m.need.typ):
+		case open && !m.reached():
+			want = repair.ReasonWhereabouts
+		case m.stranded():
+			want = repair.ReasonHalfCopy
+		}
+		return failIf(d.Reason != want, "the reason is "+string(want))
+	}},
+	{"takesBackWhatIsNotWanted", func(m *demand, d repair.Decision) string {
+		// P15: jobs of ours that have not begun, and no others; of several opcodes only
+		// while all are queued.
+		back := make(map[int64]bool)
+		for _, t := range d.TakeBack {
+			back[int64(t.Job)] = true
+			if t.WhileQueued != (t.Step == repair.StepReinstall) {
+				return "may cut a reinstallation in half"
+			}
+		}
+		if m.need.held == heldNoNode {
+			return "" // the demands do not tell whether that is a lost target or want of room
+		}
+		for _, p := range m.records.open {
+			for _, j := range p.jobs {
+				waits := (j.fate == "queued" || j.fate == "waiting") && trailNames[j.step] != ""
+				if want := waits && m.unwanted(p, j); back[j.id] != want {
+					return fmt.Sprintf("job %d: taken back %v", j.id, back[j.id])
+				}
+				delete(back, j.id)
+			}
+		}
+		return failIf(len(back) > 0, "takes back jobs of nobody's")
 	}},
 	{"neverSecondOpenAction", func(m *demand, d repair.Decision) string {
 		// T5: one at a time, and in order of timestamp.
@@ -217,12 +284,56 @@ func (m *demand) stepRisk(step string) string {
 	case stepM:
 		return "migrate"
 	case stepF:
-		if m.at.primary == "drained" {
+		if m.at.primary == "drained" && !(m.at.failsOver && runsFor(m.live)) {
 			return "migrate"
 		}
 		return "failover"
 	}
 	return "reinstall"
+}
+
+// unwanted: the need, the step, the target, the admin state or the permission is no
+// longer what the job was submitted for (P15). While suspended the permission is not
+// asked.
+func (m *demand) unwanted(p *openRepair, j pastJob) bool {
+	n := m.need
+	_, open := m.sentTo()
+	switch {
+	case m.at.unread || n.lost || n.held == heldLive:
+		return false
+	case n.healthy() || n.held != "" || n.first() != j.step:
+		return true
+	case j.step == stepF && m.halfCopied(), open && !m.goesThere(j), j.step == stepChain && !m.startsLater():
+		return true
+	}
+	return !m.suspended && (!covers(p.typ, n.next) || m.policyWithdrawn(p))
+}
+
+// goesThere: a failover to the node that the instance may run on. The jobs of the table
+// name no node: those of drbd go to the secondary, and of others nobody knows where.
+func (m *demand) goesThere(j pastJob) bool {
+	node, _ := m.sentTo()
+	return j.step == stepF && m.at.template == "drbd" && node == "sec"
+}
+
+// unreadablePolicy: the nearest opinion is one that nobody can read (T10).
+func (m *demand) unreadablePolicy() bool {
+	for k := range m.policy {
+		if k == 1 && m.at.primary == "unknown" {
+			continue
+		}
+		known := false
+		for _, typ := range typeWords(m.situation, k) {
+			if risk(typ) == 0 {
+				return true
+			}
+			known = true
+		}
+		if known {
+			return false
+		}
+	}
+	return false
 }
 
 func failIf(wrong bool, why string) string {

@@ -24,6 +24,7 @@ type situation struct {
 	hush        [3][]string // suspend tags of the same, by the words of hushTags
 	records     *recordSet
 	busy        string // an unfinished job of somebody else; see busyJobs
+	past        string // what earlier jobs left behind; see pasts
 	maxAttempts int
 	kept        int
 }
@@ -33,6 +34,8 @@ type place struct {
 	template  string
 	primary   string // "ok", "drained", "offline", "both" (flags), "unknown" (no such node)
 	secondary string // the same, or "" (none), "incapable", "far" (another group)
+	gone      int    // of the two other good nodes of its group, those that are not there
+	failsOver bool   // be/always_failover
 	unread    bool   // the place was not read, as on a cluster whose nodes are all fine
 	coming    bool   // a reservation, not an instance yet
 }
@@ -63,10 +66,11 @@ var foreignTags = []string{"owner:alice", "ganeti:watcher:autorepair", "ganeti:w
 
 // inMemory are the situations' nodes, by the conditions of the two that matter.
 // Snapshots are never changed, so they are shared.
-var inMemory = make(map[[2]string]map[string]*repair.Node)
+var inMemory = make(map[place]map[string]*repair.Node)
 
-func nodesFor(primary, secondary string) map[string]*repair.Node {
-	key := [2]string{primary, secondary}
+func nodesFor(at place) map[string]*repair.Node {
+	primary, secondary := at.primary, at.secondary
+	key := place{primary: primary, secondary: secondary, gone: at.gone}
 	if nodes, ok := inMemory[key]; ok {
 		return nodes
 	}
@@ -83,8 +87,9 @@ func nodesFor(primary, secondary string) map[string]*repair.Node {
 			VMCapable: condition != "incapable",
 		}
 	}
-	add("master", "ok", "near-uuid")
-	add("spare", "ok", "near-uuid")
+	home := map[bool]string{false: "near-uuid", true: "far-uuid"}
+	add("master", "ok", home[at.gone > 0])
+	add("spare", "ok", home[at.gone > 1])
 	add("lost", "offline", "near-uuid") // a broken node that is none of the instance's
 	add("distant", "ok", "far-uuid")
 	add("pri", primary, "near-uuid")
@@ -117,7 +122,7 @@ var decoy = &repair.Group{UUID: "far-uuid", Name: "far", Tags: tagstore.Parse(lu
 func (r *situation) snapshot() (*repair.Snapshot, *repair.Instance) {
 	i := &repair.Instance{
 		Name: theName, UUID: theUUID, PlaceKnown: !r.at.unread, Forthcoming: r.at.coming,
-		Template: r.at.template, AdminState: r.admin, Primary: "pri",
+		Template: r.at.template, AdminState: r.admin, Primary: "pri", AlwaysFailover: r.at.failsOver,
 	}
 	if r.at.secondary != "" {
 		i.Secondaries = []string{"sec"}
@@ -134,10 +139,12 @@ func (r *situation) snapshot() (*repair.Snapshot, *repair.Instance) {
 			"near-uuid": {UUID: "near-uuid", Name: "near", Tags: tagstore.Parse(luxi.TagGroup, r.objectTags(1))},
 			"far-uuid":  decoy,
 		},
-		Nodes:     nodesFor(r.at.primary, r.at.secondary),
+		Nodes:     nodesFor(r.at),
 		Instances: []*repair.Instance{i},
 		Jobs:      r.records.facts,
 		Running:   r.records.running,
+		NewestJob: newestJob, NewestKnown: true,
+		Past: repair.NewPast(pasts[r.past], nil),
 	}
 	s.Cluster.Tags = tagstore.Parse(luxi.TagCluster, r.objectTags(2))
 	if r.busy != "" {
@@ -203,8 +210,14 @@ func (r *situation) String() string {
 			fmt.Fprintf(&b, " %s=%v", object, words)
 		}
 	}
+	if r.at.gone > 0 || r.at.failsOver {
+		fmt.Fprintf(&b, " gone=%d always_failover=%v", r.at.gone, r.at.failsOver)
+	}
 	if r.busy != "" {
 		fmt.Fprintf(&b, " busy=%q", r.busy)
+	}
+	if r.past != "" {
+		fmt.Fprintf(&b, " past=%q", r.past)
 	}
 	fmt.Fprintf(&b, " max=%d kept=%d records: %s", r.maxAttempts, r.kept, r.records)
 	return b.String()
@@ -222,6 +235,12 @@ func show(d repair.Decision) string {
 	if st := d.Start; st != nil {
 		fmt.Fprintf(&b, " | start %s for %d %s %v at %d new=%v probe=%v tries=%d old=%q",
 			st.Step, st.Repair.Type, st.Repair.ID, st.Repair.Jobs, st.Repair.Time, st.New, st.Probe, st.Tries, bare(st.Old))
+	}
+	for _, t := range d.TakeBack {
+		fmt.Fprintf(&b, " | take back %d %s queued=%v (%s)", t.Job, t.Step, t.WhileQueued, t.Why)
+	}
+	if d.Renewed != nil {
+		fmt.Fprintf(&b, " | renew %s %v", d.Renewed.ID, d.Renewed.Jobs)
 	}
 	if len(d.Remove) > 0 {
 		fmt.Fprintf(&b, " | remove %q", bare(d.Remove))

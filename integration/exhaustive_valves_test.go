@@ -31,6 +31,7 @@ func diceCluster(d *dice) *repair.Snapshot {
 		Nodes:   map[string]*repair.Node{},
 		Jobs:    map[luxi.JobID]*repair.JobFact{},
 	}
+	s.Cluster.IAllocator = d.oneOf("", "", "hail")
 	const perGroup = 4
 	for g := 0; g < 3; g++ {
 		group := fmt.Sprintf("group%d", g)
@@ -54,11 +55,26 @@ func diceCluster(d *dice) *repair.Snapshot {
 		if d.below(3) == 0 {
 			i.AdminState, i.Live = "down", &repair.Live{Status: "ADMIN_down"}
 		}
-		tag := d.oneOf("", "", "", "fix-storage", "suspend", "pending:reinstall:begun:100:", "pending:migrate:begun:100:", "result:failover:x:5:failure:")
+		tag := d.oneOf("", "", "", "", "fix-storage", "suspend", "pending:reinstall:begun:100:", "pending:migrate:begun:100:",
+			"pending:reinstall:begun:1699999000:", "pending:fix-storage:begun:1699998000:", "result:failover:x:5:failure:")
 		if tag != "" {
 			i.Tags = tagstore.Parse(luxi.TagInstance, []string{tagPrefix + tag})
 		}
 		s.Instances = append(s.Instances, i)
+	}
+	// Unfinished jobs of ours, for instances that are there, and of others.
+	for k := d.below(4); k > 0; k-- {
+		i := s.Instances[d.below(len(s.Instances))]
+		op := d.oneOf("OP_INSTANCE_FAILOVER", "OP_INSTANCE_FAILOVER", "OP_INSTANCE_REPLACE_DISKS", "OP_NODE_SET_PARAMS")
+		job := foreignJob(op, "instance_name", i.Name, "instance_uuid", i.UUID)
+		if op == "OP_NODE_SET_PARAMS" {
+			job = foreignJob(op, "node_name", i.Primary)
+		} else if d.below(2) == 0 {
+			step := map[string]string{"OP_INSTANCE_FAILOVER": "failover", "OP_INSTANCE_REPLACE_DISKS": "replace-disks"}[op]
+			job.Ops[0].Reason = []luxi.ReasonEntry{{Source: "ganeti-autorepair", Text: "repair x " + step}}
+		}
+		job.ID = luxi.JobID(9000 + k)
+		s.Running = append(s.Running, job)
 	}
 	return s
 }
@@ -107,8 +123,125 @@ func rank(s *repair.Snapshot, i *repair.Instance) int {
 	return 3
 }
 
-// checkValves compares what Valves made of decisions with V2, V3 and V4; starts are
-// the indexes of those that begin, in order.
+// nodesOf are the nodes of an instance.
+func nodesOf(i *repair.Instance) []string { return append([]string{i.Primary}, i.Secondaries...) }
+
+func shareNode(a, b *repair.Instance) bool {
+	for _, x := range nodesOf(a) {
+		for _, y := range nodesOf(b) {
+			if x == y {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// named is the instance that an unfinished job of the dice names, nil if it names none.
+func named(s *repair.Snapshot, job luxi.JobInfo) *repair.Instance {
+	for _, i := range s.Instances {
+		if job.Ops[0].Param("instance_uuid") == i.UUID {
+			return i
+		}
+	}
+	return nil
+}
+
+// hasNode: an unfinished job has a node of the instance (P16).
+func hasNode(s *repair.Snapshot, i *repair.Instance) bool {
+	for _, job := range s.Running {
+		if other := named(s, job); other != nil && shareNode(other, i) {
+			return true
+		}
+		for _, name := range nodesOf(i) {
+			if job.Ops[0].Param("node_name") == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// underWay counts the unfinished repair jobs of ours that bring instances back (V1, P20).
+func underWay(s *repair.Snapshot) int {
+	n := 0
+	for _, job := range s.Running {
+		if len(job.Ops[0].Reason) > 0 && job.Ops[0].ID == "OP_INSTANCE_FAILOVER" {
+			n++
+		}
+	}
+	return n
+}
+
+// slow: the step copies disks or memory and brings nothing back (P20).
+func slow(d repair.Decision) bool {
+	return d.Start.Step == repair.StepReplaceDisks || d.Start.Step == repair.StepMigrate
+}
+
+// mustBegin: the step is not to wait between its release and its beginning (P16).
+func mustBegin(d repair.Decision) bool {
+	return d.Start.Step == repair.StepReinstall || d.Start.Step == repair.StepFailover && d.Instance.AdminState != "up"
+}
+
+// delayed: what is released ahead of it keeps the step from beginning at once (P16).
+func delayed(s *repair.Snapshot, set repair.Settings, d repair.Decision, ahead []repair.Decision) bool {
+	busy := underWay(s)
+	for _, a := range ahead {
+		switch {
+		case a.Reason == repair.ReasonCopiesLater:
+		case !slow(a):
+			busy++
+		case s.Cluster.IAllocator != "" || shareNode(a.Instance, d.Instance):
+			return true
+		}
+	}
+	return set.MaxRunning > 0 && busy >= set.MaxRunning || hasNode(s, d.Instance)
+}
+
+// copiesLater: a replace-disks whose time has not come (V7), or while others are brought
+// back from a lost node of the instance, for two intervals at most (P20).
+func copiesLater(s *repair.Snapshot, set repair.Settings, before []repair.Decision, d repair.Decision) bool {
+	pending := s.Time.Sub(time.Unix(d.Start.Repair.Time, 0))
+	switch {
+	case d.Start.Step != repair.StepReplaceDisks:
+		return false
+	case pending < set.ReplaceDisksAfter:
+		return true
+	case pending > 2*set.Interval:
+		return false
+	}
+	back := func(i *repair.Instance) bool {
+		if i == nil || i == d.Instance || i.AdminState != "up" || !s.Nodes[i.Primary].Offline {
+			return false
+		}
+		for _, name := range nodesOf(d.Instance) {
+			if name == i.Primary {
+				return true
+			}
+		}
+		return false
+	}
+	for _, other := range before {
+		if other.Start != nil && other.Start.Step == repair.StepFailover && back(other.Instance) {
+			return true
+		}
+	}
+	for _, job := range s.Running {
+		if job.Ops[0].ID == "OP_INSTANCE_FAILOVER" && back(named(s, job)) {
+			return true
+		}
+	}
+	return false
+}
+
+// reworded takes out what tells why, so that only what is done is compared.
+func reworded(d repair.Decision) string {
+	d.Reason, d.Detail = "", ""
+	return show(d)
+}
+
+// checkValves compares what Valves made of decisions with V1 to V4, V7, P16 and P20;
+// starts are the indexes of those that begin, in order.
 func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair.Decision, starts []int) string {
 	begins := make(map[int]bool)
 	var pass []repair.Decision
@@ -116,7 +249,7 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 		begins[k] = true
 		pass = append(pass, after[k])
 	}
-	begun, wanted := 0, 0 // new repairs that begin, and that V2 lets begin
+	begun, wanted := 0, 0 // new repairs that begin, and that nothing but V3 could keep
 	for k, d := range after {
 		was, crowded := before[k], tooManyBad(s, d.Instance, set.MaxUnhealthy.Percent)
 		if was.Start == nil {
@@ -125,12 +258,15 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 			}
 			continue
 		}
-		if was.Start.New && !crowded {
+		if was.Start.New && !crowded && d.Reason != repair.ReasonNoSlot {
 			wanted++
 		}
 		if begins[k] {
+			later := copiesLater(s, set, before, was)
 			switch {
-			case show(d) != show(was):
+			case later != d.Start.Later || later != (d.Reason == repair.ReasonCopiesLater):
+				return d.Instance.Name + ": copies at the wrong time (V7, P20)"
+			case reworded(d) != reworded(was), !later && show(d) != show(was):
 				return d.Instance.Name + ": the step is changed"
 			case was.Start.New && crowded:
 				return d.Instance.Name + ": begins in a group with too many bad nodes (V2)"
@@ -139,8 +275,26 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 			}
 			continue
 		}
-		blocked := !crowded && d.Reason == repair.ReasonMaxNew || crowded && d.Reason == repair.ReasonMaxUnhealthy || d.Reason == repair.ReasonNoSlot || d.Reason == repair.ReasonCopiesLater
-		if d.Start != nil || !was.Start.New || !blocked || d.State != repair.StateNeedsRepair || len(d.Settled) != len(was.Settled) {
+		// Only what is as urgent, or more, can be released ahead of it.
+		var ahead []repair.Decision
+		for _, p := range pass {
+			if rank(s, p.Instance) <= rank(s, d.Instance) {
+				ahead = append(ahead, p)
+			}
+		}
+		state, blocked := repair.StatePending, false
+		if was.Start.New {
+			state = repair.StateNeedsRepair
+		}
+		switch d.Reason {
+		case repair.ReasonMaxUnhealthy:
+			blocked = was.Start.New && crowded
+		case repair.ReasonMaxNew:
+			blocked = was.Start.New && !crowded
+		case repair.ReasonNoSlot:
+			blocked = !(was.Start.New && crowded) && mustBegin(was) && delayed(s, set, was, ahead)
+		}
+		if d.Start != nil || !blocked || d.State != state || len(d.Settled) != len(was.Settled) {
 			return d.Instance.Name + ": is blocked wrongly"
 		}
 		for _, p := range pass {
@@ -149,8 +303,11 @@ func checkValves(s *repair.Snapshot, set repair.Settings, before, after []repair
 			}
 		}
 	}
-	for k := 1; k < len(pass); k++ {
-		if rank(s, pass[k-1].Instance) > rank(s, pass[k].Instance) {
+	for k := range pass {
+		if mustBegin(pass[k]) && delayed(s, set, pass[k], pass[:k]) {
+			return pass[k].Instance.Name + ": is released though it cannot begin at once (P16)"
+		}
+		if k > 0 && rank(s, pass[k-1].Instance) > rank(s, pass[k].Instance) {
 			return pass[k].Instance.Name + ": comes behind the less urgent " + pass[k-1].Instance.Name + " (V4)"
 		}
 	}
@@ -172,16 +329,20 @@ func names(list []repair.Decision, starts []int) string {
 	return strings.Join(words, " ")
 }
 
-// The valves only ever take steps back, never add or change one; they block new
-// repairs only, exactly those they should; and the order of what is left does
-// not depend on the order in which the decisions come (V2, V3, V4).
+// The valves only ever take steps back, never add or change one; they block exactly
+// those they should, and of repairs that have begun only what must not wait in the queue
+// or copies too early; and the order of what is left does not depend on the order in
+// which the decisions come (V1 to V4, V7, P16, P20).
 func TestValvesOnlyBlock(t *testing.T) {
 	d := dice(1)
 	steps, blocked, failures := 0, 0, 0
+	reasons := make(map[repair.Reason]int)
 	for round := 0; round < 1500 && failures < mostFailures; round++ {
 		s := diceCluster(&d)
 		set := repair.DefaultSettings()
 		set.MaxNew = d.below(6)
+		set.MaxRunning = []int{0, 1, 2, 10}[d.below(4)]
+		set.ReplaceDisksAfter = []time.Duration{0, 0, 20 * time.Minute, time.Hour}[d.below(4)]
 		set.MaxUnhealthy = repair.Share{Percent: []int{0, 25, 49, 50, 75, 100}[d.below(6)]}
 		before := decideAll(s, set)
 		after, starts := repair.Valves(s, before, set)
@@ -196,7 +357,7 @@ func TestValvesOnlyBlock(t *testing.T) {
 		}
 		if why != "" {
 			failures++
-			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %s: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, why, names(after, starts))
+			t.Errorf("round %d, max_new_per_pass %d, max_unhealthy_nodes %s, max_running %d: %s\n   pass: %s", round, set.MaxNew, set.MaxUnhealthy, set.MaxRunning, why, names(after, starts))
 			for k := range after {
 				t.Logf("   %s %s on %s %v: %s\n      before: %s", after[k].Instance.Name, after[k].Instance.Template, after[k].Instance.Primary,
 					after[k].Instance.Secondaries, show(after[k]), show(before[k]))
@@ -205,6 +366,7 @@ func TestValvesOnlyBlock(t *testing.T) {
 		for k := range after {
 			if before[k].Start != nil {
 				steps++
+				reasons[after[k].Reason]++
 				if after[k].Start == nil {
 					blocked++
 				}
@@ -213,5 +375,10 @@ func TestValvesOnlyBlock(t *testing.T) {
 	}
 	if blocked < 500 || steps-blocked < 500 {
 		t.Errorf("%d steps, %d of them blocked: too few to show anything", steps, blocked)
+	}
+	for _, reason := range []repair.Reason{repair.ReasonMaxNew, repair.ReasonMaxUnhealthy, repair.ReasonNoSlot, repair.ReasonCopiesLater} {
+		if reasons[reason] < 100 {
+			t.Errorf("%s %d times only", reason, reasons[reason])
+		}
 	}
 }

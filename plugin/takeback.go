@@ -110,14 +110,16 @@ const beginTime = 3 * time.Second
 
 // takeBackWaiting takes back what was released by this pass and must begin at once, but
 // has not: reinstallations, and failovers of what is stopped (P16). What keeps them is
-// not known; a later pass tries again.
+// not known; a later pass tries again. A job of which luxid does not tell that it waits
+// is left to the next pass: to cancel a reinstallation that has just begun would leave
+// it half done.
 func (a *act) takeBackWaiting(ctx context.Context) {
-	short, cancel := context.WithTimeout(ctx, beginTime)
+	short, cancel := context.WithTimeout(ctx, 2*beginTime) // luxid's answer needs time, too
 	defer cancel()
+	end := time.Now().Add(beginTime)
 	plan := &repair.Plan{}
 	for _, t := range a.atOnce {
-		status, err := a.Client.WaitForJobChange(short, t.held.Job, luxi.JobQueued, beginTime)
-		if err == nil && status != luxi.JobQueued {
+		if !a.stillQueued(short, t.held.Job, time.Until(end)) {
 			continue
 		}
 		back := repair.TakeBack{Job: t.held.Job, Step: t.action.Job.Step, Why: "it did not begin at once", WhileQueued: len(t.action.Job.OpCodes) > 1}
@@ -126,6 +128,21 @@ func (a *act) takeBackWaiting(ctx context.Context) {
 	clean, stop := a.cleaning()
 	defer stop()
 	a.report.TakenBack = append(a.report.TakenBack, a.takeBack(clean, plan)...)
+}
+
+// stillQueued reports whether luxid says that a job is queued, and still is after a
+// time.
+func (a *act) stillQueued(ctx context.Context, job luxi.JobID, wait time.Duration) bool {
+	for try := 1; ; try++ {
+		before := luxi.JobQueued
+		if wait <= 0 {
+			before = ""
+		}
+		status, err := a.Client.WaitForJobChange(ctx, job, before, wait)
+		if err == nil || try == 2 { // twice, as the connection may have been lost
+			return err == nil && status == luxi.JobQueued
+		}
+	}
 }
 
 // TakeBackAll cancels all repair jobs of ours that have not begun, whether they are

@@ -81,12 +81,10 @@ func (v *verdict) policyChange(change Change) {
 	if !change.Ours || !strings.HasPrefix(change.Tag, Prefix) {
 		return
 	}
-	c := v.at(change.Time)
-	now := change.Time.Add(c.Clock.Sub(c.Time)) // by the program's clock
 	switch {
 	case change.Added:
 		v.wrong("T7", "the program added %s to %s", change.Tag, change.Object)
-	case !endedSuspension(change.Tag, now.Unix()):
+	case !endedSuspension(change.Tag, v.latestClock(change.Time).Unix()):
 		v.wrong("T4", "the program removed %s from %s", change.Tag, change.Object)
 	}
 }
@@ -192,6 +190,26 @@ func clusters(moments []Moment) []*Cluster {
 		list = append(list, moments[k].Cluster)
 	}
 	return list
+}
+
+// latestClock returns the latest time that the program's clock has shown up to a
+// time. The clock may have been put back since a tag job was submitted.
+func (v *verdict) latestClock(t time.Time) time.Time {
+	latest, last := v.First.Clock, v.First
+	for k := range v.Moments {
+		c := v.Moments[k].Cluster
+		if c.Time.After(t) {
+			continue
+		}
+		if shown := c.Time.Add(last.Clock.Sub(last.Time)); shown.After(latest) {
+			latest = shown
+		}
+		last = c
+	}
+	if shown := t.Add(last.Clock.Sub(last.Time)); shown.After(latest) {
+		latest = shown
+	}
+	return latest
 }
 
 // at returns the cluster at the last moment up to a time.

@@ -110,7 +110,7 @@ func (n *node) createDevice(d disk, owner string, open, exclusive bool) error {
 		return callError("drbd: minor is already in use")
 	}
 	n.own(d, owner)
-	n.drbd[key] = newDevice(d, owner, d.peer(n.spec.UUID))
+	n.drbd[key] = n.newDevice(d, owner)
 	v := n.volumes[key]
 	v.upToDate = false
 	if d.networked() {

@@ -21,13 +21,18 @@ func allInstancesInfo(n *node, a *arguments) (interface{}, error) {
 func instanceList(n *node, a *arguments) (interface{}, error) {
 	var hypervisors []string
 	a.get(0, &hypervisors)
+	return n.instances(hypervisors), nil
+}
+
+// instances lists the instances of some hypervisors that have a process on the node.
+func (n *node) instances(hypervisors []string) []string {
 	names := []string{}
 	for name, r := range n.running {
 		if contains(hypervisors, r.hypervisor) {
 			names = append(names, name)
 		}
 	}
-	return names, nil
+	return names
 }
 
 func instanceInfo(n *node, a *arguments) (interface{}, error) {

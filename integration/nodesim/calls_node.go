@@ -121,17 +121,22 @@ func nodeInfo(n *node, a *arguments) (interface{}, error) {
 		storage = append(storage, info)
 	}
 	info := []interface{}{}
+	for range hypervisors {
+		info = append(info, n.hypervisorInfo())
+	}
+	return []interface{}{n.bootID(), storage, info}, nil
+}
+
+// hypervisorInfo is what a hypervisor tells of the node.
+func (n *node) hypervisorInfo() map[string]interface{} {
 	cpus := n.spec.CPUs
 	if cpus == 0 {
 		cpus = 64
 	}
-	for range hypervisors {
-		info = append(info, map[string]interface{}{
-			"memory_total": n.spec.Memory, "memory_free": n.freeMemory(), "memory_dom0": 0, "memory_hv": 0,
-			"cpu_total": cpus, "cpu_nodes": 1, "cpu_sockets": 1, "cpu_dom0": 1,
-		})
+	return map[string]interface{}{
+		"memory_total": n.spec.Memory, "memory_free": n.freeMemory(), "memory_dom0": 0, "memory_hv": 0,
+		"cpu_total": cpus, "cpu_nodes": 1, "cpu_sockets": 1, "cpu_dom0": 1,
 	}
-	return []interface{}{n.bootID(), storage, info}, nil
 }
 
 // unit tells how large a storage unit is and how much of it is free: in MiB, or for
@@ -192,23 +197,3 @@ func powercycle(n *node, _ *arguments) (interface{}, error) {
 }
 
 func hasAddress(n *node, a *arguments) (interface{}, error) { return a.text(0) == n.spec.Address, nil }
-
-// osValidate takes whether the system must be there, and its name with a variant.
-func osValidate(n *node, a *arguments) (interface{}, error) {
-	required, name := a.flag(0), systemOf(a.text(1))
-	if contains(n.systems, name) {
-		return true, nil
-	}
-	if required {
-		return nil, callError(fmt.Sprintf("Directory for OS %s not found in search path", name))
-	}
-	return false, nil
-}
-
-func osDiagnose(n *node, _ *arguments) (interface{}, error) {
-	list := []interface{}{}
-	for _, name := range n.systems {
-		list = append(list, []interface{}{name, "/srv/ganeti/os/" + name, true, "", []string{}, []string{}, []int{20}, true})
-	}
-	return list, nil
-}

@@ -1,11 +1,9 @@
 package nodesim
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
-	"time"
 )
 
 func (n *node) groupNames() []string {
@@ -17,12 +15,15 @@ func (n *node) groupNames() []string {
 	return names
 }
 
-func volumeGroups(n *node, _ *arguments) (interface{}, error) {
+func volumeGroups(n *node, _ *arguments) (interface{}, error) { return n.groupSizes(), nil }
+
+// groupSizes returns the size of each volume group in MiB.
+func (n *node) groupSizes() map[string]float64 {
 	sizes := make(map[string]float64)
 	for name, g := range n.groups {
 		sizes[name] = float64(g.size)
 	}
-	return sizes, nil
+	return sizes
 }
 
 // logicalVolumes takes the names of volume groups, or none for all.
@@ -158,73 +159,4 @@ func storageList(n *node, a *arguments) (interface{}, error) {
 		return nil, callError("nodesim does not list storage of type " + kind)
 	}
 	return rows, nil
-}
-
-// nodeVerify takes what to verify and answers as far as the simulator knows
-// (VerifyNode in lib/backend.py): a list of problems is empty.
-func nodeVerify(n *node, a *arguments) (interface{}, error) {
-	var what map[string]json.RawMessage
-	a.get(0, &what)
-	all := map[string]func() interface{}{
-		"version":     func() interface{} { return []interface{}{n.fleet.opts.Version, release(n.fleet.opts.Version)} },
-		"vglist":      func() interface{} { sizes, _ := volumeGroups(n, nil); return sizes },
-		"lvlist":      func() interface{} { return n.logicalVolumes(nil) },
-		"pvlist":      func() interface{} { return n.verifiedPhysical() },
-		"drbd-helper": func() interface{} { return []interface{}{true, "/bin/true"} },
-		"drbd-list":   func() interface{} { return []int{} },
-		"time":        func() interface{} { t := time.Now(); return []int64{t.Unix(), int64(t.Nanosecond() / 1000)} },
-		"oslist":      func() interface{} { list, _ := osDiagnose(n, nil); return list },
-		"instancelist": func() interface{} {
-			var hypervisors []string
-			_ = json.Unmarshal(what["instancelist"], &hypervisors)
-			lists := make(map[string][]string)
-			for _, h := range hypervisors {
-				lists[h] = []string{}
-				for name, r := range n.running {
-					if r.hypervisor == h {
-						lists[h] = append(lists[h], name)
-					}
-				}
-			}
-			return lists
-		},
-		"hvinfo": func() interface{} { return map[string]interface{}{"memory_free": n.freeMemory()} },
-	}
-	// What is wrong with each of several things: nothing.
-	for _, key := range []string{"hypervisor", "nodelist", "node-net-test", "filelist"} {
-		all[key] = func() interface{} { return map[string]interface{}{} }
-	}
-	for _, key := range []string{"hvparms", "nodesetup", "user-scripts", "bridges", "exclusive-pvs"} {
-		all[key] = func() interface{} { return []interface{}{} }
-	}
-	result := make(map[string]interface{})
-	for key := range what {
-		if answer := all[key]; answer != nil {
-			result[key] = answer()
-		}
-	}
-	return result, nil
-}
-
-func release(version int) string {
-	return fmt.Sprintf("%d.%d", version/1000000, version/10000%100)
-}
-
-func (n *node) verifiedPhysical() interface{} {
-	list := []interface{}{}
-	for _, group := range n.groupNames() {
-		names, sizes, free := n.physicalVolumes(group)
-		for k := range names {
-			list = append(list, map[string]interface{}{
-				"name": names[k], "vg_name": group, "size": float64(sizes[k]), "free": float64(free[k]), "attributes": "a--", "lv_list": []string{},
-			})
-		}
-	}
-	return list
-}
-
-// systemOf is the name of an operating system without its variant.
-func systemOf(name string) string {
-	base, _, _ := strings.Cut(name, "+")
-	return base
 }

@@ -6,6 +6,7 @@ import "fmt"
 type drbd struct {
 	owner     string // the instance
 	meta      string // key of the volume with its metadata
+	minor     int
 	peer      string // UUID of the other node
 	networked bool   // it connects as soon as it can; otherwise it is "StandAlone"
 	multi     bool   // both ends may be primary at a time
@@ -15,9 +16,9 @@ type drbd struct {
 	polls     int  // status calls left until that is done
 }
 
-// newDevice returns a device that stands alone.
-func newDevice(d disk, owner, peer string) *drbd {
-	dev := &drbd{owner: owner, peer: peer}
+// newDevice returns a device for the node that stands alone.
+func (n *node) newDevice(d disk, owner string) *drbd {
+	dev := &drbd{owner: owner, peer: d.peer(n.spec.UUID), minor: d.minor(n.spec.UUID)}
 	if len(d.Children) == 2 {
 		dev.meta = d.Children[1].key()
 	}
@@ -68,7 +69,7 @@ func (n *node) assemble(d disk, owner string) error {
 	case dev == nil && !whole && n.fleet.noDiskless:
 		return callError(fmt.Sprintf("Error while assembling disk: %s: can't attach local disk: Device minor not allocated", path(key)))
 	case dev == nil:
-		dev = newDevice(d, owner, d.peer(n.spec.UUID))
+		dev = n.newDevice(d, owner)
 		dev.diskless = !whole
 		n.drbd[key] = dev
 		n.own(d, owner)

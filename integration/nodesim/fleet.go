@@ -23,6 +23,11 @@ type Options struct {
 	// Version is what nodes answer to "version", such as 3000000. It also decides
 	// what the nodes mean by ldisk_status 4; see status.go.
 	Version int
+	// Release is the release of Ganeti, such as "3.0.2", which node_verify tells.
+	Release string
+	// ReadFile returns a file of the cluster by the name that node_verify asks for.
+	// All nodes answer that they have it; nil stands for no file.
+	ReadFile func(name string) ([]byte, error)
 }
 
 // Port is the port of the node daemon.

@@ -147,6 +147,19 @@ func (d disk) peer(self string) string {
 	return d.word(0)
 }
 
+// minor returns the minor number of the drbd disk's device on a node.
+func (d disk) minor(self string) int {
+	part := 3
+	if d.word(0) != self {
+		part = 4
+	}
+	var n int
+	if part < len(d.LogicalID) {
+		_ = json.Unmarshal(d.LogicalID[part], &n)
+	}
+	return n
+}
+
 // instanceOf tells which instance a call is about, "" if none.
 func (f *Fleet) instanceOf(call string, args []json.RawMessage) string {
 	for _, raw := range args {

@@ -1,5 +1,7 @@
 package nodesim
 
+import "fmt"
+
 // status is a BlockDevStatus.
 type status struct {
 	DevPath  string   `json:"dev_path"`
@@ -39,6 +41,7 @@ func (n *node) status(d disk) *status {
 	if dev == nil {
 		return nil
 	}
+	s.DevPath, major, minor = fmt.Sprintf("/dev/drbd%d", dev.minor), 147, dev.minor
 	if dev.syncing {
 		n.advance(key)
 	}

@@ -130,7 +130,7 @@ func (f *Fleet) placeDevices(p Placement, d disk) {
 	key := d.key()
 	for _, name := range p.Nodes {
 		n := f.mustNode(name)
-		dev := newDevice(d, p.Instance, d.peer(n.spec.UUID))
+		dev := n.newDevice(d, p.Instance)
 		dev.networked, dev.primary = true, contains(p.RunsOn, name)
 		dev.diskless = n.volumes[key] == nil || contains(p.Failed, name)
 		if contains(p.Failed, name) {

@@ -153,11 +153,17 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if err != nil {
 		return err
 	}
+	release, err := c.ReadFile(c.Root(c.Master()) + "/var/lib/ganeti/ssconf_release_version")
+	if err != nil {
+		return err
+	}
 	fleet, err := nodesim.New(nodesim.Options{
 		Version:     version,
+		Release:     strings.TrimSpace(string(release)),
 		Certificate: c.certs,
 		Master:      c.Master(),
 		Listen:      func(a string) (net.Listener, error) { return c.Listen("tcp", a) },
+		ReadFile:    c.readVirtual,
 	})
 	if err != nil {
 		return err
@@ -215,6 +221,17 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// readVirtual reads a file of the master by the name that Ganeti gives it in calls to
+// nodes of virtual clusters (lib/vcluster.py).
+func (c *Cluster) readVirtual(name string) ([]byte, error) {
+	const prefix = "/###-VIRTUAL-PATH-###,"
+	name = strings.TrimPrefix(name, prefix)
+	if strings.HasSuffix(name, "/config.data") {
+		return nil, os.ErrNotExist // master candidates alone have it
+	}
+	return os.ReadFile(c.HostPath(c.Root(c.Master()) + name))
 }
 
 // versionOf returns the version of a configuration, which is also what Ganeti's nodes

@@ -163,6 +163,7 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.settleWithout(r, fmt.Sprintf("the policy no longer permits %s, and nothing has begun", need.Type))
 		return true
 	case x.blockedByPast(jobs):
+		x.renewTag(r, jobs)
 		return false
 	}
 	if why := x.givesUp(r, jobs); why != "" {

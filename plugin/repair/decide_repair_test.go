@@ -47,6 +47,11 @@ func TestDecideHealthyRepair(t *testing.T) {
 			want: "healthy unsettled | add result:failover:r1:NOW:success:5 | remove " + r1 + "5"},
 		{name: "S6 a failed job, and it is down as it should be", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Failed(5, repair.StepFailover)), with: adminDown,
 			want: "healthy unsettled | add result:failover:r1:NOW:success:5 | remove " + r1 + "5"},
+		{name: "S17 a failed job, and its user shut it down, which Ganeti knows", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Failed(5, repair.StepFailover)), with: func(_ *repair.Snapshot, i *repair.Instance, _ *repair.Settings) {
+			i.AdminState, i.Live = "down", &repair.Live{Status: "USER_down"}
+		}, want: "healthy unsettled | add result:failover:r1:NOW:success:5 | remove " + r1 + "5"},
+		{name: "S17 a failed job, and its user shut it down, which Ganeti does not know", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Failed(5, repair.StepFailover)), with: live("USER_down"),
+			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + r1 + "5"},
 		{name: "S6 admin offline", nodes: "m a b", i: "rbd a", tags: r1 + "5", jobs: jobs(repairtest.Failed(5, repair.StepFailover)), with: func(_ *repair.Snapshot, i *repair.Instance, _ *repair.Settings) {
 			i.AdminState, i.Live = "offline", &repair.Live{Status: "ADMIN_offline"}
 		}, want: "healthy unsettled | add result:failover:r1:NOW:success:5 | remove " + r1 + "5"},

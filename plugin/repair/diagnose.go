@@ -256,6 +256,9 @@ func mover(i *Instance) (Step, string) {
 	case "ADMIN_down", "ADMIN_offline", "ERROR_down":
 		return StepFailover, ""
 	case "USER_down":
+		if i.AdminState == "down" {
+			return StepFailover, "" // Ganeti has marked it down by now (S17)
+		}
 		return StepMigrate, "its user shut it down; ganeti-watcher has to mark it down first"
 	}
 	return StepMigrate, "whether it runs is not known: its status is " + i.Live.Status

@@ -21,9 +21,11 @@ drbd      ok       drained|offline  *        *                             : P1 
 
 drbd      drained  ok               *        running|ERROR_up              : P2 migrate migrate,replace-disks
 drbd      drained  ok               *        ADMIN_down|ADMIN_offline|ERROR_down : P2 migrate failover,replace-disks
+drbd      drained  ok               down     USER_down                     : P2 migrate failover,replace-disks
 drbd      drained  ok               *        *                             : P2 migrate migrate,replace-disks blocked no-live-status
 
 drbd      drained  drained|offline  *        ADMIN_down|ADMIN_offline|ERROR_down : P3 migrate replace-disks,failover,replace-disks
+drbd      drained  drained|offline  down     USER_down                     : P3 migrate replace-disks,failover,replace-disks
 drbd      drained  drained|offline  *        *                             : P3 migrate replace-disks,migrate,replace-disks
 
 drbd      offline  ok               *        *                             : P4 failover failover,replace-disks
@@ -34,6 +36,7 @@ drbd      offline  offline          *        *                             : P5 
 
 ext       drained  -                *        running|ERROR_up              : P6 migrate migrate
 ext       drained  -                *        ADMIN_down|ADMIN_offline|ERROR_down : P6 migrate failover
+ext       drained  -                down     USER_down                     : P6 migrate failover
 ext       drained  -                *        *                             : P6 migrate migrate blocked no-live-status
 
 ext       offline  -                *        *                             : P7 failover failover

@@ -58,7 +58,8 @@ func (x *decider) reinstalledSince(jobs []*JobFact, failed *JobFact) bool {
 // disagrees says how the live status contradicts the admin state, if it does.
 func (x *decider) disagrees() string {
 	want := map[string]string{"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}[x.i.AdminState]
-	if want == "" || x.i.Live.Status != want {
+	byUser := x.i.AdminState == "down" && x.i.Live.Status == "USER_down" // it was marked down since (S17)
+	if !byUser && (want == "" || x.i.Live.Status != want) {
 		return "its status is " + x.i.Live.Status + " while its admin state is " + x.i.AdminState
 	}
 	return ""

@@ -94,17 +94,16 @@ func (x *decider) strandedBy(f *JobFact) string {
 }
 
 // goesTo reports whether a job of ours fails the instance over to the node that it was
-// transferred to.
+// transferred to. A drbd instance fails over to its secondary, whatever that is by now.
 func (x *decider) goesTo(f *JobFact, t Transfer) bool {
-	if f.Step != StepFailover {
+	if f.Step != StepFailover || t.Target == "" {
 		return false
 	}
-	for _, op := range f.Info.Ops {
-		if op.ID == luxi.OpInstanceFailover {
-			return t.reachedBy(op)
-		}
+	targets := namedTargets(f.Info)
+	if x.i.Template == "drbd" {
+		targets = x.i.Secondaries
 	}
-	return false
+	return len(targets) == 1 && (NameMatches(t.Target, targets[0]) || NameMatches(targets[0], t.Target))
 }
 
 // unfitTarget returns why an instance must not be brought to the node, "" if it may.
