@@ -32,7 +32,7 @@ var guards = []guard{
 	{name: "unfinished jobs", demand: "S5", by: "s05-running-jobs-left-alone",
 		line:    "if f.Outcome == OutcomeUnfinished {",
 		without: "if !GONE && f.Outcome == OutcomeUnfinished {"},
-	{name: "jobs of others", demand: "C2", by: "c05-instance-that-cannot-be-tagged TestBusyMeanwhile",
+	{name: "jobs of others", demand: "C2", by: "TestBusyMeanwhile",
 		line:    "x.s.BusyJob(x.i, nil); busy {",
 		without: "x.s.BusyJob(x.i, nil); !GONE && busy {"},
 	{name: "attempts", demand: "S7", by: "s07-attempts s07-two-steps-fail-in-turn",
