@@ -118,10 +118,7 @@ func TestWhenNotToAct(t *testing.T) {
 // Two hooks at once: one acts, the other leaves quietly; nothing is done twice
 // (C3).
 func TestTwoHooksAtOnce(t *testing.T) {
-	w := newWorld(t)
-	w.instances("one sharedfile node2", "two sharedfile node2", "three sharedfile node2")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "one sharedfile node2", "two sharedfile node2", "three sharedfile node2")
 	start := w.since()
 	var wg sync.WaitGroup
 	results := make([]ran, 4)
@@ -150,11 +147,7 @@ func TestTwoHooksAtOnce(t *testing.T) {
 
 // run --wait stays until the repairs have ended and says how.
 func TestRunAndWait(t *testing.T) {
-	w := newWorld(t)
-	w.instances("one sharedfile node2", "two file node2")
-	w.allow("cluster", "reinstall")
-	w.must(w.Offline(w.ctx, "node2"))
-	w.lose("two")
+	w := newRepairWorld(t, "cluster reinstall", "node2 dead", "one sharedfile node2", "two file node2")
 	if r := w.run(w.Master(), program, "run", "--wait"); r.code != 0 || !strings.Contains(r.stdout, "2 instances, 2 healthy") {
 		t.Errorf("run --wait: %+v", r)
 	}

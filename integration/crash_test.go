@@ -73,16 +73,14 @@ func TestKilledAtTwentyPoints(t *testing.T) {
 // killedAtPoints has instances go to and fro between two nodes, one pass killed
 // each time; one of them is reinstalled each time.
 func killedAtPoints(t *testing.T, stage luxitest.Stage) {
-	w := newWorld(t)
-	w.vmCapable("node1", false)
-	w.instances("web sharedfile node2", "off sharedfile node2 stopped", "local file node2")
-	w.allow("cluster", "reinstall")
+	w := newSimWorld(t, describe(t, []string{"node2", "node3"}, []string{
+		"cluster reinstall", "web sharedfile node2", "off sharedfile node2 stopped", "local file node2",
+	}))
 	from, to := "node2", "node3"
 	for _, p := range points {
 		p := p
 		p.stage = stage
-		w.must(w.Offline(w.ctx, from))
-		w.lose("local")
+		w.lostPower(from)
 		start := w.since()
 		killed := false
 		r := w.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
@@ -105,6 +103,7 @@ func killedAtPoints(t *testing.T, stage luxitest.Stage) {
 		w.settle(5)
 		w.onceEach(p, start, to)
 		t.Logf("point %+v: repaired, with jobs up to %d", p, w.since())
+		w.must(w.sim.Replace(from)) // what was on its disks would be in the way
 		w.must(w.Online(w.ctx, from))
 		from, to = to, from
 	}
@@ -136,10 +135,7 @@ func (w *world) onceEach(p point, start luxi.JobID, node string) {
 // A person who cancels the hold job of a pass that died releases nothing by it:
 // what it held expires, and the next pass does the repair (C1, C2).
 func TestHoldJobCanceled(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	// Paused, the hold job stays in the queue, where it can be canceled.
 	if r := w.run(w.Master(), "gnt-filter", "add", "--priority=1", "--action=PAUSE",
 		`--predicates=[["opcode", ["=", "OP_ID", "OP_TEST_DELAY"]]]`); r.code != 0 {
@@ -174,10 +170,7 @@ func TestHoldJobCanceled(t *testing.T) {
 // SIGTERM ends a pass cleanly: what it held expires at once, tag jobs that have
 // not run are canceled, and the next pass goes on.
 func TestTerminated(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	start := w.since()
 	terminated := false
 	r := w.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
@@ -200,10 +193,8 @@ func TestTerminated(t *testing.T) {
 // An instance that is renamed or removed between reading and acting is left to
 // the next pass; nothing is done to one that took over its name (P11, P12).
 func TestRenamedOrRemovedMeanwhile(t *testing.T) {
-	w := newWorld(t)
+	w := newRepairWorld(t, "cluster failover", "old diskless node2 stopped", "gone diskless node2 stopped", "swap diskless node2 stopped", "stays diskless node2 stopped")
 	w.settings(testSettings + "pass_timeout = \"5m\"\n") // four jobs end within the pass
-	w.instances("old sharedfile node2 stopped", "gone sharedfile node2 stopped", "swap sharedfile node2 stopped", "stays sharedfile node2 stopped")
-	w.allow("cluster", "failover")
 	w.must(w.Drain(w.ctx, "node2"))
 	start := w.since()
 	done := false
@@ -248,12 +239,10 @@ func TestRenamedOrRemovedMeanwhile(t *testing.T) {
 // Need, permission and the absence of a suspension are looked at once more, as
 // late as possible; what no longer holds is let go (P12).
 func TestChangedMeanwhile(t *testing.T) {
-	w := newWorld(t)
-	w.instances("suspended sharedfile node2", "withdrawn sharedfile node2", "back sharedfile node3", "same sharedfile node2")
+	w := newRepairWorld(t, "node2 dead", "suspended sharedfile node2", "withdrawn sharedfile node2", "back sharedfile node3", "same sharedfile node2")
 	for _, name := range []string{"suspended", "withdrawn", "back", "same"} {
 		w.allow(name, "failover")
 	}
-	w.must(w.Offline(w.ctx, "node2"))
 	w.must(w.Offline(w.ctx, "node3"))
 	start := w.since()
 	done := false
@@ -285,10 +274,7 @@ func TestChangedMeanwhile(t *testing.T) {
 // A reply that is truncated, not JSON or of the wrong shape ends the pass with
 // one line and status 1, before anything is changed (C5).
 func TestBadReplies(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	start := w.since()
 	requests := 0
 	for _, bad := range []struct {

@@ -17,14 +17,11 @@ import (
 // is a failure, after which nothing is done until a person removes the tag (S7,
 // S11).
 func TestJobFails(t *testing.T) {
-	w := newWorld(t)
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	w.settings(testSettings + "max_attempts = 2\n")
-	w.instances("web sharedfile node2")
 	veto := w.Root(w.Master()) + "/etc/ganeti/hooks/instance-failover-pre.d/veto"
 	w.must(w.WriteFile(veto, []byte("#!/bin/sh\nexit 1\n"), 0o755))
 	defer func() { w.must(w.RemoveFile(veto)) }()
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
 	start := w.since()
 	for n := 1; n <= 2; n++ {
 		w.pass()
@@ -51,10 +48,7 @@ func TestJobFails(t *testing.T) {
 // A job that a person cancels is a failure at once; it waited in the queue
 // because a job filter that matches its reason trail paused it (S7, P13).
 func TestJobCanceled(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	if r := w.run(w.Master(), "gnt-filter", "add", "--priority=1", "--action=PAUSE",
 		`--predicates=[["reason", ["=", "source", "ganeti-autorepair"]], ["opcode", ["=", "OP_ID", "OP_INSTANCE_FAILOVER"]]]`); r.code != 0 {
 		t.Fatal(r.stderr)
@@ -84,11 +78,9 @@ func TestJobCanceled(t *testing.T) {
 // A job counts when it is archived; one that is purged counts as ended with
 // unknown outcome: success if the instance is healthy, else failure (S7, S1).
 func TestJobArchivedAndPurged(t *testing.T) {
-	w := newWorld(t)
-	w.instances("archived sharedfile node2", "purged sharedfile node2", "lost sharedfile node2")
+	w := newRepairWorld(t, "node2 dead", "archived sharedfile node2", "purged sharedfile node2", "lost sharedfile node2")
 	w.allow("archived", "failover")
 	w.allow("purged", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
 	w.pass()
 	w.jobsEnd()
 	archived, purged := w.pending("archived").Jobs[0], w.pending("purged").Jobs[0]
@@ -123,13 +115,11 @@ func (w *world) purge(id luxi.JobID) {
 // Where there is no room the repair waits, untouched and without using up
 // tries; later passes test with a dry run; when there is room it is done (S8).
 func TestNoRoom(t *testing.T) {
-	w := newWorld(t)
+	w := newSimWorld(t, describe(t, []string{"node2", "node3"}, []string{
+		"cluster reinstall", "node2 dead", "web sharedfile node2", "local file node2",
+	}))
 	w.settings(testSettings + "max_attempts = 1\n")
-	w.instances("web sharedfile node2", "local file node2")
-	w.allow("cluster", "reinstall")
-	w.vmCapable("node1", false)
 	w.must(w.Drain(w.ctx, "node3"))
-	w.must(w.Offline(w.ctx, "node2"))
 	start := w.since()
 	w.pass()
 	w.jobsEnd()
@@ -155,7 +145,6 @@ func TestNoRoom(t *testing.T) {
 	if n := len(w.ourJobs(start, "probe")); n != 3 {
 		t.Errorf("%d dry runs, want 3", n)
 	}
-	w.lose("local")
 	w.must(w.Undrain(w.ctx, "node3"))
 	w.settle(4)
 	if r := w.wantResult("web", tagstore.Failover, tagstore.Success, 2); r.ID != first.ID {
@@ -169,25 +158,17 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-func (w *world) vmCapable(node string, yes bool) {
-	w.t.Helper()
-	_, err := w.RunJobs(w.ctx, []vcluster.Opcode{{"OP_ID": "OP_NODE_SET_PARAMS", "node_name": node, "vm_capable": yes}})
-	w.must(err)
-}
-
 // Malformed tags of each kind never stop a pass and are never deleted; pending
 // and result tags that cannot be read hold their instance, a suspend tag that
 // cannot be read suspends, and where a type cannot be read nothing is permitted
 // (T10). A tag longer than Ganeti allows cannot even be set (T8).
 func TestMalformedTags(t *testing.T) {
-	w := newWorld(t)
-	w.instances("badpending sharedfile node2", "badresult sharedfile node2", "badsuspend sharedfile node2", "badtype sharedfile node2", "good sharedfile node2")
+	w := newRepairWorld(t, "node2 dead", "badpending sharedfile node2", "badresult sharedfile node2", "badsuspend sharedfile node2", "badtype sharedfile node2", "good sharedfile node2")
 	w.allow("cluster", "failover", "pending:failover:x:1:")
 	w.allow("badpending", "pending:failover:x:soon:")
 	w.allow("badresult", "result:failover:x:1:perhaps:")
 	w.allow("badsuspend", "suspend:tomorrow")
 	w.allow("badtype", "failover:please", "nonsense")
-	w.must(w.Offline(w.ctx, "node2"))
 	start := w.since()
 	w.settle(3)
 	begun := w.begun(start)
@@ -221,9 +202,7 @@ func TestMalformedTags(t *testing.T) {
 
 // A repair whose tag has no more room for its jobs loses the oldest ones (T8).
 func TestTagOfFullLength(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "node2 dead", "web sharedfile node2")
 	ids, err := w.Submit(w.ctx, []vcluster.Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 0.01, "on_master": false}})
 	w.must(err)
 	w.jobsEnd()
@@ -237,14 +216,7 @@ func TestTagOfFullLength(t *testing.T) {
 	if r.Outcome != tagstore.Success || len(r.Tag) > tagstore.MaxLength {
 		t.Errorf("result %s", r.Tag)
 	}
-	if last := r.Jobs[len(r.Jobs)-1]; opcodes(w.job(last)) != "FAILOVER" {
+	if last := r.Jobs[len(r.Jobs)-1]; opcodes(w.jobInfo(last)) != "FAILOVER" {
 		t.Errorf("the last job of %s is no failover", r.Tag)
 	}
-}
-
-func (w *world) job(id luxi.JobID) luxi.JobInfo {
-	w.t.Helper()
-	infos, err := w.luxi.QueryJobs(w.ctx, []luxi.JobID{id})
-	w.must(err)
-	return infos[0]
 }

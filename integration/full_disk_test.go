@@ -13,9 +13,9 @@ import (
 // check and status tell what cannot be written, and why; event programs are told of
 // an instance that a valve blocks once, or not at all, but never with every pass.
 func TestFullDisks(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2", "other sharedfile node2")
-	w.allow("cluster", "failover")
+	w := newSimWorld(t, describe(t, []string{"node2", "node3"}, []string{
+		"cluster failover", "web sharedfile node2", "other sharedfile node2",
+	}))
 	root := w.Root(w.Master())
 	const events = "/srv/events"
 	told := root + "/srv/told"
@@ -25,7 +25,6 @@ func TestFullDisks(t *testing.T) {
 			t.Fatalf("%s: %s", script, r.stderr)
 		}
 	}
-	must("gnt-node modify --vm-capable=no " + w.Master()) // so that they move between two nodes
 	must("mkdir -p " + root + events + " " + root + "/srv/metrics")
 	w.must(w.WriteFile(root+events+"/tell", []byte("#!/bin/sh\necho \"$AUTOREPAIR_EVENT $AUTOREPAIR_INSTANCE\" >>"+told+"\n"), 0o755))
 	settings := func(more string) {
@@ -56,14 +55,14 @@ func TestFullDisks(t *testing.T) {
 				if kind.what == "full" { // else there is no stamp
 					w.must(w.RemoveFile(root + "/var/run/ganeti-autorepair/last-pass"))
 				}
-				if r := w.hook(w.Master()); r.code != 0 || strings.Count(r.stderr, "\n") > 3 {
+				if r := w.hook(w.Master()); r.code != 0 || strings.Count(r.stderr, "\n") > 4 {
 					t.Errorf("%s: the hook ended with %+v", name, r)
 				}
 			}
 
 			// A valve blocks both instances, for three passes.
 			settings("max_unhealthy_nodes = 1\n")
-			w.must(w.Offline(w.ctx, fmt.Sprintf("node%d", node)))
+			w.lostPower(fmt.Sprintf("node%d", node))
 			must("rm -f " + told)
 			for k := 0; k < 3; k++ {
 				pass()
@@ -101,7 +100,7 @@ func TestFullDisks(t *testing.T) {
 			}
 
 			must("umount " + path)
-			w.must(w.Online(w.ctx, fmt.Sprintf("node%d", node)))
+			w.back(fmt.Sprintf("node%d", node))
 			node = 5 - node // they are on the other now
 			must("rm -rf " + root + "/var/run/ganeti-autorepair")
 			if check := w.run(w.Master(), program, "check"); strings.Contains(check.stdout, "cannot be written") {

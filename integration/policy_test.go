@@ -14,9 +14,7 @@ import (
 // Group and instance tags beat cluster tags; the least destructive of several
 // wins (T1, T2).
 func TestNearestPolicyWins(t *testing.T) {
-	w := newWorld(t)
-	w.instances("plain sharedfile node2", "weak sharedfile node2", "several sharedfile node2")
-	w.allow("cluster", "fix-storage", "reinstall")
+	w := newRepairWorld(t, "cluster fix-storage reinstall", "node2 dead", "plain sharedfile node2", "weak sharedfile node2", "several sharedfile node2")
 	w.allow("group:default", "failover")
 	w.allow("weak", "migrate")
 	w.allow("several", "reinstall", "failover", "migrate", "fix-storage")
@@ -25,7 +23,6 @@ func TestNearestPolicyWins(t *testing.T) {
 		"weak":    "migrate instance weak",
 		"several": "fix-storage instance several",
 	}
-	w.must(w.Offline(w.ctx, "node2"))
 	w.wantPolicies(want)
 	start := w.since()
 	w.settle(3)
@@ -61,14 +58,11 @@ func (w *world) wantPolicies(want map[string]string) {
 // Suspensions at each level, for ever and for a time, hold; one whose time has
 // passed is removed; an enabling tag nearer by lifts one (T3, T4, S2).
 func TestSuspension(t *testing.T) {
-	w := newWorld(t)
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "a sharedfile node2", "b sharedfile node2", "lifted sharedfile node2")
 	future := fmt.Sprintf("suspend:%d", time.Now().Add(time.Hour).Unix())
 	past := fmt.Sprintf("suspend:%d", time.Now().Add(-time.Hour).Unix())
-	w.instances("a sharedfile node2", "b sharedfile node2", "lifted sharedfile node2")
-	w.allow("cluster", "failover")
 	w.allow("a", future, past)
 	w.allow("b", "suspend", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
 	start := w.since()
 
 	// On the instance: for a time, and for ever beside an enabling tag.
@@ -118,9 +112,7 @@ func TestSuspension(t *testing.T) {
 // While an instance is suspended its pending repair rests; it goes on when the
 // suspension ends (S2).
 func TestSuspensionHoldsPendingRepair(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
-	w.must(w.Offline(w.ctx, "node2"))
+	w := newRepairWorld(t, "node2 dead", "web sharedfile node2")
 	w.allow("web", "pending:failover:byhand:1700000000:", "suspend")
 	start := w.since()
 	w.pass()
@@ -139,10 +131,8 @@ func TestSuspensionHoldsPendingRepair(t *testing.T) {
 // A repair asked for once by a pending tag, set by hand with Ganeti's own
 // command, is done, whatever the policy (T5, W3).
 func TestOnceOff(t *testing.T) {
-	w := newWorld(t)
-	w.instances("nopolicy sharedfile node2", "weakpolicy sharedfile node2", "two sharedfile node2", "healthy sharedfile node3", "weakask sharedfile node2")
+	w := newRepairWorld(t, "node2 dead", "nopolicy sharedfile node2", "weakpolicy sharedfile node2", "two sharedfile node2", "healthy sharedfile node3", "weakask sharedfile node2")
 	w.allow("weakpolicy", "fix-storage")
-	w.must(w.Offline(w.ctx, "node2"))
 	hand := func(name string, words ...string) {
 		var tags []string
 		for _, word := range words {

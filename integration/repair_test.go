@@ -204,11 +204,8 @@ func TestReinstall(t *testing.T) {
 // With less permission there is one enoperm result, nothing else, and not a
 // second one on later passes (S3).
 func TestPermissionTooWeak(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web file node2")
-	w.allow("cluster", "failover")
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web file node2")
 	start := w.since()
-	w.must(w.Offline(w.ctx, "node2"))
 	w.pass()
 	first := w.wantResult("web", tagstore.Reinstall, tagstore.Enoperm, 0)
 	for n := 0; n < 3; n++ {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"ganeti-autorepair/integration/simcluster"
 	"ganeti-autorepair/integration/vcluster"
@@ -19,14 +18,14 @@ import (
 // former master does nothing and says nothing (C2, W1).
 func TestMasterFailover(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
 	c, err := simcluster.Start(ctx, vcluster.Options{Nodes: 2, CandidatePool: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	w := loadWorld(t, ctx, c, `
+	closeAtEnd(t, c)
+	err = c.Load(ctx, `
 cluster cluster tags=ganeti:watcher:autorepair:failover
 group default
 node a
@@ -37,6 +36,10 @@ instance web nodes=a,b template=drbd
 instance vm nodes=a template=rbd hypervisor=kvm
 instance db nodes=c,a template=drbd
 `)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := dressSimulated(t, ctx, c)
 	w.sim.StickSync("db", true)
 	w.lostPower("a")
 	start := w.since()

@@ -4,19 +4,15 @@ package integration_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"ganeti-autorepair/integration/nodesim"
 	"ganeti-autorepair/integration/simcluster"
-	"ganeti-autorepair/integration/vcluster"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
-
-// simClusters is a pool of real masters over simulated nodes.
-var simClusters = make(chan *simcluster.Cluster, 2)
 
 // simWorld is a real master over simulated nodes for one test.
 type simWorld struct {
@@ -26,29 +22,75 @@ type simWorld struct {
 	maybe   func(incident string) bool // what the nodes may report for all that; nil for nothing
 }
 
-// newSimWorld takes a master from the pool and makes its cluster the described
-// one; see luxitest.Parse.
+// newSimWorld starts a master over simulated nodes whose cluster is the described one;
+// see luxitest.Parse.
 func newSimWorld(t *testing.T, text string) *simWorld {
 	t.Helper()
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	t.Cleanup(cancel)
-	c := <-simClusters
-	t.Cleanup(func() { simClusters <- c })
-	if c == nil {
-		var err error
-		if c, err = simcluster.Start(ctx, vcluster.Options{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return loadWorld(t, ctx, c, text)
+	return startSimWorld(t, text)
 }
 
-func loadWorld(t *testing.T, ctx context.Context, c *simcluster.Cluster, text string) *simWorld {
+// startSimWorld is newSimWorld for a test that begins anew with another cluster.
+func startSimWorld(t *testing.T, text string) *simWorld {
 	t.Helper()
-	if err := c.Load(ctx, text); err != nil {
+	image := simImage.get(t).sim
+	ctx, cancel := context.WithTimeout(context.Background(), enough)
+	t.Cleanup(cancel)
+	c, err := image.Start(ctx, text)
+	if err != nil {
 		t.Fatal(err)
 	}
+	closeAtEnd(t, c)
+	return dressSimulated(t, ctx, c)
+}
+
+// newRepairWorld is newSimWorld with the nodes node2, node3 and node4 and what the lines
+// say, which are short forms of those of luxitest.Parse:
+//
+//	cluster failover        the cluster has the policy "failover"
+//	node2 dead              the node is off, and marked offline
+//	web sharedfile node2    an instance, with "stopped" or "failing" behind it
+func newRepairWorld(t *testing.T, lines ...string) *simWorld {
+	t.Helper()
+	return newSimWorld(t, describe(t, []string{"node2", "node3", "node4"}, lines))
+}
+
+// describe writes a cluster as luxitest.Parse reads it.
+func describe(t *testing.T, nodes, lines []string) string {
+	t.Helper()
+	header, places, instances := "cluster cluster", make(map[string]string), ""
+	for _, line := range lines {
+		f := strings.Fields(line)
+		switch {
+		case f[0] == "cluster":
+			header += " tags=" + tagstore.Prefix + strings.Join(f[1:], ","+tagstore.Prefix)
+		case len(f) == 2 && f[1] == "dead":
+			places[f[0]] = " offline dead"
+		default:
+			instances += fmt.Sprintf("instance %s template=%s nodes=%s mem=16 disk=16", f[0], f[1], f[2])
+			for _, word := range f[3:] {
+				switch word {
+				case "stopped":
+					instances += " state=down"
+				case "failing": // its operating system cannot be installed
+					instances += " os=failing"
+				default:
+					t.Fatalf("%q: what is %s?", line, word)
+				}
+			}
+			instances += "\n"
+		}
+	}
+	text := header + "\ngroup default\n"
+	for _, node := range nodes {
+		text += "node " + node + places[node] + "\n"
+	}
+	return text + instances
+}
+
+// dressSimulated installs the hook and settings, and wants no incident on the nodes.
+func dressSimulated(t *testing.T, ctx context.Context, c *simcluster.Cluster) *simWorld {
+	t.Helper()
 	w := &simWorld{world: dress(t, ctx, c.Cluster), cluster: c, sim: c.Sim}
 	t.Cleanup(func() {
 		for _, i := range w.sim.Incidents() {

@@ -40,8 +40,7 @@ func (w *world) wantTags(name, want string) {
 // cluster: looking ahead, permitting, suspending, asking once, giving up,
 // clearing a failure, and looking back.
 func TestSteering(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web1 sharedfile node2", "web2 sharedfile node2", "far sharedfile node3", "file1 file node2 failing")
+	w := newRepairWorld(t, "web1 sharedfile node2", "web2 sharedfile node2", "far sharedfile node3", "file1 file node2 failing")
 	do := w.command
 
 	// Looking ahead: nothing is permitted yet.
@@ -67,8 +66,7 @@ func TestSteering(t *testing.T) {
 		t.Errorf("gnt-instance list finds %v", found)
 	}
 	do(0, "file1", "policy", "--template", "file", "--os", "failing", "reinstall")
-	w.must(w.Offline(w.ctx, "node2"))
-	w.lose("file1")
+	w.lostPower("node2")
 	w.pass()
 	w.jobsEnd()
 	w.wantReason("web1", "suspended", "suspended")
@@ -95,7 +93,7 @@ func TestSteering(t *testing.T) {
 
 	// The reinstallation failed, as its system does; after a look it is cleared.
 	w.wantReason("file1", "failed", "failed")
-	if r := w.run(w.Master(), program, "check"); r.code != 1 || !strings.Contains(r.stdout, "failed repairs: wait for a person: file1") {
+	if r := w.run(w.Master(), program, "check"); r.code != 1 || !strings.Contains(r.stdout, "failed: file1") {
 		t.Errorf("check: %+v", r)
 	}
 	do(0, "file1: 1 failure cleared", "ack", "file1")
@@ -136,11 +134,8 @@ func TestSteering(t *testing.T) {
 // C1, C2: a job that is queued is canceled with its repair and never runs; one
 // that runs stays, with its tag.
 func TestCancelOnCluster(t *testing.T) {
-	w := newWorld(t)
-	w.instances("web sharedfile node2")
+	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	w.settings(testSettings + "max_running = 1\n")
-	w.allow("cluster", "failover")
-	w.must(w.Offline(w.ctx, "node2"))
 	// A job that works on the instance keeps the repair job waiting for its lock.
 	start := w.since()
 	w.pass()

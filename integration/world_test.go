@@ -6,22 +6,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"ganeti-autorepair/integration/simcluster"
 	"ganeti-autorepair/integration/vcluster"
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
 
-// clusters is a pool: a test takes a cluster for itself, resets it, and gives
-// it back. Three run side by side.
-var clusters = make(chan *vcluster.Cluster, 3)
+// Every test has a cluster of its own, started from an image that all share: three
+// real nodes, or a real master for simulated nodes.
+var (
+	realImage = preparation{prepare: func(ctx context.Context) (starter, error) {
+		image, err := vcluster.Prepare(ctx, vcluster.Options{})
+		return starter{real: image}, err
+	}}
+	simImage = preparation{prepare: func(ctx context.Context) (starter, error) {
+		image, err := simcluster.Prepare(ctx, vcluster.Options{})
+		return starter{sim: image}, err
+	}}
+)
+
+// starter is an image of one of the two kinds.
+type starter struct {
+	real *vcluster.Image
+	sim  *simcluster.Image
+}
+
+// preparation makes an image when it is first asked for one.
+type preparation struct {
+	prepare func(context.Context) (starter, error)
+	once    sync.Once
+	starter starter
+	err     error
+}
+
+func (p *preparation) get(t *testing.T) starter {
+	t.Helper()
+	p.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), enough)
+		defer cancel()
+		p.starter, p.err = p.prepare(ctx)
+	})
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	return p.starter
+}
+
+// enough is a time that even a slow and busy machine does not need for a test: it turns
+// a hang into an error.
+const enough = 30 * time.Minute
 
 // program is the built program, hook the script that runs it.
 var program string
@@ -41,30 +84,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
 		return 1
 	}
-	for n := 0; n < cap(clusters); n++ {
-		clusters <- nil
-	}
-	for n := 0; n < cap(simClusters); n++ {
-		simClusters <- nil
-	}
-	code := m.Run()
-	for n := 0; n < cap(simClusters); n++ {
-		if c := <-simClusters; c != nil {
-			if err := c.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
-		}
-	}
-	for n := 0; n < cap(clusters); n++ {
-		if c := <-clusters; c != nil {
-			if err := c.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
-		}
-	}
-	return code
+	return m.Run()
 }
 
 // world is a real cluster for one test, with the hook installed on every node.
@@ -79,22 +99,28 @@ type world struct {
 // two bad ones.
 const testSettings = "interval = \"1s\"\nbusy_interval = \"1s\"\nmax_unhealthy_nodes = 100\n"
 
+// newWorld starts three real nodes, node1 to node3, for one test.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
+	image := realImage.get(t).real
+	ctx, cancel := context.WithTimeout(context.Background(), enough)
 	t.Cleanup(cancel)
-	c := <-clusters
-	t.Cleanup(func() { clusters <- c })
-	if c == nil {
-		var err error
-		if c, err = vcluster.Start(ctx, vcluster.Options{}); err != nil {
-			t.Fatal(err)
-		}
-	} else if err := c.Reset(ctx); err != nil {
+	c, err := image.Start(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
+	closeAtEnd(t, c)
 	return dress(t, ctx, c)
+}
+
+// closeAtEnd ends a cluster with the test.
+func closeAtEnd(t *testing.T, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // dress installs the hook and settings for tests on a cluster.

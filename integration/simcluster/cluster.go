@@ -31,13 +31,23 @@ type Cluster struct {
 // Nodes counts the real ones: the master and what may become master, none of
 // which can hold instances. They are called node1, node2, ...
 func Start(ctx context.Context, o vcluster.Options) (*Cluster, error) {
+	v, err := vcluster.Start(ctx, realNodes(o))
+	if err != nil {
+		return nil, fmt.Errorf("simcluster: %w", err)
+	}
+	return newCluster(ctx, v)
+}
+
+// realNodes returns the options with one real node, if they do not say how many.
+func realNodes(o vcluster.Options) vcluster.Options {
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
-	v, err := vcluster.Start(ctx, o)
-	if err != nil {
-		return nil, err
-	}
+	return o
+}
+
+// newCluster takes over a cluster of real nodes, which it closes after an error.
+func newCluster(ctx context.Context, v *vcluster.Cluster) (*Cluster, error) {
 	c := &Cluster{Cluster: v}
 	if err := c.prepare(ctx); err != nil {
 		v.Close()
@@ -138,15 +148,8 @@ func (c *Cluster) describe(text string) (*luxitest.Cluster, error) {
 }
 
 func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
-	if c.desc != nil {
-		if err := c.KillJobs(ctx); err != nil {
-			return err
-		}
-	}
-	for _, daemon := range []string{vcluster.Luxid, vcluster.Wconfd} {
-		if err := c.KillDaemon(ctx, c.Master(), daemon); err != nil {
-			return err
-		}
+	if err := c.endMaster(ctx); err != nil {
+		return err
 	}
 	c.endFleet()
 	version, err := versionOf(c.base)
@@ -202,17 +205,11 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 	if err := c.writeState(made); err != nil {
 		return err
 	}
-	// At their start the daemons ask all nodes who the master is. With hundreds of nodes
-	// on few processors the answers come too late, and with half of the nodes dead there
-	// is no majority.
+	// At their start the daemons ask all nodes who the master is. With many nodes, or on a
+	// busy machine, the answers come too late, and with half of the nodes dead there is no
+	// majority.
 	var args []string
-	dead := 0
-	for _, n := range desc.Nodes {
-		if n.Dead {
-			dead++
-		}
-	}
-	if (len(desc.Nodes) > 50 || 2*dead >= len(desc.Nodes)) && len(c.Cluster.Nodes()) == 1 {
+	if len(c.Cluster.Nodes()) == 1 {
 		args = []string{"--no-voting", "--yes-do-it"}
 	}
 	for _, daemon := range []string{vcluster.Wconfd, vcluster.Luxid} {
@@ -232,6 +229,18 @@ func (c *Cluster) readVirtual(name string) ([]byte, error) {
 		return nil, os.ErrNotExist // master candidates alone have it
 	}
 	return os.ReadFile(c.HostPath(c.Root(c.Master()) + name))
+}
+
+// endMaster kills luxid, wconfd and the processes of jobs, which outlive luxid.
+func (c *Cluster) endMaster(ctx context.Context) error {
+	for _, daemon := range []string{vcluster.Luxid, vcluster.Wconfd} {
+		if err := c.KillDaemon(ctx, c.Master(), daemon); err != nil {
+			return err
+		}
+	}
+	// The brackets keep pkill from finding the shell. Its status is 1 if there was none.
+	_, err := c.Run(ctx, "", "sh", "-c", "pkill -KILL -f '[g]aneti/jqueue/exec.py' || [ $? = 1 ]")
+	return err
 }
 
 // versionOf returns the version of a configuration, which is also what Ganeti's nodes

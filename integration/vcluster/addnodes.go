@@ -18,18 +18,9 @@ func (c *Cluster) addNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := make(chan error, len(names))
-	for _, name := range names {
-		go func(name string) { errs <- c.setUpNode(ctx, name, secrets) }(name)
-	}
-	var first error
-	for range names {
-		if err := <-errs; err != nil && first == nil {
-			first = err
-		}
-	}
-	if first != nil {
-		return first
+	err = c.inParallel(names, func(name string) error { return c.setUpNode(ctx, name, secrets) })
+	if err != nil {
+		return err
 	}
 
 	var ops []Opcode

@@ -27,7 +27,7 @@ var setupScript string
 var errClosed = errors.New("vcluster: cluster is closed")
 
 // Cluster is a running cluster. Its methods may be called concurrently, save
-// that Reset and Close disturb all others.
+// that Close disturbs all others.
 type Cluster struct {
 	opts Options
 	ns   *namespace
@@ -97,8 +97,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.addNodes(ctx); err != nil {
 		return err
 	}
-	// The end of what setup.sh did to make the start faster.
-	if _, err := c.Run(ctx, "", "bash", "-c", "umount $(readlink -e /usr/lib/ganeti/ensure-dirs)"); err != nil {
+	// The end of what setup.sh did for the start.
+	if _, err := c.Run(ctx, "", "bash", "-c", "umount $(readlink -e /usr/lib/ganeti/ensure-dirs) /usr/share/ganeti/[0-9]*/ganeti/bootstrap.py"); err != nil {
 		return err
 	}
 	return c.learnNodes(ctx)

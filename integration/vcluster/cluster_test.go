@@ -5,14 +5,14 @@ package vcluster
 import (
 	"context"
 	"errors"
-	"fmt"
+	"sort"
 	"strings"
 	"testing"
 )
 
 func TestStart(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	if n := len(c.Socket()); n > 100 {
 		t.Errorf("the socket's path has %d characters", n)
 	}
@@ -64,14 +64,18 @@ func TestStart(t *testing.T) {
 
 func TestInstances(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	must(t, c.AddInstances(ctx,
 		InstanceSpec{Name: "one", Node: "node1", Tags: []string{"b", "a:c"}},
 		InstanceSpec{Name: "two", Template: File, Node: "node2", Memory: 64, Disk: 32},
 		InstanceSpec{Name: "three", Template: SharedFile, Stopped: true}))
 	names, err := c.Instances(ctx)
 	must(t, err)
-	equal(t, "instances", names, []string{"one", "three", "two"})
+	for _, name := range []string{"one", "two", "three"} {
+		if k := sort.SearchStrings(names, name); k == len(names) || names[k] != name {
+			t.Errorf("instances are %v, %s is missing", names, name)
+		}
+	}
 	for name, want := range map[string]string{"one": "diskless running", "two": "file running", "three": "sharedfile ADMIN_down"} {
 		var template string
 		must(t, c.InstanceField(ctx, name, "disk_template", &template))
@@ -105,44 +109,46 @@ func TestInstances(t *testing.T) {
 
 func TestOperatingSystems(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
-	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Template: SharedFile, Node: "node2", Stopped: true}))
-	mustRun(ctx, t, c, c.Master(), "gnt-instance", "reinstall", "--force", "one")
-	if err := c.AddInstance(ctx, InstanceSpec{Name: "two", Template: File, Node: "node3", OS: OSFailing}); err == nil {
+	c := commonCluster(ctx, t)
+	before, err := c.OSCalls()
+	must(t, err)
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "installed", Template: SharedFile, Node: "node2", Stopped: true}))
+	mustRun(ctx, t, c, c.Master(), "gnt-instance", "reinstall", "--force", "installed")
+	if err := c.AddInstance(ctx, InstanceSpec{Name: "broken", Template: File, Node: "node3", OS: OSFailing}); err == nil {
 		t.Error("the failing operating system was installed")
 	}
 	calls, err := c.OSCalls()
 	must(t, err)
-	equal(t, "calls", calls, []OSCall{
-		{OSNoop, "create", "one", "node2", false},
-		{OSNoop, "create", "one", "node2", true},
-		{OSFailing, "create", "two", "node3", false},
+	equal(t, "calls", calls[len(before):], []OSCall{
+		{OSNoop, "create", "installed", "node2", false},
+		{OSNoop, "create", "installed", "node2", true},
+		{OSFailing, "create", "broken", "node3", false},
 	})
 }
 
 func TestFailover(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	must(t, c.AddInstances(ctx,
-		InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"},
-		InstanceSpec{Name: "two", Node: "node2"}))
+		InstanceSpec{Name: "moved", Template: SharedFile, Node: "node2"},
+		InstanceSpec{Name: "stays", Node: "node2"}))
 	must(t, c.NodeDead(ctx, "node2"))
-	status, err := c.InstanceStatus(ctx, "one")
+	status, err := c.InstanceStatus(ctx, "moved")
 	must(t, err)
 	equal(t, "status on a dead node", status, "ERROR_nodedown")
 	must(t, c.PowerOff(ctx, "node2"))
 	must(t, c.Offline(ctx, "node2"))
-	status, err = c.InstanceStatus(ctx, "one")
+	status, err = c.InstanceStatus(ctx, "moved")
 	must(t, err)
 	equal(t, "status on an offline node", status, "ERROR_nodeoffline")
 
-	mustRun(ctx, t, c, c.Master(), "gnt-instance", "failover", "--force", "-n", "node3", "one")
-	status, err = c.InstanceStatus(ctx, "one")
+	mustRun(ctx, t, c, c.Master(), "gnt-instance", "failover", "--force", "-n", "node3", "moved")
+	status, err = c.InstanceStatus(ctx, "moved")
 	must(t, err)
 	equal(t, "status after failover", status, "running")
 	running, err := c.Running("node3")
 	must(t, err)
-	equal(t, "running on node3", running, []string{"one"})
+	equal(t, "running on node3", running, []string{"moved"})
 
 	must(t, c.NodeAlive(ctx, "node2"))
 	must(t, c.Online(ctx, "node2"))
@@ -153,7 +159,7 @@ func TestFailover(t *testing.T) {
 
 func TestNodeFlags(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	role := func(node string) string {
 		var r string
 		must(t, c.NodeField(ctx, node, "role", &r))
@@ -171,8 +177,8 @@ func TestNodeFlags(t *testing.T) {
 
 func TestSideBySide(t *testing.T) {
 	ctx := testContext(t)
-	first := sharedCluster(ctx, t)
-	must(t, first.AddInstance(ctx, InstanceSpec{Name: "one"}))
+	first := commonCluster(ctx, t)
+	must(t, first.AddInstance(ctx, InstanceSpec{Name: "here"}))
 	second, err := Start(ctx, Options{
 		Nodes:         2,
 		Templates:     []string{Diskless},
@@ -192,70 +198,69 @@ func TestSideBySide(t *testing.T) {
 	var role string
 	must(t, second.NodeField(ctx, "node2", "role", &role))
 	equal(t, "role of node2", role, "C")
-	must(t, second.AddInstance(ctx, InstanceSpec{Name: "two", Node: "node2"}))
+	must(t, second.AddInstance(ctx, InstanceSpec{Name: "here", Node: "node2"}))
 	must(t, second.Close())
 
-	names, err = first.Instances(ctx)
+	status, err := first.InstanceStatus(ctx, "here")
 	must(t, err)
-	equal(t, "instances of the first cluster", names, []string{"one"})
+	equal(t, "status in the first cluster", status, "running")
 }
 
-func TestReset(t *testing.T) {
+// TestImage starts a cluster from an image: whatever became of others, it is as if it
+// had just been made.
+func TestImage(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
-	must(t, c.AddInstances(ctx,
-		InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"},
-		InstanceSpec{Name: "two", Template: File, Node: "node3"}))
-	must(t, c.AddTags(ctx, "cluster", "", "a"))
-	must(t, c.AddTags(ctx, "node", "node2", "a", "b"))
-	must(t, c.AddTags(ctx, "nodegroup", "default", "a"))
-	must(t, c.InstallHook(ctx, "node2", "hook", []byte("#!/bin/sh\n")))
-	must(t, c.Drain(ctx, "node3"))
-	must(t, c.PowerOff(ctx, "node2"))
-	must(t, c.Offline(ctx, "node2"))
-	delay := Opcode{"OP_ID": "OP_TEST_DELAY", "duration": 3600, "on_master": true}
-	_, err := c.Submit(ctx, []Opcode{delay}, []Opcode{{
-		"OP_ID": "OP_TEST_DELAY", "duration": 3600, "on_master": true, "depends": []interface{}{[]interface{}{-1, []string{}}},
-	}})
-	must(t, err)
-	mustRun(ctx, t, c, c.Master(), "gnt-cluster", "queue", "drain")
-	mustRun(ctx, t, c, c.Master(), "gnt-cluster", "watcher", "pause", "1h")
-	must(t, c.KillDaemon(ctx, c.Master(), Luxid))
-	must(t, c.StopDaemon(ctx, c.Master(), Wconfd))
+	first := commonCluster(ctx, t)
+	must(t, first.AddInstance(ctx, InstanceSpec{Name: "other", Template: File, Node: "node2"}))
+	must(t, first.AddTags(ctx, "cluster", "", "a"))
 
-	must(t, c.Reset(ctx))
+	c, err := theImage(ctx, t).Start(ctx)
+	must(t, err)
+	defer c.Close()
 	names, err := c.Instances(ctx)
 	must(t, err)
 	equal(t, "instances", names, []string{})
 	jobs, err := c.Jobs(ctx)
 	must(t, err)
 	equal(t, "jobs", jobs, []Job{})
-	calls, err := c.OSCalls()
+	tags, err := c.Tags(ctx, "cluster", "")
 	must(t, err)
-	equal(t, "calls", calls, []OSCall{})
-	for _, o := range [][2]string{{"cluster", ""}, {"node", "node2"}, {"nodegroup", "default"}} {
-		tags, err := c.Tags(ctx, o[0], o[1])
-		must(t, err)
-		equal(t, fmt.Sprint("tags of ", o), tags, []string{})
-	}
+	equal(t, "tags", tags, []string{})
 	for node, want := range map[string]string{"node1": "M", "node2": "R", "node3": "R"} {
 		var role string
 		must(t, c.NodeField(ctx, node, "role", &role))
 		equal(t, "role of "+node, role, want)
-		running, err := c.Running(node)
-		must(t, err)
-		equal(t, "running on "+node, running, []string{})
 		equal(t, "hooks", mustRun(ctx, t, c, node, "ls", c.hookDir(node)), "")
 	}
-	values, err := c.Call(ctx, "QueryConfigValues", []string{"drain_flag", "watcher_pause"})
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Template: File, Node: "node2"}))
+	calls, err := c.OSCalls()
 	must(t, err)
-	equal(t, "drain and pause", string(values), "[false,null]")
-	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Template: SharedFile, Node: "node2"}))
+	equal(t, "calls", calls, []OSCall{{OSNoop, "create", "one", "node2", false}})
+}
+
+// TestStartNodes starts a cluster whose master is still without luxid.
+func TestStartNodes(t *testing.T) {
+	ctx := testContext(t)
+	c, err := theImage(ctx, t).StartNodes(ctx)
+	must(t, err)
+	defer c.Close()
+	for daemon, want := range map[string]bool{Noded: true, Wconfd: false, Luxid: false} {
+		pid, err := c.DaemonPid(ctx, c.Master(), daemon)
+		must(t, err)
+		if (pid != 0) != want {
+			t.Errorf("%s has the process id %d", daemon, pid)
+		}
+	}
+	must(t, c.StartDaemon(ctx, c.Master(), Wconfd))
+	must(t, c.StartDaemon(ctx, c.Master(), Luxid))
+	names, err := c.Instances(ctx)
+	must(t, err)
+	equal(t, "instances", names, []string{})
 }
 
 func TestJobs(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	_, err := c.RunJobs(ctx, []Opcode{{"OP_ID": "OP_TEST_DELAY", "duration": 0.01, "on_master": false}}, []Opcode{
 		{"OP_ID": "OP_TAGS_DEL", "kind": "node", "name": "node2", "tags": []string{"none"}}})
 	if err == nil || !strings.Contains(err.Error(), "TAGS_DEL") {

@@ -14,7 +14,7 @@ import (
 
 func TestRun(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	out := mustRun(ctx, t, c, "node2", "sh", "-c", `echo "$GANETI_ROOTDIR" "$GANETI_HOSTNAME" $(pwd) "$TMPDIR"`)
 	equal(t, "output", out, "/srv/vc/node2 node2 / /srv/tmp\n")
 	equal(t, "output of cmd", mustRun(ctx, t, c, "", c.Root("node2")+"/cmd", "echo $GANETI_HOSTNAME"), "node2\n")
@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 // Ending a command ends what runs inside, not only the way in.
 func TestCommandsEnd(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	cmd := c.Command(ctx, "", "sleep", "1001")
 	must(t, cmd.Start())
 	waitCommand(ctx, t, c, "sleep 1001", true)
@@ -65,7 +65,7 @@ func TestCommandsEnd(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	file := c.Root("node3") + "/some/where/file"
 	must(t, c.WriteFile(file, []byte("text"), 0o640))
 	equal(t, "content", mustRun(ctx, t, c, "", "cat", file), "text")
@@ -87,14 +87,13 @@ func TestFiles(t *testing.T) {
 
 func TestWatcher(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
-	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Node: "node2"}))
-	must(t, c.CrashInstance("node2", "one"))
+	c := commonCluster(ctx, t)
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "crashed", Node: "node2"}))
+	must(t, c.CrashInstance("node2", "crashed"))
 	for _, node := range c.Nodes() {
 		must(t, c.InstallHook(ctx, node, "hook", []byte("#!/bin/sh\necho $GANETI_HOSTNAME >>/srv/hooks\n")))
 	}
 	must(t, c.InstallHook(ctx, "node3", "failing", []byte("#!/bin/sh\necho complaint; exit 3\n")))
-	defer func() { must(t, c.RemoveFile("/srv/hooks")) }()
 	for _, node := range c.Nodes() {
 		_, err := c.Watcher(ctx, node)
 		must(t, err)
@@ -107,9 +106,9 @@ func TestWatcher(t *testing.T) {
 	}
 	// That of the master starts what is down.
 	must(t, until(ctx, "restart", func(context.Context) error {
-		running, err := c.Running("node2")
-		if err == nil && len(running) == 0 {
-			err = errors.New("does not run")
+		status, err := c.InstanceStatus(ctx, "crashed")
+		if err == nil && status != "running" {
+			err = errors.New("its status is " + status)
 		}
 		return err
 	}))
@@ -118,11 +117,12 @@ func TestWatcher(t *testing.T) {
 	_, err = c.Watcher(ctx, c.Master())
 	must(t, err)
 	equal(t, "hooks run", mustRun(ctx, t, c, "", "cat", "/srv/hooks"), "node1\nnode2\nnode3\n")
+	mustRun(ctx, t, c, c.Master(), "gnt-cluster", "watcher", "continue")
 }
 
 func TestDaemons(t *testing.T) {
 	ctx := testContext(t)
-	c := sharedCluster(ctx, t)
+	c := commonCluster(ctx, t)
 	for _, row := range []struct {
 		node, daemon string
 		stop         func(context.Context, string, string) error
@@ -154,7 +154,7 @@ func TestDaemons(t *testing.T) {
 			t.Errorf("%s on %s: pid %d, stopped %d, started %d", row.daemon, row.node, before, stopped, after)
 		}
 	}
-	must(t, c.AddInstance(ctx, InstanceSpec{Name: "one", Node: "node2"}))
+	must(t, c.AddInstance(ctx, InstanceSpec{Name: "last", Node: "node2"}))
 }
 
 // A wait that cannot succeed ends with its context.

@@ -20,7 +20,7 @@ const (
 )
 
 // stopWait bounds, in seconds, the wait for the end of a daemon.
-const stopWait = "30"
+const stopWait = "600"
 
 // pidFile returns the path inside of the file with the daemon's process id.
 func (c *Cluster) pidFile(node, daemon string) string {
@@ -106,9 +106,25 @@ func (c *Cluster) StartDaemon(ctx context.Context, node, daemon string, args ...
 
 // waitPort waits until the node accepts connections on a TCP port.
 func (c *Cluster) waitPort(ctx context.Context, node string, port int) error {
-	script := fmt.Sprintf(": <>/dev/tcp/%s/%d", node, port)
+	address, err := c.address(node)
+	if err != nil {
+		return err
+	}
 	return until(ctx, fmt.Sprintf("port %d of %s", port, node), func(ctx context.Context) error {
-		_, err := c.Run(ctx, "", "bash", "-c", script)
+		conn, err := c.dial("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		if err == nil {
+			conn.Close()
+		}
 		return err
 	})
+}
+
+// address returns the IP address of a node.
+func (c *Cluster) address(node string) (string, error) {
+	for k, name := range c.Nodes() {
+		if name == node {
+			return fmt.Sprintf("192.0.2.%d", 10+k), nil
+		}
+	}
+	return "", fmt.Errorf("vcluster: there is no node %s", node)
 }

@@ -101,3 +101,57 @@ func (c *Cluster) Watcher(ctx context.Context, node string, args ...string) (str
 func (c *Cluster) WatcherLog(node string) string {
 	return c.Root(node) + "/var/log/ganeti/watcher.log"
 }
+
+// removeContent empties a directory.
+func (c *Cluster) removeContent(dirInside string, suffixes ...string) error {
+	p, err := c.privatePath(dirInside)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(p)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	for _, e := range entries {
+		wanted := len(suffixes) == 0
+		for _, s := range suffixes {
+			wanted = wanted || strings.HasSuffix(e.Name(), s)
+		}
+		if wanted {
+			if err := c.RemoveFile(path.Join(dirInside, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ForgetWatcher removes what the node's watcher keeps from run to run, such as
+// its counts of restarts, and its log.
+func (c *Cluster) ForgetWatcher(node string) error {
+	if err := c.removeContent(c.Root(node)+"/var/lib/ganeti", ".watcher.data", ".instance-status", "watcher.pause"); err != nil {
+		return err
+	}
+	return c.RemoveFile(c.WatcherLog(node))
+}
+
+// ForgetJobs removes the files of all jobs from the node's queue. luxid must not
+// run meanwhile.
+func (c *Cluster) ForgetJobs(node string) error {
+	queue := c.Root(node) + "/var/lib/ganeti/queue"
+	if err := c.removeContent(queue + "/archive"); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(c.HostPath(queue))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "job-") {
+			if err := c.RemoveFile(path.Join(queue, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

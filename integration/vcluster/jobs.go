@@ -174,11 +174,11 @@ func (c *Cluster) WaitJobsDone(ctx context.Context) error {
 }
 
 // until calls try until it succeeds; the error is try's last if that does not
-// happen soon enough.
+// happen within a time that is enough for a slow and busy machine.
 func until(ctx context.Context, what string, try func(context.Context) error) error {
 	const (
-		enough = time.Minute
-		pause  = 10 * time.Millisecond
+		enough = 10 * time.Minute
+		pause  = 20 * time.Millisecond
 	)
 	ctx, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()

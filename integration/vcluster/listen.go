@@ -6,54 +6,67 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // Listen announces on an address inside the cluster's network, on behalf of the
 // calling process: what it accepts comes from inside, and the socket vanishes
 // with the caller.
 func (c *Cluster) Listen(network, address string) (net.Listener, error) {
-	if !c.enter() {
-		return nil, errClosed
-	}
-	defer c.leave()
-	type result struct {
-		l   net.Listener
-		err error
-	}
-	done := make(chan result)
-	go func() {
-		l, err := c.listenThere(network, address)
-		done <- result{l, err}
-	}()
-	r := <-done
-	return r.l, r.err
-}
-
-// listenThere enters the network namespace for as long as it takes to make the
-// socket. A thread that cannot come back is not used again.
-func (c *Cluster) listenThere(network, address string) (net.Listener, error) {
-	runtime.LockOSThread()
-	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", syscall.Gettid()))
-	if err != nil {
-		return nil, fmt.Errorf("vcluster: listen: %w", err)
-	}
-	defer home.Close()
-	there, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.ns.pid))
-	if err != nil {
-		return nil, fmt.Errorf("vcluster: listen: %w", err)
-	}
-	defer there.Close()
-	if err := setns(there); err != nil {
-		return nil, fmt.Errorf("vcluster: listen: %w", err)
-	}
-	l, err := net.Listen(network, address)
-	if back := setns(home); back == nil {
-		runtime.UnlockOSThread()
-	}
+	var l net.Listener
+	err := c.inNetwork(func() (err error) {
+		l, err = net.Listen(network, address)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("vcluster: listen: %w", err)
 	}
 	return l, nil
+}
+
+// dial connects to an address inside the cluster's network.
+func (c *Cluster) dial(network, address string) (net.Conn, error) {
+	var conn net.Conn
+	err := c.inNetwork(func() (err error) {
+		conn, err = net.DialTimeout(network, address, time.Minute)
+		return err
+	})
+	return conn, err
+}
+
+// inNetwork lets a function make a socket in the cluster's network namespace.
+func (c *Cluster) inNetwork(makeSocket func() error) error {
+	if !c.enter() {
+		return errClosed
+	}
+	defer c.leave()
+	done := make(chan error)
+	go func() { done <- c.thereAndBack(makeSocket) }()
+	return <-done
+}
+
+// thereAndBack enters the network namespace for as long as it takes to make the
+// socket. A thread that cannot come back is not used again.
+func (c *Cluster) thereAndBack(makeSocket func() error) error {
+	runtime.LockOSThread()
+	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", syscall.Gettid()))
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	there, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.ns.pid))
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	if err := setns(there); err != nil {
+		return err
+	}
+	err = makeSocket()
+	if back := setns(home); back == nil {
+		runtime.UnlockOSThread()
+	}
+	return err
 }
 
 // setns moves the calling thread into a network namespace (setns(2), for which

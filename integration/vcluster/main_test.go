@@ -14,12 +14,25 @@ import (
 	"time"
 )
 
-// shared is the cluster of all tests that need none of their own; they begin by
-// resetting it.
-var shared struct {
-	once    sync.Once
-	cluster *Cluster
-	err     error
+// image is that of all clusters of three nodes, and common one of them, for tests that
+// leave its nodes and daemons as they were and have instances of their own.
+var (
+	image  resource[*Image]
+	common resource[*Cluster]
+)
+
+// resource is made when it is first asked for.
+type resource[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (r *resource[T]) get(t *testing.T, start func() (T, error)) T {
+	t.Helper()
+	r.once.Do(func() { r.value, r.err = start() })
+	must(t, r.err)
+	return r.value
 }
 
 func TestMain(m *testing.M) {
@@ -28,8 +41,8 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	code := m.Run()
-	if shared.cluster != nil {
-		if err := shared.cluster.Close(); err != nil {
+	if common.value != nil {
+		if err := common.value.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
@@ -41,29 +54,26 @@ func TestMain(m *testing.M) {
 // turns a hang into an error.
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// sharedCluster returns the shared cluster, clean.
-func sharedCluster(ctx context.Context, t *testing.T) *Cluster {
+// theImage returns the image.
+func theImage(ctx context.Context, t *testing.T) *Image {
 	t.Helper()
-	if err := Available(); err != nil {
-		t.Fatal(err)
-	}
-	shared.once.Do(func() {
-		shared.cluster, shared.err = Start(ctx, Options{Log: testLog()})
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	must(t, shared.cluster.Reset(ctx))
-	return shared.cluster
+	must(t, Available())
+	return image.get(t, func() (*Image, error) { return Prepare(ctx, Options{Log: testLog()}) })
 }
 
-// testLog returns where the shared cluster logs to: nowhere unless tests are
-// verbose.
+// commonCluster returns the cluster that tests share.
+func commonCluster(ctx context.Context, t *testing.T) *Cluster {
+	t.Helper()
+	i := theImage(ctx, t)
+	return common.get(t, func() (*Cluster, error) { return i.Start(ctx) })
+}
+
+// testLog returns where clusters log to: nowhere unless tests are verbose.
 func testLog() io.Writer {
 	if testing.Verbose() {
 		return os.Stderr

@@ -86,3 +86,11 @@ fi
 END
 chmod 755 /srv/etc/ensure-dirs-once
 mount --bind /srv/etc/ensure-dirs-once "$ensure"
+
+# gnt-cluster init gives each daemon 10 s to start, which a slow and busy machine
+# exceeds.
+for file in /usr/share/ganeti/[0-9]*/ganeti/bootstrap.py; do
+  sed 's/^_DAEMON_READY_TIMEOUT = .*/_DAEMON_READY_TIMEOUT = 600.0/' "$file" >/srv/etc/bootstrap.py
+  grep -q '^_DAEMON_READY_TIMEOUT = 600.0$' /srv/etc/bootstrap.py
+  mount --bind /srv/etc/bootstrap.py "$file"
+done

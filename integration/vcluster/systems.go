@@ -69,8 +69,8 @@ func (c *Cluster) learnNodes(ctx context.Context) error {
 	return nil
 }
 
-// OSCalls returns the calls of the operating systems' scripts since the start
-// or the last Reset, in order.
+// OSCalls returns the calls of the operating systems' scripts since the start, in
+// order.
 func (c *Cluster) OSCalls() ([]OSCall, error) {
 	data, err := c.ReadFile(callsFile)
 	if errors.Is(err, fs.ErrNotExist) {

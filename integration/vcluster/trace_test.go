@@ -86,7 +86,7 @@ func sameHost(t *testing.T, before []string) {
 func TestCloseLeavesNothing(t *testing.T) {
 	ctx := testContext(t)
 	before := hostState(t)
-	c, err := Start(ctx, Options{Nodes: 2})
+	c, err := theImage(ctx, t).Start(ctx)
 	must(t, err)
 	defer c.Close()
 	ids := namespaces(t, c.Pid())
