@@ -1,14 +1,18 @@
-// Command simcluster keeps a real Ganeti master over simulated nodes for use by
-// hand.
+// Command simcluster keeps clusters for use by hand: a real Ganeti master over simulated
+// nodes, or real nodes.
 //
 //	simcluster -dir DIR up [-nodes 6] [-instances 30] [-file DESCRIPTION]
 //	simcluster -dir DIR shell [command argument...]
 //	simcluster -dir DIR down
+//	simcluster real [-nodes 3] [-v] [command argument...]
 //
 // up returns when the cluster is there; a process in the background plays its
 // nodes. Its socket, pid and log are in the directory. When it ends, by down or
 // otherwise, everything of the cluster has vanished. All needs root. The form of a
 // description is that of package luxitest (text.go there).
+//
+// real starts a cluster of virtual nodes that Ganeti's own daemons serve, runs the
+// command or a shell on its master, and ends the cluster with it.
 //
 // While the cluster is up these commands change the nodes and tell of them; the
 // functions of package nodesim with the same names say what each does.
@@ -83,6 +87,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return serve(full, words[1:])
 	case "shell":
 		return shell(full, words[1:], stdin, stdout, stderr)
+	case "real":
+		return real(words[1:], stdin, stdout, stderr)
 	}
 	answer, err := ask(full, words)
 	fmt.Fprint(stdout, answer)

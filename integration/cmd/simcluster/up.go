@@ -127,12 +127,7 @@ func shell(dir string, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	}
 	lines := strings.Split(strings.TrimSuffix(answer, "\n"), "\n")
 	argv, env := strings.Split(lines[0], "\x00"), lines[1:]
-	if len(args) == 0 {
-		args = []string{"bash", "--norc", "-i"}
-	}
-	cmd := exec.Command(argv[0], append(argv[1:], args...)...)
-	cmd.Env = append(env, `PS1=(\h) \w\$ `, "TERM="+os.Getenv("TERM"))
-	cmd.Dir = "/"
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
-	return cmd.Run()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = env
+	return interactive(cmd, args, stdin, stdout, stderr)
 }
