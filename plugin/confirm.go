@@ -131,6 +131,11 @@ func (a *act) confirm(fresh *repair.Snapshot, t *task) (repair.Decision, string)
 	if why := t.action.Job.Place.Unfit(fresh, i); why != "" {
 		return now, why
 	}
+	if start.Step == repair.StepReinstall {
+		if why := t.action.Job.Place.Contested(a.plan.Snapshot, fresh, i); why != "" {
+			return now, why
+		}
+	}
 	if why := a.unfenced(fresh, i, start.Step, nil); why != "" {
 		return now, why
 	}

@@ -201,6 +201,34 @@ func (s *Snapshot) instanceOf(op luxi.JobOp) *Instance {
 	return nil
 }
 
+// Contested returns which job of somebody else's, submitted since the plan was made, has
+// one of the nodes that a reinstallation was given, or may take the room there, or "".
+func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
+	planned := make(map[luxi.JobID]bool)
+	for _, job := range plan.Running {
+		planned[job.ID] = true
+	}
+	since := *fresh
+	since.Running = nil
+	for _, job := range fresh.Running {
+		if _, ours := MarkOf(job); !ours && !planned[job.ID] {
+			since.Running = append(since.Running, job)
+		}
+	}
+	held, claims := since.HeldNodes(), since.Claims()
+	for _, node := range p.Nodes {
+		if job, is := held[node]; is {
+			return fmt.Sprintf("job %d (%s) has %s", job.ID, strings.Join(job.Summary, ", "), node)
+		}
+		for _, c := range claims {
+			if there, _ := c.on(node); there || c.mayTake(fresh.GroupID(i)) {
+				return c.By + " may take what is free on " + node
+			}
+		}
+	}
+	return ""
+}
+
 // HeldNodes returns the nodes that unfinished jobs which change something name, or on
 // which the instances are that they name, each with such a job.
 func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {

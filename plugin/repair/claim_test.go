@@ -170,3 +170,33 @@ func TestClaimsOfThePlan(t *testing.T) {
 		}
 	}
 }
+
+// P10, P12: what somebody has submitted since the plan was made may take the room of a
+// reinstallation just before that is released.
+func TestContested(t *testing.T) {
+	i := repairtest.Instance("lost", "plain", "off", "")
+	plan := repairtest.Snapshot("m a b off:offline z@rack2", i)
+	plan.Running = []luxi.JobInfo{opcodes(3, false, `INSTANCE_CREATE {"iallocator": "hail"}`)}
+	for name, row := range map[string]struct {
+		ops  string
+		ours bool
+		want string
+	}{
+		"nothing new":        {"", false, ""},
+		"on that node":       {`INSTANCE_CREATE {"instance_name": "new", "pnode": "a"}`, false, "job 7 (INSTANCE_CREATE) has a"},
+		"that drains it":     {`NODE_SET_PARAMS {"node_name": "a", "drained": true}`, false, "job 7 (NODE_SET_PARAMS) has a"},
+		"on another node":    {`INSTANCE_CREATE {"instance_name": "new", "pnode": "b"}`, false, ""},
+		"by an allocator":    {`INSTANCE_FAILOVER {"instance_name": "stranger", "iallocator": "hail"}`, false, "job 7 (INSTANCE_FAILOVER) may take what is free on a"},
+		"in another group":   {`INSTANCE_CREATE {"instance_name": "new", "iallocator": "hail", "group_name": "rack2"}`, false, ""},
+		"of our own":         {`INSTANCE_FAILOVER {"instance_name": "stranger", "iallocator": "hail"}`, true, ""},
+		"that changes a tag": {`TAGS_SET {"kind": "node", "name": "a"}`, false, ""},
+	} {
+		fresh := *plan
+		if row.ops != "" {
+			fresh.Running = append([]luxi.JobInfo{opcodes(7, row.ours, row.ops)}, plan.Running...)
+		}
+		if got := (repair.Place{Nodes: []string{"a"}}).Contested(plan, &fresh, i); got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+		}
+	}
+}
