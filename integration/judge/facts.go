@@ -41,11 +41,12 @@ func (op *Op) target() string {
 	return op.Text("target_node")
 }
 
-// halfCopy reports whether the instance's secondary node is one that an unfinished
-// replace-disks was writing (S15).
-func (v *verdict) halfCopy(i *Instance, t time.Time) bool {
+// halfCopy returns the replace-disks that was writing the copy on the instance's
+// secondary node and did not end well, nil if there is none (S15).
+func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 	half := ""
-	v.before(i, t, func(_ *Job, op *Op) {
+	var by *Job
+	v.before(i, t, func(j *Job, op *Op) {
 		if op.unfinished(t) {
 			return
 		}
@@ -54,12 +55,13 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) bool {
 			switch target := op.target(); {
 			case op.Status == "success":
 				half = ""
-			case op.Class != "OpPrereqError" && target != "":
-				half = target
-			case op.Class != "OpPrereqError":
-				half = i.Secondary
+			case op.refused():
+			case target != "":
+				half, by = target, j
+			default:
+				half, by = i.Secondary, j
 			}
-		case "OP_INSTANCE_MIGRATE":
+		case "OP_INSTANCE_MIGRATE", "OP_INSTANCE_RECREATE_DISKS":
 			if op.Status == "success" {
 				half = ""
 			}
@@ -69,7 +71,10 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) bool {
 			}
 		}
 	})
-	return half != "" && half == i.Secondary
+	if half == "" || half != i.Secondary {
+		return nil
+	}
+	return by
 }
 
 var migrating = regexp.MustCompile(`\* migrating instance to (\S+)`)
@@ -108,7 +113,7 @@ func (v *verdict) whereabouts(i *Instance, t time.Time) (target string, open boo
 func (v *verdict) unmade(i *Instance, t time.Time) (unmade, start bool) {
 	v.before(i, t, func(j *Job, op *Op) {
 		switch {
-		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && j.has("OP_INSTANCE_REINSTALL") && op.Class != "OpPrereqError" && !op.unfinished(t):
+		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && j.has("OP_INSTANCE_REINSTALL") && !op.refused() && !op.unfinished(t):
 			unmade, start = true, start || j.has("OP_INSTANCE_STARTUP")
 		case op.ID == "OP_INSTANCE_REINSTALL" && op.Status == "success" && !op.unfinished(t):
 			unmade = false
@@ -130,10 +135,15 @@ func (v *verdict) wasUp(i *Instance, t time.Time) bool {
 func (v *verdict) stale(m *Moment, j *Job) {
 	c, op := m.Cluster, &j.Ops[m.Op]
 	i := c.ByUUID(j.uuid())
-	if op.ID != "OP_INSTANCE_FAILOVER" || i == nil || !i.Truth || i.Secondary == "" || i.running() || i.DisksActive || j.has("OP_INSTANCE_ACTIVATE_DISKS") {
-		return // Ganeti compares the copies
+	if op.ID != "OP_INSTANCE_FAILOVER" || i == nil || !i.Truth || i.Secondary == "" || contains(i.Whole, i.Secondary) {
+		return
 	}
-	if n := c.Nodes[i.Primary]; !contains(i.Whole, i.Secondary) && contains(i.Whole, i.Primary) && !n.Offline && !n.Dead {
+	n := c.Nodes[i.Primary]
+	switch {
+	case n.Offline:
+		v.given[i.UUID] = true // what only the lost node had is given up
+	case i.running() || i.DisksActive || j.has("OP_INSTANCE_ACTIVATE_DISKS"): // Ganeti compares the copies
+	case contains(i.Whole, i.Primary) && !n.Dead:
 		v.wrong("P19", "job %d fails %s over to node %s, whose copy lacks what online node %s holds", j.ID, i.Name, i.Secondary, i.Primary)
 	}
 }
@@ -150,7 +160,7 @@ func (v *verdict) incident(n *Incident) {
 		v.wrong("S16", "job %d: %s", j.ID, n.Text)
 	case n.Kind == StaleCopy:
 		v.wrong("P19", "job %d: %s", j.ID, n.Text)
-	case n.Kind == Destroyed && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):
+	case n.Kind == Destroyed && !v.lied(n.UUID) && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):
 		v.wrong("P16", "job %d: %s", j.ID, n.Text)
 	}
 }

@@ -163,11 +163,14 @@ func (j *Job) refused() bool {
 		case op.Status == "success":
 			return false
 		default:
-			return op.Began.IsZero() || op.Class == "OpPrereqError" || noAnswer(op.Message)
+			return op.Began.IsZero() || op.refused()
 		}
 	}
 	return true
 }
+
+// refused reports whether the opcode failed in its checks.
+func (op *Op) refused() bool { return op.Class == "OpPrereqError" || noAnswer(op.Message) }
 
 // noRoom reports whether the job was refused for want of room (S8).
 func (j *Job) noRoom() bool {

@@ -315,7 +315,18 @@ func TestJudge(t *testing.T) {
 		{"S15: to half a copy", func(t *tale) {
 			t.drbd(func(*Cluster, *Instance) {})
 			t.halfCopy("n3")
-		}, "S15 S15"},
+		}, "S15"},
+		{"S15: a mirror that was lost is reinstalled", func(t *tale) {
+			t.drbd(func(*Cluster, *Instance) {})
+			t.halfCopy("n3")
+			made := repairJob(6, "", "OP_INSTANCE_RECREATE_DISKS", 0, 0, nil)
+			made.Ops[0].Reason = nil
+			t.Jobs = append([]Job{t.Jobs[0], made}, t.Jobs[1:]...)
+		}, ""},
+		{"P19: what an offline node alone has is given up", func(t *tale) {
+			t.drbd(func(_ *Cluster, web *Instance) { web.Whole = []string{"n2"} })
+			t.Last.Instances[0].Generation = 2
+		}, ""},
 		{"S15: another node holds half a copy", func(t *tale) {
 			t.drbd(func(*Cluster, *Instance) {})
 			t.halfCopy("n4")
@@ -425,8 +436,13 @@ func TestJudge(t *testing.T) {
 		{"P22: taken back without a result", func(t *tale) {
 			t.Tags = append(t.Tags[:1:1], t.Tags[2])
 			t.Jobs[1].Status, t.Jobs[1].Ops[0].Began = "error", time.Time{}
-			t.Moments = t.Moments[:t.begins]
+			t.Moments = append(t.Moments[:t.begins:t.begins], Moment{Kind: PassBegins, Cluster: t.Moments[t.passEnds].Cluster})
 		}, "P22"},
+		{"P22: let go by the pass that began it", func(t *tale) {
+			t.Tags = append(t.Tags[:1:1], t.Tags[2])
+			t.Jobs[1].Status, t.Jobs[1].Ops[0].Began = "error", time.Time{}
+			t.Moments = t.Moments[:t.begins]
+		}, ""},
 		{"T6: pending again after the result", func(t *tale) { t.Tags = append(t.Tags, t.Tags[0]) }, "T6"},
 		{"T7: a second result", func(t *tale) {
 			t.Tags = append(t.Tags, Change{Time: t.Tags[1].Time, Object: "web", Tag: strings.Replace(successTag, "300:", "301:", 1), Added: true, Ours: true})

@@ -236,7 +236,7 @@ func (v *verdict) success(change Change, r Record) {
 		if target, open := v.whereabouts(i, change.Time); open {
 			v.wrong("S16", "%s was added to %s, which may run on %s", change.Tag, i.Name, target)
 		}
-		if v.halfCopy(i, change.Time) {
+		if j := v.halfCopy(i, change.Time); j != nil && j.Repair() == r.ID {
 			v.wrong("S15", "%s was added to %s, of which %s may hold half a copy", change.Tag, i.Name, i.Secondary)
 		}
 	}
@@ -268,9 +268,28 @@ func (v *verdict) removed(change Change, r Record, l *life) {
 	}
 	switch {
 	case l.taken:
+	case v.Own(r.ID) && !v.seenPending(change, r.ID): // let go unreleased by the pass that began it
 	case v.Own(r.ID):
 		v.wrong("P22", "%s was removed from %s, and the repair has no result", change.Tag, change.Object)
 	default:
 		v.wrong("S1", "%s was removed from %s, and the repair has no result", change.Tag, change.Object)
 	}
+}
+
+// seenPending reports whether the repair was pending when a pass began before the
+// change.
+func (v *verdict) seenPending(change Change, id string) bool {
+	for _, m := range v.Moments {
+		if m.Kind != PassBegins || m.Cluster.Time.After(change.Time) {
+			continue
+		}
+		for _, i := range m.Cluster.Instances {
+			for _, p := range recordsOf(i.Tags).pending {
+				if i.Name == change.Object && p.ID == id {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -55,7 +55,7 @@ func (v *verdict) doubtful(i *Instance, need Need) bool {
 	if unmade, _ := v.unmade(i, t); unmade {
 		return need.Healthy()
 	}
-	return need.first() == stepF && v.halfCopy(i, t)
+	return need.first() == stepF && v.halfCopy(i, t) != nil
 }
 
 // owing names the demand by which a repair is owed if that is a more special one: a

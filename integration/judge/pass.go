@@ -51,7 +51,7 @@ func (v *verdict) unwritten(begin, end *Cluster) {
 // success: it lives on good nodes, runs as it should, and no doubt is left.
 func (v *verdict) done(c *Cluster, i *Instance) bool {
 	r := recordsOf(i.Tags)
-	if PolicyOf(c, i).Suspended || r.failed || r.unreadable != "" || !NeedOf(c, i).Healthy() || v.halfCopy(i, c.Time) {
+	if PolicyOf(c, i).Suspended || r.failed || r.unreadable != "" || !NeedOf(c, i).Healthy() || v.halfCopy(i, c.Time) != nil {
 		return false
 	}
 	if _, open := v.whereabouts(i, c.Time); open {
@@ -68,7 +68,7 @@ func (v *verdict) done(c *Cluster, i *Instance) bool {
 func (v *verdict) busy(i *Instance, from, to time.Time) bool {
 	for k := range v.Jobs {
 		j := &v.Jobs[k]
-		if j.Received.After(to) || j.endedBy(from) || j.Kind() == "hold" || j.Kind() == "gate" || j.Kind() == "tags" {
+		if j.Received.After(to) || j.endedBy(from.Add(-1)) || j.Kind() == "hold" || j.Kind() == "gate" || j.Kind() == "tags" {
 			continue
 		}
 		for n := range j.Ops {
@@ -109,11 +109,22 @@ func (v *verdict) behindCopies(c *Cluster) {
 			}
 		}
 		for _, o := range all {
-			if o.beganBy(j.Received) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" {
+			if o.beganBy(j.Received) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" && c.freeOf(i, o) {
 				v.wrong("P20", "job %d, which brings %s back, takes the locks of all nodes, and job %d has some", id, i.Name, o.ID)
 			}
 		}
 	}
+}
+
+// freeOf reports whether the group of the instance has a node that is fit to take it and
+// of which the job has no lock.
+func (c *Cluster) freeOf(i *Instance, o *Job) bool {
+	for name, n := range c.Nodes {
+		if n.fit() && !n.Dead && n.Group == c.Nodes[i.Primary].Group && !contains(o.nodes(c), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // order wants the failovers of what is down to be released before what only copies

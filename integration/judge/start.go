@@ -120,19 +120,19 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	if step == stepChain {
 		for _, name := range targets {
 			if n := c.Nodes[name]; n.OSes != nil && !contains(n.OSes, i.OS) && i.OS != "" {
-				object("P10", true, "node %s lacks its OS %s", name, i.OS)
+				object("P10", false, "node %s lacks its OS %s", name, i.OS)
 			}
 		}
 		if len(targets) > 0 {
 			if other := c.excluded(i, targets[0]); other != "" {
-				object("P10", true, "node %s has %s, which shares an exclusion tag with it", targets[0], other)
+				object("P10", false, "node %s has %s, which shares an exclusion tag with it", targets[0], other)
 			}
 		}
 	}
 	if step == stepChain && v.wasUp(i, c.Time) && !j.has("OP_INSTANCE_STARTUP") {
 		object("S18", true, "it was up before a chain that failed, and this one does not start it")
 	}
-	if step == stepF && v.halfCopy(i, c.Time) {
+	if step == stepF && v.halfCopy(i, c.Time) != nil {
 		object("S15", true, "%s may hold half a copy", i.Secondary)
 	}
 	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepF && !contains(targets, target)) {
@@ -286,7 +286,13 @@ func (j *Job) changes() bool {
 	return false
 }
 
-// nodes lists the nodes that the job names, and those of the instance that it names.
+// locksNodes are the opcodes of instances that take the locks of their nodes.
+var locksNodes = map[string]bool{
+	"OP_INSTANCE_FAILOVER": true, "OP_INSTANCE_MIGRATE": true, "OP_INSTANCE_REPLACE_DISKS": true, "OP_INSTANCE_RECREATE_DISKS": true,
+	"OP_INSTANCE_ACTIVATE_DISKS": true, "OP_INSTANCE_DEACTIVATE_DISKS": true, "OP_INSTANCE_MOVE": true, "OP_INSTANCE_REMOVE": true,
+}
+
+// nodes lists the nodes of which the job has the locks, or will have.
 func (j *Job) nodes(c *Cluster) []string {
 	var list []string
 	for k := range j.Ops {
@@ -297,7 +303,7 @@ func (j *Job) nodes(c *Cluster) []string {
 			}
 		}
 		list = append(append(list, op.List("nodes")...), op.List("node_names")...)
-		if i := c.ByUUID(op.Text("instance_uuid")); i != nil {
+		if i := c.ByUUID(op.Text("instance_uuid")); i != nil && locksNodes[op.ID] {
 			list = append(list, i.nodes()...)
 		}
 	}
