@@ -32,6 +32,7 @@ type Node struct {
 	Offline, Drained, NotVMCapable bool
 	Dead                           bool
 	OSes                           []string // that it has; nil if it has all
+	Memory                         int      // MiB that are free
 }
 
 func (n Node) drained() bool { return n.Drained && !n.Offline }
@@ -45,6 +46,7 @@ type Instance struct {
 	// Status is the live status as Ganeti tells it, "" if nobody asked.
 	Status             string
 	Primary, Secondary string // Secondary is "" unless the template is drbd
+	Memory             int    // MiB
 	DisksActive        bool   // as Ganeti has noted it
 	OS                 string
 	Tags               []string

@@ -156,13 +156,27 @@ func (v *verdict) incident(n *Incident) {
 	}
 	at, released := v.released[j.ID]
 	switch {
-	case n.Kind == RunsTwice && !v.lied(n.UUID):
+	case n.Kind == RunsTwice && v.ranElsewhere(j) && !v.lied(n.UUID):
 		v.wrong("S16", "job %d: %s", j.ID, n.Text)
-	case n.Kind == StaleCopy:
+	case n.Kind == StaleCopy && !v.given[n.UUID]:
 		v.wrong("P19", "job %d: %s", j.ID, n.Text)
 	case n.Kind == Destroyed && !v.lied(n.UUID) && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):
 		v.wrong("P16", "job %d: %s", j.ID, n.Text)
 	}
+}
+
+// ranElsewhere reports whether the job's instance ran on another node than its primary
+// one when the job began; else somebody has started it meanwhile.
+func (v *verdict) ranElsewhere(j *Job) bool {
+	for _, m := range v.Moments {
+		if m.Kind != Begins || m.Job != j.ID {
+			continue
+		}
+		if i := m.Cluster.ByUUID(j.uuid()); i != nil && (len(i.RunsOn) > 1 || len(i.RunsOn) == 1 && i.RunsOn[0] != i.Primary) {
+			return true
+		}
+	}
+	return false
 }
 
 // lied reports whether the instance ever ran on a node that was marked offline: then

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -170,7 +169,7 @@ func (v *verdict) opcodes(j *Job) {
 		if op.flag("force") && op.ID != "OP_INSTANCE_STARTUP" {
 			v.wrong("P11", "job %d: %s sets force", j.ID, op.ID)
 		}
-		if strings.HasPrefix(op.ID, "OP_INSTANCE_") && op.ID != "OP_INSTANCE_QUERY_DATA" && op.Text("instance_uuid") == "" {
+		if op.Text("instance_name") != "" && op.Text("instance_uuid") == "" {
 			v.wrong("P11", "job %d: %s has no UUID", j.ID, op.ID)
 		}
 		if op.ID == "OP_INSTANCE_MIGRATE" && op.Params["allow_runtime_changes"] != false {

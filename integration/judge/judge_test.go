@@ -224,6 +224,12 @@ func TestJudge(t *testing.T) {
 			t.wait(func(c *Cluster, _ *Instance) { c.Nodes["n2"] = Node{Group: "g"} })
 			t.Moments[t.begins-1].Kind = PassFails
 		}, ""},
+		{"P15: the pass has told it to end, in vain", func(t *tale) {
+			t.wait(func(c *Cluster, _ *Instance) { c.Nodes["n2"] = Node{Group: "g"} })
+			between := t.Moments[t.begins-1]
+			t.Moments[t.begins-1] = Moment{Kind: TakenBack, Job: 12, Cluster: between.Cluster}
+			t.Moments = append(t.Moments[:t.begins:t.begins], between, t.Moments[t.begins])
+		}, ""},
 		{"P15: its target is lost, and a whole pass leaves it", func(t *tale) {
 			t.wait(func(c *Cluster, _ *Instance) { c.Nodes["n3"] = Node{Group: "g", Offline: true} })
 		}, "P15"},
@@ -296,7 +302,9 @@ func TestJudge(t *testing.T) {
 		{"P11: the target is drained", func(t *tale) {
 			t.from(t.released, func(c *Cluster, _ *Instance) { c.Nodes["n3"] = Node{Group: "g", Drained: true} })
 		}, "P11"},
-		{"P11: an opcode without UUID", func(t *tale) { t.Jobs[1].Ops = append(t.Jobs[1].Ops, Op{ID: "OP_INSTANCE_STARTUP", Began: start}) }, "P11"},
+		{"P11: an opcode without UUID", func(t *tale) {
+			t.Jobs[1].Ops = append(t.Jobs[1].Ops, Op{ID: "OP_INSTANCE_STARTUP", Began: start, Params: map[string]any{"instance_name": "web"}})
+		}, "P11"},
 		{"P11: inconsistent disks are ignored", func(t *tale) { t.Jobs[1].Ops[0].Params["ignore_consistency"] = true }, "P11"},
 		{"P18: a migration may change memory", func(t *tale) { t.migrates(); delete(t.Jobs[1].Ops[0].Params, "allow_runtime_changes") }, "P18"},
 		{"a migration", func(t *tale) { t.migrates() }, ""},
@@ -333,7 +341,11 @@ func TestJudge(t *testing.T) {
 		}, ""},
 		{"S16: it may run on another node", func(t *tale) { t.lostMigration("n4") }, "S16 S16"},
 		{"S16: it may run on that very node", func(t *tale) { t.lostMigration("n3") }, ""},
-		{"S16: it runs twice", func(t *tale) { t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}} }, "S16"},
+		{"S16: it runs twice", func(t *tale) {
+			t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}}
+			t.from(0, func(_ *Cluster, web *Instance) { web.RunsOn = []string{"n4"} })
+		}, "S16"},
+		{"S16: it runs twice, as somebody started it meanwhile", func(t *tale) { t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}} }, ""},
 		{"S16: it runs twice, as it ran on a node marked offline", func(t *tale) {
 			t.Incidents = []Incident{{RunsTwice, "web-uuid", 12, "twice"}}
 			t.from(0, func(_ *Cluster, web *Instance) { web.RunsOn = []string{"n2"} })

@@ -12,7 +12,7 @@ func (v *verdict) passEnded(p span) {
 		v.wrong("C6", "a pass takes %v", took)
 	}
 	v.unwritten(begin, end)
-	v.behindCopies(end)
+	v.behindCopies(begin, end)
 	v.order(p)
 }
 
@@ -82,9 +82,9 @@ func (v *verdict) busy(i *Instance, from, to time.Time) bool {
 }
 
 // behindCopies looks for failovers of what is down that wait for replace-disks and
-// migrations of the program: for a limit that these fill, or for the locks of all
-// nodes that an allocator takes (P20).
-func (v *verdict) behindCopies(c *Cluster) {
+// migrations of the program: for a limit that these fill, or, if they had begun before
+// the pass, for the locks of all nodes that an allocator takes (P20).
+func (v *verdict) behindCopies(begin, c *Cluster) {
 	copying := make(map[string][]int64) // by limit
 	var all []*Job
 	for k := range v.Jobs {
@@ -109,18 +109,18 @@ func (v *verdict) behindCopies(c *Cluster) {
 			}
 		}
 		for _, o := range all {
-			if o.beganBy(j.Received) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" && c.freeOf(i, o) {
+			if o.beganBy(begin.Time) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" && c.freeOf(i, o) {
 				v.wrong("P20", "job %d, which brings %s back, takes the locks of all nodes, and job %d has some", id, i.Name, o.ID)
 			}
 		}
 	}
 }
 
-// freeOf reports whether the group of the instance has a node that is fit to take it and
-// of which the job has no lock.
+// freeOf reports whether the group of the instance has a node with room for it of
+// which the job has no lock.
 func (c *Cluster) freeOf(i *Instance, o *Job) bool {
 	for name, n := range c.Nodes {
-		if n.fit() && !n.Dead && n.Group == c.Nodes[i.Primary].Group && !contains(o.nodes(c), name) {
+		if n.fit() && !n.Dead && n.Memory >= i.Memory && n.Group == c.Nodes[i.Primary].Group && !contains(o.nodes(c), name) {
 			return true
 		}
 	}

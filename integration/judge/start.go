@@ -340,8 +340,13 @@ func (v *verdict) begin(k int, m *Moment, j *Job) {
 }
 
 // left reports whether a pass that nothing disturbed has had the same reason to take
-// the job back, after it was released and before it began.
+// the job back, after it was released and before it began, and has not tried to.
 func (v *verdict) left(released, begins int, j *Job, o objection) bool {
+	for _, m := range v.Moments[released:begins] {
+		if m.Kind == TakenBack && m.Job == j.ID {
+			return false
+		}
+	}
 	for _, p := range v.passes {
 		if p.begin < released || p.end > begins {
 			continue

@@ -120,7 +120,7 @@ func (r *Recorder) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 		out.Groups[g.Name] = g.Tags
 	}
 	for _, n := range c.Nodes {
-		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, OSes: n.OSes}
+		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, OSes: n.OSes, Memory: freeMemory(c, n)}
 	}
 	for _, i := range c.Instances {
 		if !i.Forthcoming {
@@ -132,7 +132,7 @@ func (r *Recorder) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 
 func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 	out := &judge.Instance{
-		Name: i.Name, UUID: i.UUID, Template: i.Template, Admin: i.AdminState, Status: Status(c, i), Primary: i.Primary, Tags: i.Tags, DisksActive: i.DisksActive, OS: i.OS,
+		Name: i.Name, UUID: i.UUID, Template: i.Template, Admin: i.AdminState, Status: Status(c, i), Primary: i.Primary, Tags: i.Tags, DisksActive: i.DisksActive, OS: i.OS, Memory: i.Memory,
 		NoMigration: i.AlwaysFailover || i.Hypervisor == "lxc" || i.Hypervisor == "chroot", Truth: true, RunsOn: i.RunsOn, Generation: i.Data.Generation,
 	}
 	if len(i.Secondaries) > 0 {
@@ -144,6 +144,19 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 		}
 	}
 	return out
+}
+
+// freeMemory is what the instances that run on a node leave.
+func freeMemory(c *luxitest.Cluster, n *luxitest.Node) int {
+	free := n.Memory
+	for _, i := range c.Instances {
+		for _, name := range i.RunsOn {
+			if name == n.Name {
+				free -= i.Memory
+			}
+		}
+	}
+	return free
 }
 
 // Status returns the live status of an instance, "" where the primary node cannot tell

@@ -152,7 +152,9 @@ func (w *World) onCall(c luxitest.Call) luxitest.Fault {
 	w.disturbed = w.disturbed || dead || now != nil
 	w.mu.Unlock()
 	switch {
-	case dead || late:
+	case late: // the pass hears nothing more of this call, and cleans up
+		return luxitest.Ignore()
+	case dead:
 		return luxitest.DieBefore()
 	case now != nil && now.empty:
 		return emptyAnswer(c)
@@ -382,13 +384,16 @@ func newDeadline(at time.Time) *deadline {
 	return &deadline{Context: context.Background(), at: at, done: make(chan struct{})}
 }
 
-// passed reports whether the time has come, and ends the context if so.
+// passed ends the context when the time has come. It reports true once.
 func (d *deadline) passed(now time.Time) bool {
-	if now.Before(d.at) {
-		return false
+	first := false
+	if !now.Before(d.at) {
+		d.once.Do(func() {
+			close(d.done)
+			first = true
+		})
 	}
-	d.once.Do(func() { close(d.done) })
-	return true
+	return first
 }
 
 // Done and Err are those of context.Context.

@@ -32,11 +32,12 @@ const (
 	faultReply   // answer without handling
 	faultReplace // handle, answer something else
 	faultHang
+	faultIgnore
 )
 
 var faultNames = map[faultKind]string{
 	faultDieBefore: "connection closed before handling", faultDieAfter: "connection closed after handling",
-	faultCut: "reply cut", faultReply: "answered without handling", faultReplace: "reply replaced", faultHang: "no reply",
+	faultCut: "reply cut", faultReply: "answered without handling", faultReplace: "reply replaced", faultHang: "no reply", faultIgnore: "not handled, no reply",
 }
 
 // Pass handles the call as usual.
@@ -72,6 +73,9 @@ func FailWith(class string, args ...any) Fault {
 
 // Hang handles the request and never replies; the connection stays open.
 func Hang() Fault { return Fault{kind: faultHang} }
+
+// Ignore does not handle the request and never replies; the connection stays open.
+func Ignore() Fault { return Fault{kind: faultIgnore} }
 
 // After lets simulated time pass before the fault, or with Pass before the call, takes effect.
 func (f Fault) After(d time.Duration) Fault {

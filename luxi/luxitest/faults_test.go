@@ -79,6 +79,18 @@ func TestHangingCallEndsWithTheConnection(t *testing.T) {
 	}
 }
 
+func TestIgnoredCallIsNotHandled(t *testing.T) {
+	m := begin(t, small)
+	client := luxi.New(m.Socket(), luxi.Options{})
+	defer client.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	m.OnCall(func(Call) Fault { cancel(); return Ignore() })
+	if _, err := client.SubmitJob(ctx, []luxi.OpCode{&luxi.TestDelay{Duration: 1}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the call ended with %v", err)
+	}
+	want(t, "jobs", fmt.Sprint(len(m.Jobs())), "0")
+}
+
 func TestRequestsThatDoNotParseCloseTheConnection(t *testing.T) {
 	for _, request := range []string{
 		`nonsense`, `{"method":"Query"}`, `{"args":[]}`, `{"method":"NoSuchCall","args":[]}`, `{"method":"Query","args":["job",[]]}`,

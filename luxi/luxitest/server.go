@@ -268,7 +268,11 @@ func (m *Master) answer(c *serverConn, request []byte) bool {
 	if !m.delay(c, call, fault) {
 		return false
 	}
-	if fault.kind == faultDieBefore {
+	switch fault.kind {
+	case faultDieBefore:
+		return false
+	case faultIgnore:
+		<-c.gone
 		return false
 	}
 	if fault.kind == faultReply {
