@@ -98,6 +98,8 @@ func TestSteering(t *testing.T) {
 	}
 	do(0, "file1: 1 failure cleared", "ack", "file1")
 	do(0, "file1: has no failure", "ack", "file1")
+	w.wantReason("file1", "needs-repair", "no-system")
+	do(0, "file1: its system counts as there", "ack", "--intact", "file1")
 
 	// Looking back.
 	var past struct {
@@ -124,7 +126,7 @@ func TestSteering(t *testing.T) {
 	// Every tag job says who asked for it.
 	for _, job := range w.queue() {
 		for _, op := range job.Ops {
-			if strings.HasPrefix(op.ID, "OP_TAGS_") && len(op.Reason) > 0 && op.Reason[0].Source == "ganeti-autorepair" && !strings.HasPrefix(op.Reason[0].Text, "steer ") && !strings.HasPrefix(op.Reason[0].Text, "tags ") {
+			if strings.HasPrefix(op.ID, "OP_TAGS_") && len(op.Reason) > 0 && op.Reason[0].Source == "ganeti-autorepair" && !strings.HasPrefix(op.Reason[0].Text, "steer ") && !strings.HasPrefix(op.Reason[0].Text, "tags ") && !strings.HasPrefix(op.Reason[0].Text, "ack ") {
 				t.Errorf("job %d: reason %+v", job.ID, op.Reason[0])
 			}
 		}
