@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -95,19 +96,27 @@ func (r *runner) due(ctx context.Context, c *luxi.Client, last stamp) bool {
 // told: the next pass would find them again, and tell them with every pass (W8).
 func (r *runner) keep(did *plugin.Report) {
 	state := r.env.paths.state()
-	if err := state.writeStamp(r.stampOf(did)); err != nil {
-		r.env.note("warning: %s", err)
-	}
-	if err := flagsOf(did.Plan.Snapshot).write(state); err != nil {
-		r.env.note("warning: flags of nodes not kept: %s", err)
-	}
-	if err := writeRoomTests(state, did.RoomTests); err != nil {
-		r.env.note("warning: tests for room not kept: %s", err)
-	}
 	now, changed := readLastReasons(state).compare(did.PlanAfter())
-	if err := now.write(state); err != nil {
-		r.env.note("warning: reasons not kept, changes are not told: %s", err)
-		changed = changes{}
+	var lost []string
+	var why error
+	for _, k := range []struct {
+		what string
+		err  error
+	}{
+		{"stamp", state.writeStamp(r.stampOf(did))},
+		{"node flags", flagsOf(did.Plan.Snapshot).write(state)},
+		{"tests for room", writeRoomTests(state, did.RoomTests)},
+		{"reasons", now.write(state)},
+	} {
+		if k.err != nil {
+			lost, why = append(lost, k.what), k.err
+		}
+	}
+	if len(lost) > 0 {
+		r.env.note("warning: not kept: %s: %s", strings.Join(lost, ", "), why)
+		if lost[len(lost)-1] == "reasons" {
+			changed = changes{}
+		}
 	}
 	r.logChanges(changed)
 	r.passEvents(did, changed.reasons)

@@ -25,9 +25,10 @@ func (b *bed) inTheWay(path string) {
 func TestNothingCanBeWritten(t *testing.T) {
 	state := "/var/run/ganeti-autorepair/"
 	for path, note := range map[string]string{
-		state + stampFile:     "stamp: ",
-		state + nodeFlagsFile: "flags of nodes not kept: ",
-		state + reasonsFile:   "reasons not kept, changes are not told: ",
+		state + stampFile:     "not kept: stamp: ",
+		state + nodeFlagsFile: "not kept: node flags: ",
+		state + roomTestsFile: "not kept: tests for room: ",
+		state + reasonsFile:   "not kept: reasons: ",
 		"/var/log/ganeti-autorepair/ganeti-autorepair.log": "no log: ",
 		"/m/x.prom": "no metrics: ",
 	} {
