@@ -111,18 +111,20 @@ const beginTime = 3 * time.Second
 // takeBackWaiting takes back what was released by this pass and must begin at once, but
 // has not: reinstallations, and failovers of what is stopped (P16). What keeps them is
 // not known; a later pass tries again. A job of which luxid does not tell that it waits
-// is left to the next pass: to cancel a reinstallation that has just begun would leave
-// it half done.
+// is left to the next pass. So is one of several opcodes unless the queue has no slot
+// for it: a busy luxid says that a job is queued after it has begun to start its
+// process, and a reinstallation that is canceled then ends half done.
 func (a *act) takeBackWaiting(ctx context.Context) {
 	short, cancel := context.WithTimeout(ctx, 2*beginTime) // luxid's answer needs time, too
 	defer cancel()
 	end := time.Now().Add(beginTime)
 	plan := &repair.Plan{}
 	for _, t := range a.atOnce {
-		if !a.stillQueued(short, t.held.Job, time.Until(end)) {
+		several := len(t.action.Job.OpCodes) > 1
+		if !a.stillQueued(short, t.held.Job, time.Until(end)) || several && !a.noSlot(short) {
 			continue
 		}
-		back := repair.TakeBack{Job: t.held.Job, Step: t.action.Job.Step, Why: "it did not begin at once", WhileQueued: len(t.action.Job.OpCodes) > 1}
+		back := repair.TakeBack{Job: t.held.Job, Step: t.action.Job.Step, Why: "it did not begin at once", WhileQueued: several}
 		plan.Actions = append(plan.Actions, repair.Action{Object: t.action.Object, Decision: t.action.Decision, TakesBack: &back})
 	}
 	clean, stop := a.cleaning()
@@ -143,6 +145,23 @@ func (a *act) stillQueued(ctx context.Context, job luxi.JobID, wait time.Duratio
 			return err == nil && status == luxi.JobQueued
 		}
 	}
+}
+
+// noSlot reports whether the jobs that luxid has started take all slots of its queue. It
+// returns false if that cannot be told.
+func (a *act) noSlot(ctx context.Context) bool {
+	running, err := read.UnfinishedJobs(ctx, a.Client)
+	if err != nil {
+		return false
+	}
+	started := 0
+	for _, job := range running {
+		if job.Status != luxi.JobQueued {
+			started++
+		}
+	}
+	slots := a.plan.Snapshot.Cluster.Slots
+	return slots > 0 && started >= slots
 }
 
 // TakeBackAll cancels all repair jobs of ours that have not begun, whether they are
