@@ -3,6 +3,7 @@ package luxitest
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 const movables = `
@@ -110,6 +111,7 @@ func TestMigrationFails(t *testing.T) {
 				}
 				id := w.submit(op("INSTANCE_MIGRATE", params...))
 				m.RunUntilQuiet()
+				m.Advance(time.Minute) // a transfer that was not aborted ends meanwhile
 				want(t, "job", m.Job(id).Status, "error")
 				i := m.Snapshot().Instance(instanceName)
 				want(t, "primary", i.Primary, c.primary)
