@@ -41,13 +41,14 @@ func (c Claim) on(node string) (there, first bool) {
 // Claims returns what unfinished jobs of anybody's are going to take.
 func (s *Snapshot) Claims() []Claim {
 	var list []Claim
+	find := s.finder()
 	for _, job := range s.Running {
 		byInstance := make(map[string]int) // where its claim is in the list
 		for k, op := range job.Ops {
 			if op.DryRun() {
 				continue
 			}
-			c, ok := s.claimOf(job, op)
+			c, ok := s.claimOf(job, op, find(op))
 			if !ok {
 				continue
 			}
@@ -75,11 +76,10 @@ func summaryOf(job luxi.JobInfo, k int) string {
 }
 
 // claimOf returns what an opcode of an unfinished job takes, and whether it takes
-// anything.
-func (s *Snapshot) claimOf(job luxi.JobInfo, op luxi.JobOp) (Claim, bool) {
+// anything. i is the instance that it names, or nil.
+func (s *Snapshot) claimOf(job luxi.JobInfo, op luxi.JobOp, i *Instance) (Claim, bool) {
 	switch op.ID {
 	case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceReplaceDisks, luxi.OpInstanceRecreateDisks, luxi.OpInstanceMove, luxi.OpInstanceStartup:
-		i := s.instanceOf(op)
 		if i == nil || !i.PlaceKnown {
 			return s.unknownClaim(op)
 		}
@@ -191,14 +191,28 @@ func (s *Snapshot) nodeTyped(name string) *Node {
 	return nil
 }
 
-// instanceOf returns the instance that the opcode names, or nil.
-func (s *Snapshot) instanceOf(op luxi.JobOp) *Instance {
+// finder returns a function that finds the instance that an opcode names, or nil. A
+// name in full or a UUID is looked up; only what somebody has typed is searched for.
+func (s *Snapshot) finder() func(luxi.JobOp) *Instance {
+	byUUID, byName := make(map[string]*Instance, len(s.Instances)), make(map[string]*Instance, len(s.Instances))
 	for _, i := range s.Instances {
-		if namesInstance(op, i) {
+		byUUID[i.UUID], byName[i.Name] = i, i
+	}
+	return func(op luxi.JobOp) *Instance {
+		if i := byUUID[op.Param("instance_uuid")]; i != nil {
 			return i
 		}
+		typed := op.Param("instance_name")
+		if i := byName[typed]; i != nil {
+			return i
+		}
+		for _, i := range s.Instances {
+			if NameMatches(typed, i.Name) {
+				return i
+			}
+		}
+		return nil
 	}
-	return nil
 }
 
 // Contested returns which job of somebody else's, submitted since the plan was made, has
@@ -233,6 +247,7 @@ func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 // which the instances are that they name, each with such a job.
 func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
 	held := make(map[string]luxi.JobInfo)
+	find := s.finder()
 	for _, job := range s.Running {
 		for _, op := range job.Ops {
 			if op.Status.Final() || !changes(op) {
@@ -242,7 +257,7 @@ func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
 			if name := op.Param("node_name"); name != "" {
 				list = append(list, name)
 			}
-			if i := s.instanceOf(op); i != nil && i.PlaceKnown {
+			if i := find(op); i != nil && i.PlaceKnown {
 				list = append(list, i.Nodes()...)
 			}
 			for _, name := range list {

@@ -26,10 +26,11 @@ type Placer struct {
 	// and was not told means wait. Where it is false, what is not known does not count.
 	Strict bool
 
-	claims   []Claim                 // what is given away
+	named    map[string][]Claim      // what is given away of each node
+	open     []Claim                 // what is given away where an allocator is yet to choose
 	held     map[string]luxi.JobInfo // nodes that unfinished jobs have
 	hopeful  bool                    // what is not known does not count for the moment
-	expected bool                    // the claims of the plan's own steps are among claims
+	expected bool                    // the claims of the plan's own steps are among these
 }
 
 // NewPlacer returns a placer that knows of no room yet.
@@ -40,7 +41,10 @@ func NewPlacer() *Placer {
 // Copy returns a placer of its own that knows the same.
 func (p *Placer) Copy() *Placer {
 	c := *p
-	c.claims = append([]Claim(nil), p.claims...)
+	c.named, c.open = make(map[string][]Claim, len(p.named)), append([]Claim(nil), p.open...)
+	for node, claims := range p.named {
+		c.named[node] = append([]Claim(nil), claims...)
+	}
 	c.Rooms, c.Demands = make(map[string][]Room, len(p.Rooms)), make(map[string]Demand, len(p.Demands))
 	for group, rooms := range p.Rooms {
 		for _, r := range rooms {
@@ -63,23 +67,42 @@ func (p *Placer) Copy() *Placer {
 
 // Unfinished takes what unfinished jobs have and are going to take.
 func (p *Placer) Unfinished(s *Snapshot) {
-	p.claims = append(p.claims, s.Claims()...)
+	for _, c := range s.Claims() {
+		p.Claim(c)
+	}
 	p.held = s.HeldNodes()
 }
 
 // Claimants returns the UUIDs of the instances that room is given away to.
 func (p *Placer) Claimants() []string {
-	var uuids []string
-	for _, c := range p.claims {
-		if c.Instance != nil {
-			uuids = append(uuids, c.Instance.UUID)
+	set := make(map[string]bool)
+	add := func(claims []Claim) {
+		for _, c := range claims {
+			if c.Instance != nil {
+				set[c.Instance.UUID] = true
+			}
 		}
 	}
-	return uuids
+	add(p.open)
+	for _, claims := range p.named {
+		add(claims)
+	}
+	return sorted(set)
 }
 
 // Claim gives room away.
-func (p *Placer) Claim(c Claim) { p.claims = append(p.claims, c) }
+func (p *Placer) Claim(c Claim) {
+	if c.Nodes == nil {
+		p.open = append(p.open, c)
+		return
+	}
+	if p.named == nil {
+		p.named = make(map[string][]Claim)
+	}
+	for _, node := range c.Nodes {
+		p.named[node] = append(p.named[node], c)
+	}
+}
 
 // LivesOn notes that an instance with the given exclusion tags has the node as its
 // primary node.
@@ -142,13 +165,13 @@ func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]boo
 // withdraw takes back what was given away to a step of the plan of which it was not known
 // where it goes.
 func (p *Placer) withdraw(i *Instance) {
-	kept := p.claims[:0]
-	for _, c := range p.claims {
+	var kept []Claim
+	for _, c := range p.open {
 		if !c.Planned || c.Instance != i {
 			kept = append(kept, c)
 		}
 	}
-	p.claims = kept
+	p.open = kept
 }
 
 // want returns what a step asks of nodes, or why that is not known.
@@ -173,9 +196,12 @@ func (p *Placer) want(s *Snapshot, i *Instance, step Step, avoid map[string]bool
 // is said of the others: the nodes for each reason.
 func (p *Placer) choose(w want) ([]string, map[refusal][]string) {
 	rooms := append([]Room(nil), p.Rooms[w.group]...)
+	memory := make(map[string]int64, len(rooms))
+	for _, r := range rooms {
+		memory[r.Node] = p.memory(r)
+	}
 	sort.Slice(rooms, func(a, b int) bool {
-		ma, mb := p.memory(rooms[a]), p.memory(rooms[b])
-		if ma != mb {
+		if ma, mb := memory[rooms[a].Node], memory[rooms[b].Node]; ma != mb {
 			return ma > mb
 		}
 		return rooms[a].Node < rooms[b].Node
@@ -211,7 +237,7 @@ func (p *Placer) choose(w want) ([]string, map[refusal][]string) {
 // memory returns the free memory of a node without what is given away there.
 func (p *Placer) memory(r Room) int64 {
 	free := r.Memory
-	for _, c := range p.claims {
+	for _, c := range p.named[r.Node] {
 		if _, first := c.on(r.Node); first && c.Memory && c.Instance != nil {
 			free -= p.Demands[c.Instance.UUID].Memory
 		}
@@ -261,15 +287,17 @@ func (p *Placer) excludes(w want, r Room) refusal {
 			return refusal("another instance with the exclusion tag " + tag + " is on")
 		}
 	}
-	for _, c := range p.claims {
-		if c.Instance == nil || c.Instance.UUID == w.instance.UUID || !c.Primary {
-			continue
-		}
-		if _, first := c.on(r.Node); !first && !c.mayTake(r.Group) {
-			continue
-		}
-		if tag := w.demand.shares(p.Demands[c.Instance.UUID]); tag != "" {
-			return refusal("another instance with the exclusion tag " + tag + " may come to")
+	for _, claims := range [][]Claim{p.named[r.Node], p.open} {
+		for _, c := range claims {
+			if c.Instance == nil || c.Instance.UUID == w.instance.UUID || !c.Primary {
+				continue
+			}
+			if _, first := c.on(r.Node); !first && !c.mayTake(r.Group) {
+				continue
+			}
+			if tag := w.demand.shares(p.Demands[c.Instance.UUID]); tag != "" {
+				return refusal("another instance with the exclusion tag " + tag + " may come to")
+			}
 		}
 	}
 	return ""
@@ -288,11 +316,13 @@ func (p *Placer) contested(w want, r Room, primary bool) refusal {
 		}
 		spindles = p.spindles(r) - w.demand.spindles(w.instance.Template, 0)
 	}
-	for _, c := range p.claims {
-		by := refusal(c.By + " may take it on")
-		if there, _ := c.on(r.Node); there && c.Instance == nil {
-			return by
+	for _, c := range p.named[r.Node] {
+		if c.Instance == nil {
+			return refusal(c.By + " may take it on")
 		}
+	}
+	for _, c := range p.open {
+		by := refusal(c.By + " may take it on")
 		if !c.mayTake(r.Group) || c.Instance != nil && c.Instance.UUID == w.instance.UUID {
 			continue
 		}

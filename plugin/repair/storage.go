@@ -54,8 +54,8 @@ func (r *Room) FreeDisk(s *Snapshot) (int64, bool) {
 // there, and whether it is known.
 func (p *Placer) free(r Room, storage Storage) (int64, bool) {
 	free, known := r.Disk[storage]
-	for _, c := range p.claims {
-		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil {
+	for _, c := range p.named[r.Node] {
+		if c.Disk && c.Instance != nil {
 			free -= p.Demands[c.Instance.UUID].mayTake(c.Instance.Template, storage)
 		}
 	}
@@ -66,8 +66,8 @@ func (p *Placer) free(r Room, storage Storage) (int64, bool) {
 // what is given away there.
 func (p *Placer) spindles(r Room) int64 {
 	free := r.Spindles
-	for _, c := range p.claims {
-		if there, _ := c.on(r.Node); there && c.Disk && c.Instance != nil {
+	for _, c := range p.named[r.Node] {
+		if c.Disk && c.Instance != nil {
 			free -= p.Demands[c.Instance.UUID].spindles(c.Instance.Template, r.Spindles)
 		}
 	}
@@ -82,16 +82,19 @@ func (p *Placer) lacksDisk(w want, r Room) refusal {
 			return why
 		}
 	}
+	why := refusal("")
 	for storage, mib := range p.disks(w) {
 		free, known := p.free(r, storage)
 		switch {
 		case known && free < mib:
 			return tooLittle
 		case !known && storage.Name != "" && r.Told[storage.Kind]:
-			return refusal("there is no volume group " + storage.Name + " on")
+			if missing := refusal("there is no volume group " + storage.Name + " on"); why == "" || missing < why {
+				why = missing
+			}
 		}
 	}
-	return ""
+	return why
 }
 
 // disks returns what the step takes of each storage of a node, in MiB. Where a pass does
