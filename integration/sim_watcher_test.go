@@ -4,7 +4,6 @@ package integration_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -110,7 +109,7 @@ instance local nodes=c template=plain
 	w.sim.PowerOff("c")
 	rows, err := w.Query(w.ctx, "node", []string{"bootid"}, []interface{}{"=", "name", "c"})
 	w.must(err)
-	if fmt.Sprintf("%s", rows[0][0]) != "null" {
+	if string(rows[0][0]) != "null" {
 		t.Errorf("bootid of a dead node: %s", rows[0][0])
 	}
 	w.watcher()

@@ -223,7 +223,8 @@ func (v *verdict) at(t time.Time) *Cluster {
 	return last
 }
 
-// success wants no doubt to be left (S15, S16, S18).
+// success wants no doubt to be left (S15, S16, S18), as far as the queue or its archive
+// still tells of it.
 func (v *verdict) success(change Change, r Record) {
 	c := v.at(change.Time)
 	for _, i := range c.Instances {
@@ -236,7 +237,7 @@ func (v *verdict) success(change Change, r Record) {
 		if target, open := v.whereabouts(i, change.Time); open {
 			v.wrong("S16", "%s was added to %s, which may run on %s", change.Tag, i.Name, target)
 		}
-		if j := v.halfCopy(i, change.Time); j != nil && j.Repair() == r.ID {
+		if j := v.halfCopy(i, change.Time); j != nil && !j.Purged && j.Repair() == r.ID {
 			v.wrong("S15", "%s was added to %s, of which %s may hold half a copy", change.Tag, i.Name, i.Secondary)
 		}
 	}
