@@ -99,6 +99,29 @@ func usableBeside(s *Snapshot, i *Instance) int {
 	return n
 }
 
+// MoveCommand returns the command that moves an instance, with downtime, to the first
+// usable node of its node group that it is not on; "" where there is none. Ganeti itself
+// tells then whether there is room.
+func MoveCommand(s *Snapshot, i *Instance) string {
+	first, group := "", s.GroupID(i)
+	for _, node := range s.Nodes {
+		if node.Group == group && node.Usable() && node.Name != i.Primary && (first == "" || node.Name < first) {
+			first = node.Name
+		}
+	}
+	if first == "" {
+		return ""
+	}
+	return fmt.Sprintf("gnt-instance move -n %s %s", first, i.Name)
+}
+
+func moveInWords(s *Snapshot, i *Instance) string {
+	if command := MoveCommand(s, i); command != "" {
+		return "move it with downtime: " + command
+	}
+	return "no other node can take it"
+}
+
 // condition of a node, from the configuration's flags alone.
 type condition int
 
@@ -160,7 +183,7 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	case pri == NodeOK && sec == NodeOK:
 		return Need{}
 	}
-	need := needFor(i, pri, sec, len(i.Secondaries))
+	need := needFor(s, i, pri, sec, len(i.Secondaries))
 	need.PrimaryBroken = pri != NodeOK
 	if len(need.Steps) == 0 {
 		return need
@@ -181,7 +204,7 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 }
 
 // needFor is the table of repairs, P1 to P9.
-func needFor(i *Instance, pri, sec condition, secondaries int) Need {
+func needFor(s *Snapshot, i *Instance, pri, sec condition, secondaries int) Need {
 	switch {
 	case i.Template == "drbd" && secondaries == 1:
 		switch {
@@ -206,7 +229,7 @@ func needFor(i *Instance, pri, sec condition, secondaries int) Need {
 		if pri == NodeOffline {
 			return chain(i, "P8")
 		}
-		return none("its data is safe on the drained node; move it with downtime: gnt-instance move " + i.Name)
+		return none("its data is safe on the drained node; " + moveInWords(s, i))
 	}
 	return none("no repair is known for disk template " + quoted(i.Template))
 }

@@ -416,9 +416,17 @@ func (x explainer) remedies() []Remedy {
 	case repair.ReasonReady, repair.ReasonRetry, repair.ReasonUnsettled, repair.ReasonMaxNew, repair.ReasonNotFenced:
 		add("Do a pass now, and stay until it is done", "%s", x.v.Command)
 		add("Keep it from happening", "ganeti-autorepair suspend %s", name)
+	case repair.ReasonNoSystem:
+		add("Finish the reinstallation", "%s", x.v.Command)
+		if chain := x.s.Past.Chains[x.i.UUID]; chain.WasUp {
+			add("Then start it, as it was up before", "gnt-instance start %s", name)
+		}
+		add("Say that its system is whole", "ganeti-autorepair ack --intact %s", name)
 	case repair.ReasonNoRepair:
 		if n := x.s.Nodes[x.i.Primary]; n != nil && n.Drained && repair.Unmirrored(x.i.Template) {
-			add("Move it by hand; it is down meanwhile", "gnt-instance move %s", name)
+			if command := repair.MoveCommand(x.s, x.i); command != "" {
+				add("Move it by hand; it is down meanwhile", "%s", command)
+			}
 		}
 	default:
 		if x.v.Command != "" {
@@ -431,7 +439,7 @@ func (x explainer) remedies() []Remedy {
 	for _, node := range append([]string{x.i.Primary}, x.i.Secondaries...) {
 		switch x.condition(node) {
 		case "offline":
-			add("If the node is back", "gnt-node modify --offline=no %s", node)
+			add("If the node is back, and runs none of its instances any more", "gnt-node add --readd %s", node)
 		case "drained":
 			add("If the node may be used again", "gnt-node modify --drained=no %s", node)
 		}
