@@ -284,5 +284,5 @@ instance web nodes=d template=rbd
 		}
 	}
 	w.settle(3)
-	w.wantResult("web", tagstore.Failover, tagstore.Success, 2)
+	w.wantResult("web", tagstore.Failover, tagstore.Success, 1) // not the refused one (S7)
 }

@@ -149,6 +149,6 @@ instance web nodes=a,b template=drbd
 	}
 	w.must(w.Undrain(w.ctx, "b"))
 	w.settle(4)
-	w.wantResult("web", tagstore.Failover, tagstore.Success, 3)
+	w.wantResult("web", tagstore.Failover, tagstore.Success, 2) // not the refused one (S7)
 	w.wantContent("web", "original")
 }
