@@ -184,15 +184,18 @@ func cryptoTokens(n *node, a *arguments) (interface{}, error) {
 }
 
 // powercycle reboots the node, after it has answered.
-func powercycle(n *node, _ *arguments) (interface{}, error) {
+func powercycle(n *node, a *arguments) (interface{}, error) {
 	f := n.fleet
-	go func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.powerOff(n)
-		// It cannot listen only if the fleet is being closed.
-		_ = f.powerOn(n)
-	}()
+	a.answered = func() {
+		// The server of the node ends with its requests, and this is one.
+		go func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.powerOff(n)
+			// It cannot listen only if the fleet is being closed.
+			_ = f.powerOn(n)
+		}()
+	}
 	return "Reboot scheduled in 5 seconds", nil
 }
 

@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// arguments are the arguments of a call. err is the first error in reading them.
+// arguments are the arguments of a call. err is the first error in reading them. answered
+// is what is to be done once the call is answered, or nil.
 type arguments struct {
-	list []json.RawMessage
-	err  error
+	list     []json.RawMessage
+	err      error
+	answered func()
 }
 
 // get decodes the n-th argument, if there is one.

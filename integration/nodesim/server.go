@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -67,6 +68,7 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var answer [2]interface{}
+	var answered func()
 	switch {
 	case fault != nil && fault.Fail != "" && !fault.After:
 		answer = [2]interface{}{false, fault.Fail}
@@ -74,7 +76,8 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	case fault != nil && fault.Result != nil && !fault.After:
 		answer = [2]interface{}{true, fault.Result}
 	default:
-		result, err := f.execute(n, call.Name, args)
+		result, then, err := f.execute(n, call.Name, args)
+		answered = then
 		if fault != nil && fault.Result != nil {
 			result = fault.Result
 		}
@@ -90,12 +93,24 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.calls = append(f.calls, call)
 	f.mu.Unlock()
+	if answered != nil {
+		defer answered()
+	}
 	if fault != nil && fault.Drop {
 		panic(http.ErrAbortHandler)
 	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	// The client may be gone.
-	_ = json.NewEncoder(w).Encode(answer)
+	_, _ = w.Write(text)
+	if flusher, ok := w.(http.Flusher); ok {
+		flusher.Flush()
+	}
 }
 
 // callError is an error that a node answers.
@@ -103,23 +118,24 @@ type callError string
 
 func (e callError) Error() string { return string(e) }
 
-// execute executes a call on a node and returns its result.
-func (f *Fleet) execute(n *node, name string, args []json.RawMessage) (interface{}, error) {
+// execute executes a call on a node. It returns its result, and what is to be done once
+// that is sent, or nil.
+func (f *Fleet) execute(n *node, name string, args []json.RawMessage) (interface{}, func(), error) {
 	do := calls[name]
 	if do == nil {
-		return nil, callError("nodesim does not know the call " + name)
+		return nil, nil, callError("nodesim does not know the call " + name)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !n.powered {
-		return nil, callError("the node has lost its power")
+		return nil, nil, callError("the node has lost its power")
 	}
 	f.current = name + " on " + n.spec.Name
 	defer func() { f.current = "" }()
 	a := &arguments{list: args}
 	result, err := do(n, a)
 	if a.err != nil {
-		return nil, callError("nodesim: " + name + ": " + a.err.Error())
+		return nil, nil, callError("nodesim: " + name + ": " + a.err.Error())
 	}
-	return result, err
+	return result, a.answered, err
 }

@@ -290,7 +290,7 @@ func TestRealClock(t *testing.T) {
 	for status := ""; status != `[["success"],[]]`; {
 		status = w.call("WaitForJobChange", `[1,["status"],["running"],99,60]`)
 	}
-	if d := m.Now().Sub(m.epoch); d < 10*time.Second || d > 60*time.Second {
+	if d := m.Now().Sub(m.epoch); d < 10*time.Second {
 		t.Errorf("it took %v", d)
 	}
 	w.submit(op("TEST_DELAY", `"duration":2`))
