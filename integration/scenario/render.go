@@ -203,8 +203,7 @@ func (w *World) meaning(i *luxitest.Instance) string {
 	return strings.Join(words, "; ")
 }
 
-// ownID is the n-th id of the program's own repairs: eight letters, which the engine
-// may put something in front of.
+// ownID returns the letters of the n-th id of the program's own repairs.
 func ownID(n int) string {
 	id := []byte("zzaaaaaa")
 	for k := len(id) - 1; n > 0; k-- {
@@ -216,18 +215,14 @@ func ownID(n int) string {
 
 var idWord = regexp.MustCompile(`\b(?:([pr])-)?zz([a-z]{6})\b`)
 
-// shownID is an own id as logs show it: r1, r2, ..., or p1, p2, ... where the engine
-// says so.
+// shownID is an own id as logs show it: r1, r2, ...
 func shownID(id string) string {
 	m := idWord.FindStringSubmatch(id)
 	n := 0
 	for _, c := range m[2] {
 		n = n*26 + int(c-'a')
 	}
-	if m[1] == "" {
-		m[1] = "r"
-	}
-	return m[1] + strconv.Itoa(n)
+	return "r" + strconv.Itoa(n)
 }
 
 func isOwn(id string) bool { return idWord.FindString(id) == id && id != "" }

@@ -238,7 +238,7 @@ func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now, Dial: w.Master.Dial}), Settings: w.Settings, Now: w.now, Log: w,
-		NewID: func() string { w.ids++; return ownID(w.ids) }, RoomTests: w.roomTests,
+		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests,
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()

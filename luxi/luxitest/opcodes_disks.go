@@ -34,7 +34,7 @@ func (m *Master) prepareRecreate(op *queuedOp) (*execution, *opError) {
 				r.group = m.cluster.Node(i.Primary).Group
 				return m.groupNodes(r.group)
 			case len(nodes) > 0:
-				return append(clone(nodes), i.Nodes()...)
+				return clone(nodes) // not those that it has
 			}
 			return i.Nodes()
 		}),

@@ -38,13 +38,12 @@ func (r *Reader) readJobs(ctx context.Context, s *repair.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("looking up jobs: %w", err)
 	}
+	if infos, err = r.withStrangers(ctx, s, infos); err != nil {
+		return err
+	}
 	facts := make([]*repair.JobFact, len(infos))
-	unknown := luxi.JobID(0)
 	for k, info := range infos {
 		facts[k] = repair.NewJobFact(info)
-		if !info.Known && info.ID > unknown {
-			unknown = info.ID
-		}
 	}
 	if facts, err = r.withLogs(ctx, facts); err != nil {
 		return err
@@ -52,15 +51,36 @@ func (r *Reader) readJobs(ctx context.Context, s *repair.Snapshot) error {
 	for _, f := range facts {
 		s.Jobs[f.Info.ID] = f
 	}
-	if unknown == 0 {
-		return nil
-	}
-	return r.readNewest(ctx, s, unknown)
+	return nil
 }
 
-// readNewest finds out whether the queue has ever given out a number that it does not
-// know: one that it has not is a stranger's (S14). Where the newest job is older than
-// that, only a new job tells.
+// withStrangers returns the jobs as they are once it is known whether the queue had given
+// out the numbers that it does not know: one that it had not is a stranger's, whichever
+// job gets it meanwhile (S14).
+func (r *Reader) withStrangers(ctx context.Context, s *repair.Snapshot, infos []luxi.JobInfo) ([]luxi.JobInfo, error) {
+	var ids []luxi.JobID
+	highest := luxi.JobID(0)
+	for _, info := range infos {
+		ids = append(ids, info.ID)
+		if !info.Known && info.ID > highest {
+			highest = info.ID
+		}
+	}
+	if highest == 0 {
+		return infos, nil
+	}
+	if err := r.readNewest(ctx, s, highest); err != nil {
+		return nil, err
+	}
+	infos, err := r.Client.QueryJobs(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("looking up jobs: %w", err)
+	}
+	return infos, nil
+}
+
+// readNewest finds out which numbers the queue has given out. Where the newest job is
+// older than the one that it does not know, only a new job tells.
 func (r *Reader) readNewest(ctx context.Context, s *repair.Snapshot, unknown luxi.JobID) error {
 	if r.Before != nil && r.Before.NewestKnown {
 		s.NewestJob, s.NewestKnown = r.Before.NewestJob, true
@@ -77,6 +97,7 @@ func (r *Reader) readNewest(ctx context.Context, s *repair.Snapshot, unknown lux
 		if newest, err = r.NewJob(ctx); err != nil {
 			return err
 		}
+		newest-- // its own number had not been given out
 	}
 	s.NewestJob, s.NewestKnown = newest, true
 	return nil

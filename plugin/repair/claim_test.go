@@ -120,11 +120,11 @@ func TestClaimsOfThePlan(t *testing.T) {
 		tested    bool   // the last job of the first one found no room
 		want      string
 	}{
-		{"r rbd off 1100 0", false, "r reinstall=- failover=."},
-		{"r rbd off 400 0", false, "r reinstall=a failover=."},
+		{"r rbd off 1100 0", false, "r reinstall=b failover="},
+		{"r rbd off 400 0", false, "r reinstall=b failover="},
 		{"r rbd off 9000 0", false, "r reinstall=- failover=."},
 		{"r rbd off 9000 0", true, "r reinstall=a failover=."},
-		{"r rbd off 1100 0", true, "r reinstall=- failover=."},
+		{"r rbd off 1100 0", true, "r reinstall=b failover="},
 		{"d drbd m+off 1100 2000", false, "d reinstall=- replace-disks=."},
 		{"d drbd m+off 1100 9000", true, "d reinstall=a replace-disks=."},
 		{"d drbd off+a 1100 2000", false, "d reinstall=b failover="},

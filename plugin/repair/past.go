@@ -177,7 +177,7 @@ func AckMark(uuid string, intact bool) Mark {
 const ackIntact Step = "intact"
 
 // NeedsPast reports whether what earlier jobs left behind matters for the instance: it
-// is to be moved or reinstalled, or a repair that did not go well is to be settled.
+// is to be moved or reinstalled, or a repair is to be settled.
 func NeedsPast(s *Snapshot, i *Instance) bool {
 	if !i.PlaceKnown {
 		return false
@@ -187,10 +187,17 @@ func NeedsPast(s *Snapshot, i *Instance) bool {
 		return need.PrimaryBroken && len(need.Steps) > 0
 	}
 	for _, r := range i.Tags.Records().Repairs {
-		for _, f := range s.JobsOf(r.Jobs) {
-			if f.Outcome != OutcomeSuccess && f.Outcome != OutcomeUnfinished && !f.Outcome.ChangedNothing() {
-				return true
-			}
+		if !unfinishedAmong(s.JobsOf(r.Jobs)) {
+			return true
+		}
+	}
+	return false
+}
+
+func unfinishedAmong(jobs []*JobFact) bool {
+	for _, f := range jobs {
+		if f.Outcome == OutcomeUnfinished {
+			return true
 		}
 	}
 	return false

@@ -162,6 +162,17 @@ func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]boo
 	return nodes, ""
 }
 
+// Fits reports whether there is a place for the step of an instance, whatever takes it
+// for the moment.
+func (p *Placer) Fits(s *Snapshot, i *Instance, step Step) bool {
+	w, why := p.want(s, i, step, nil)
+	if why != "" {
+		return false
+	}
+	nodes, _ := p.choose(w)
+	return len(nodes) == nodesOf(step, i)
+}
+
 // withdraw takes back what was given away to a step of the plan of which it was not known
 // where it goes.
 func (p *Placer) withdraw(i *Instance) {

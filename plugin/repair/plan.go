@@ -20,6 +20,7 @@ type Draft struct {
 	decisions    []Decision
 	starts       []int                 // of the decisions, those whose step begins, in order
 	held, wanted map[string]luxi.JobID // nodes that unfinished jobs have, and those they wait for as well
+	reinstalls   map[string]bool       // groups, by UUID, in which a reinstallation begins
 }
 
 // NewDraft decides about every instance of the snapshot.
@@ -30,6 +31,12 @@ func NewDraft(s *Snapshot, set Settings, newID NewID) *Draft {
 	}
 	f := &Draft{snapshot: s, set: set, held: heldNodes(s, false), wanted: heldNodes(s, true)}
 	f.decisions, f.starts = Valves(s, decisions, set)
+	f.reinstalls = make(map[string]bool)
+	for _, k := range f.starts {
+		if d := f.decisions[k]; d.Start.Step == StepReinstall {
+			f.reinstalls[s.GroupID(d.Instance)] = true
+		}
+	}
 	return f
 }
 
@@ -71,12 +78,21 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	f.expect(placer)
 	var steps, tests []Action
 	done := make(map[int]bool)
+	taken := newTaken(s, f.set)
 	for _, k := range f.starts {
 		d := f.decisions[k]
 		if d.Start.Later {
 			continue
 		}
-		place, noRoom := f.place(placer, d)
+		if why := taken.blocks(d); why != "" {
+			p.Decisions[k] = d.Blocked(ReasonNoSlot, why)
+			continue
+		}
+		place, noRoom := f.place(placer, d, taken)
+		if noRoom != "" && taken.keeps(placer, d) {
+			p.Decisions[k] = d.Blocked(ReasonNoSlot, "steps that begin now take all nodes that it could go to")
+			continue
+		}
 		if noRoom != "" {
 			p.Decisions[k] = d.because(ReasonNoRoom, noRoom)
 			continue
@@ -86,6 +102,7 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 			continue
 		}
 		done[k] = true
+		taken.add(d, place)
 		if a := stepAction(s, d, place, f.set); a.Job.Test {
 			tests = append(tests, a)
 		} else {
@@ -118,7 +135,7 @@ func leftAlone(s *Snapshot, d Decision) bool {
 
 // place returns where the step of the decision brings its instance, or why there is
 // no place for it.
-func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
+func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) {
 	i, step := d.Instance, d.Start.Step
 	if d.Start.Target != "" {
 		return Place{Nodes: []string{d.Start.Target}}, ""
@@ -131,7 +148,7 @@ func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
 		}
 	}
 	if f.choosesHere(d) {
-		nodes, noRoom := placer.Place(f.snapshot, i, step, nil)
+		nodes, noRoom := placer.Place(f.snapshot, i, step, taken.avoid(d))
 		return Place{Nodes: nodes}, noRoom
 	}
 	if movesToSecondary(d) {
@@ -141,10 +158,14 @@ func (f *Draft) place(placer *Placer, d Decision) (Place, string) {
 }
 
 // clearsTheWay reports whether the target of the step is named here although an
-// allocator could choose it: with an allocator a failover takes the locks of all nodes,
-// and would wait for a job that holds one of them for long (P20).
+// allocator could choose it. With an allocator a failover takes the locks of all nodes:
+// it would wait for a job that holds one of them for long (P20), and keep a
+// reinstallation that must begin at once (P16).
 func (f *Draft) clearsTheWay(d Decision) bool {
-	return d.Start.Step == StepFailover && externallyMirrored(d.Instance.Template) && d.Start.Target == "" && len(f.held) > 0
+	if d.Start.Step != StepFailover || !externallyMirrored(d.Instance.Template) || d.Start.Target != "" {
+		return false
+	}
+	return len(f.held) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)]
 }
 
 // WaveSize is how many steps, and as many changes of tags alone, a pass submits

@@ -74,12 +74,21 @@ func (v *valves) block(d Decision) (Reason, string) {
 	if reason, why := v.blockCopy(d); reason != "" {
 		return reason, why
 	}
-	if copies(d.Start.Step) {
+	switch {
+	case copies(d.Start.Step):
 		v.copying = append(v.copying, d.Instance)
-	} else {
+	case waitedForRoom(d):
+		// It takes a slot once there is room; until then others may have it.
+	default:
 		v.busy++
 	}
 	return "", ""
+}
+
+// waitedForRoom reports whether the step is a reinstallation that had no place when it
+// became pending.
+func waitedForRoom(d Decision) bool {
+	return d.Start.Step == StepReinstall && !d.Start.New && len(d.Start.Repair.Jobs) == 0
 }
 
 // blockCopy blocks a replace-disks until its time has come, as a node that is away for a

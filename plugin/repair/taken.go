@@ -1,0 +1,83 @@
+package repair
+
+import "fmt"
+
+// taken is what the steps of a plan take whose jobs are submitted together: slots, and
+// the locks of nodes. What must not wait is not submitted beside what keeps it (P16).
+type taken struct {
+	s     *Snapshot
+	set   Settings
+	busy  int               // repair jobs that bring back: under way, and of the plan
+	nodes map[string]string // what takes a node, in words, by the node's name
+	open  map[string]string // what takes any node of a group, as an allocator chooses, by group UUID
+}
+
+func newTaken(s *Snapshot, set Settings) *taken {
+	return &taken{s: s, set: set, busy: bringingBack(s), nodes: map[string]string{}, open: map[string]string{}}
+}
+
+// add takes a step of the plan into account that goes to the place. One that is tested
+// for room first, and has no place that is known here, is not expected to begin.
+func (t *taken) add(d Decision, place Place) {
+	if d.Start.Probe && place.IAllocator != "" {
+		return
+	}
+	step, i := d.Start.Step, d.Instance
+	what := fmt.Sprintf("the %s of %s", step, i.Name)
+	if !copies(step) {
+		t.busy++
+	}
+	if place.IAllocator != "" {
+		t.open[t.s.GroupID(i)] = what
+	}
+	for _, name := range stepNodes(d, place) {
+		t.nodes[name] = what
+	}
+}
+
+// stepNodes returns the nodes whose locks a step takes. RECREATE_DISKS takes those that
+// it is told to make disks on, not those that the instance has
+// (lib/cmdlib/instance_storage.py).
+func stepNodes(d Decision, place Place) []string {
+	if d.Start.Step == StepReinstall {
+		return place.Nodes
+	}
+	return append(d.Instance.Nodes(), place.Nodes...)
+}
+
+// blocks says why a step that must not wait would wait for another one of the plan, or "".
+func (t *taken) blocks(d Decision) string {
+	if !MustNotWait(d) {
+		return ""
+	}
+	if t.set.MaxRunning > 0 && t.busy >= t.set.MaxRunning {
+		return fmt.Sprintf("%d repairs are under way (max_running)", t.busy)
+	}
+	if what, open := t.open[t.s.GroupID(d.Instance)]; open {
+		return what + ", for which the allocator chooses a node, begins first"
+	}
+	for _, name := range stepNodes(d, Place{}) {
+		if what, is := t.nodes[name]; is {
+			return fmt.Sprintf("%s, which begins first, has node %s", what, name)
+		}
+	}
+	return ""
+}
+
+// avoid returns the nodes that a reinstallation would have to wait for.
+func (t *taken) avoid(d Decision) map[string]bool {
+	if d.Start.Step != StepReinstall {
+		return nil
+	}
+	nodes := make(map[string]bool, len(t.nodes))
+	for name := range t.nodes {
+		nodes[name] = true
+	}
+	return nodes
+}
+
+// keeps reports whether a reinstallation has no place for the sole reason that other
+// steps of the plan take the nodes.
+func (t *taken) keeps(p *Placer, d Decision) bool {
+	return d.Start.Step == StepReinstall && len(t.nodes) > 0 && p.Fits(t.s, d.Instance, d.Start.Step)
+}
