@@ -267,7 +267,7 @@ func (p *Placer) refuses(w want, r Room, primary bool) refusal {
 		return why
 	}
 	if w.avoid[r.Node] {
-		return "an unfinished job has"
+		return "another job has"
 	}
 	if job, held := p.held[r.Node]; held && w.step == StepReinstall {
 		return refusal(fmt.Sprintf("job %d (%s) has", job.ID, strings.Join(job.Summary, ", ")))

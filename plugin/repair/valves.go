@@ -94,7 +94,7 @@ func waitedForRoom(d Decision) bool {
 // blockCopy blocks a replace-disks until its time has come, as a node that is away for a
 // reboot costs no copies (V7), and as long as others of a lost node are to be brought
 // back: it would hold the locks that these wait for (P20). The repair is pending
-// meanwhile.
+// meanwhile (S4).
 func (v *valves) blockCopy(d Decision) (Reason, string) {
 	if d.Start.Step != StepReplaceDisks {
 		return "", ""
@@ -242,8 +242,8 @@ func urgency(s *Snapshot, d Decision) int {
 		return 2
 	case down && i.Template == "drbd":
 		return 0
-	case down:
-		return 1
+	case down, d.Start.Step == StepFailover && i.AdminState == "up":
+		return 1 // a failover never waits behind a migration (P20)
 	case i.Template == "drbd" && lost:
 		return 3
 	}
