@@ -36,6 +36,7 @@ func (a *act) fence(ctx context.Context, actions []repair.Action) ([]repair.Acti
 			ask[node] = append(ask[node], action.Object.Name)
 		}
 	}
+	a.tellVouched(actions)
 	if len(ask) == 0 {
 		return actions, nil
 	}
@@ -55,6 +56,37 @@ func (a *act) fence(ctx context.Context, actions []repair.Action) ([]repair.Acti
 		}
 	}
 	return pass, ctx.Err()
+}
+
+// tellVouched logs, once for each node, that somebody vouches for it, so that its fence
+// is not asked.
+func (a *act) tellVouched(actions []repair.Action) {
+	if a.Fence == nil || !a.Settings.Fenced() {
+		return
+	}
+	instances, tags := make(map[string][]string), make(map[string]string)
+	for _, action := range actions {
+		if action.Job == nil {
+			continue
+		}
+		for node, tag := range repair.VouchedNodes(a.plan.Snapshot, action.Decision.Instance, action.Job.Step) {
+			instances[node], tags[node] = append(instances[node], action.Object.Name), tag
+		}
+	}
+	for _, node := range sortedKeys(tags) {
+		sort.Strings(instances[node])
+		a.Log.Info("node vouched for", "node", node, "instances", strings.Join(instances[node], ","), "tag", tags[node])
+	}
+}
+
+// sortedKeys returns the keys of the map in order.
+func sortedKeys(m map[string]string) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
 }
 
 // askFence asks about all nodes, side by side, notes for whom the fence succeeded,

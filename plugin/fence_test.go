@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin/internal/simtest"
 	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
 )
 
 // fencing is a fence that keeps what it was asked and refuses some nodes.
@@ -116,6 +118,65 @@ func TestFenceFreshLook(t *testing.T) {
 	r, f := fencedRig(t, "instance i nodes=node2 template=rbd state=down "+simtest.Tags("pending:failover:byhand:1600000000:"))
 	r.Master.Edit(simtest.Broken("node2:drained")) // Ganeti itself sees to it that it does not run there
 	r.At(freshLook, 2, func() { r.Master.Edit(simtest.Broken("node2:offline")) })
+	r.pass()
+	r.Master.OnCall(nil)
+	r.Quiet()
+	r.WantRepairs("")
+	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+		t.Errorf("said %q", said)
+	}
+	r.repaired()
+	r.WantRepairs("FAILOVER(i) success")
+	if len(f.asked) != 1 {
+		t.Errorf("asked %q", f.asked)
+	}
+}
+
+// V5: the fence of an offline node for which somebody vouches is not asked, as long as
+// the node has not changed since.
+func TestFenceVouched(t *testing.T) {
+	for _, row := range []struct {
+		name           string
+		tag            int64 // its time, in seconds after the node was marked
+		change         bool  // the node is changed ten minutes later
+		asked, repairs string
+	}{
+		{"vouched", 1, false, "", "FAILOVER(i) success"},
+		{"changed since", 1, true, "node2: i", ""},
+		{"vouched again", 600, true, "", "FAILOVER(i) success"},
+		{"from the future", 2000, false, "node2: i", ""},
+	} {
+		r, f := fencedRig(t, "instance i nodes=node2 template=rbd", "node2")
+		r.Master.Edit(simtest.Broken("node2:offline"))
+		tag := tagstore.FencedTag(r.Master.Now().Unix() + row.tag)
+		r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node2").Tags = []string{tag} })
+		r.Master.Advance(10 * time.Minute)
+		if row.change {
+			r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node2").NotVMCapable = true })
+		}
+		r.pass()
+		r.Quiet()
+		if got := strings.Join(f.asked, "; "); got != row.asked {
+			t.Errorf("%s: asked %q, want %q", row.name, got, row.asked)
+		}
+		r.WantRepairs(row.repairs)
+		if said := r.Log.Said("node vouched for"); (len(said) == 1) != (row.asked == "") {
+			t.Errorf("%s: said %q", row.name, said)
+		}
+	}
+}
+
+// V5, P12: what a person vouched for is changed after the plan was made: the fresh look
+// releases nothing.
+func TestFenceVouchedThenChanged(t *testing.T) {
+	r, f := fencedRig(t, "instance i nodes=node2 template=rbd")
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	tag := tagstore.FencedTag(r.Master.Now().Unix())
+	r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node2").Tags = []string{tag} })
+	r.Master.Advance(2 * time.Minute)
+	r.At(freshLook, 2, func() {
+		r.Master.Edit(func(c *luxitest.Cluster) { c.Node("node2").NotVMCapable = true })
+	})
 	r.pass()
 	r.Master.OnCall(nil)
 	r.Quiet()

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"sort"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,8 +33,22 @@ type Node struct {
 	Group                          string
 	Offline, Drained, NotVMCapable bool
 	Dead                           bool
-	OSes                           []string // that it has; nil if it has all
-	Memory                         int      // MiB that are free
+	Tags                           []string
+	Changed                        time.Time // when its configuration last changed; zero if not known
+	OSes                           []string  // that it has; nil if it has all
+	Memory                         int       // MiB that are free
+}
+
+// vouched reports whether a tag says that nothing runs on the node, and that the node
+// was not changed later than a minute after it.
+func (n Node) vouched(now time.Time) bool {
+	for _, tag := range n.Tags {
+		sec, err := strconv.ParseInt(strings.TrimPrefix(tag, Prefix+"fenced:"), 10, 64)
+		if err == nil && !n.Changed.IsZero() && !n.Changed.After(time.Unix(sec, 0).Add(time.Minute)) && sec <= now.Add(time.Minute).Unix() {
+			return true
+		}
+	}
+	return false
 }
 
 func (n Node) drained() bool { return n.Drained && !n.Offline }

@@ -299,6 +299,22 @@ func TestJudge(t *testing.T) {
 		{"V5: the fence fails", func(t *tale) {
 			t.from(0, func(c *Cluster, _ *Instance) { c.Settings.RefusedByFence = map[string]bool{"n2": true} })
 		}, "V5"},
+		{"a node that somebody vouches for", func(t *tale) {
+			t.from(0, func(c *Cluster, _ *Instance) {
+				c.Settings.RefusedByFence = map[string]bool{"n2": true}
+				n := c.Nodes["n2"]
+				n.Tags, n.Changed = []string{fmt.Sprintf("%sfenced:%d", Prefix, start.Unix()-120)}, start.Add(-time.Minute)
+				c.Nodes["n2"] = n
+			})
+		}, ""},
+		{"V5: a node that was changed since somebody vouched for it", func(t *tale) {
+			t.from(0, func(c *Cluster, _ *Instance) {
+				c.Settings.RefusedByFence = map[string]bool{"n2": true}
+				n := c.Nodes["n2"]
+				n.Tags, n.Changed = []string{fmt.Sprintf("%sfenced:%d", Prefix, start.Unix()-120)}, start.Add(-59*time.Second)
+				c.Nodes["n2"] = n
+			})
+		}, "V5"},
 		{"P11: the target is drained", func(t *tale) {
 			t.from(t.released, func(c *Cluster, _ *Instance) { c.Nodes["n3"] = Node{Group: "g", Drained: true} })
 		}, "P11"},

@@ -140,7 +140,7 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	}
 	if step == stepF || step == stepChain {
 		for _, name := range i.nodes() {
-			if c.Nodes[name].Offline && c.Settings.RefusedByFence[name] {
+			if n := c.Nodes[name]; n.Offline && c.Settings.RefusedByFence[name] && !n.vouched(c.Clock) {
 				object("V5", false, "the fence of %s fails", name)
 			}
 		}

@@ -120,7 +120,7 @@ func (r *Recorder) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 		out.Groups[g.Name] = g.Tags
 	}
 	for _, n := range c.Nodes {
-		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, OSes: n.OSes, Memory: freeMemory(c, n)}
+		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, Tags: n.Tags, Changed: n.MTime, OSes: n.OSes, Memory: freeMemory(c, n)}
 	}
 	for _, i := range c.Instances {
 		if !i.Forthcoming {

@@ -433,6 +433,13 @@ func (x explainer) remedies() []Remedy {
 			add("Look at what holds it", "%s", x.v.Command)
 		}
 	}
+	if x.d.Reason == repair.ReasonNotFenced {
+		for _, node := range x.i.Nodes() {
+			if x.condition(node) == "offline" {
+				add("Vouch for the node, if nothing runs there any more", "ganeti-autorepair vouch %s", node)
+			}
+		}
+	}
 	if x.d.Repair != nil {
 		add("Give the pending repair up", "ganeti-autorepair cancel %s", name)
 	}
