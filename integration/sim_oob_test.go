@@ -5,10 +5,12 @@ package integration_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"ganeti-autorepair/integration/nodesim"
 	"ganeti-autorepair/integration/vcluster"
+	"ganeti-autorepair/tagstore"
 )
 
 // oob runs OOB_COMMAND for a node and returns the status and payload of its row.
@@ -94,5 +96,52 @@ instance web nodes=good template=rbd
 	w.sim.SetOOB("none", nodesim.OOBLies)
 	if got := w.oob("power-status", "none"); got != on {
 		t.Errorf("power-status none: %s", got)
+	}
+}
+
+// V5, T12: the out-of-band program of a dead node fails, so that the fence does not hold.
+// A person vouches for the node, and its instances are failed over. What the person said
+// goes once the node is back.
+func TestVouch(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:failover
+group default
+node bad oob=fails
+node none
+instance web nodes=bad template=rbd mem=16 disk=16
+`)
+	w.settings(testSettings + "fence = \"oob\"\n")
+	w.lostPower("bad")
+	after := w.since()
+	w.pass()
+	w.jobsEnd()
+	w.wantSteps(after, "web", "")
+	w.wantReason("web", "needs-repair", "not-fenced")
+	w.command(1, "gnt-node modify --offline=yes none", "vouch", "--yes", "none")
+	w.command(0, "vouched for", "vouch", "--yes", "bad")
+	w.settle(3)
+	w.wantSteps(after, "web", "FAILOVER")
+	w.wantNodeMarks("bad", 1)
+	w.back("bad")
+	w.pass()
+	w.jobsEnd()
+	w.wantNodeMarks("bad", 0)
+}
+
+// wantNodeMarks checks how many tags of auto-repair a node has.
+func (w *simWorld) wantNodeMarks(node string, want int) {
+	w.t.Helper()
+	rows, err := w.Query(w.ctx, "node", []string{"tags"}, []interface{}{"=", "name", node})
+	w.must(err)
+	var tags []string
+	w.must(json.Unmarshal(rows[0][0], &tags))
+	got := 0
+	for _, tag := range tags {
+		if strings.HasPrefix(tag, tagstore.Prefix) {
+			got++
+		}
+	}
+	if got != want {
+		w.t.Errorf("node %s has the tags %v, want %d of auto-repair", node, tags, want)
 	}
 }

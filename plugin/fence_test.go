@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin/internal/simtest"
 	"ganeti-autorepair/plugin/repair"
@@ -188,6 +189,72 @@ func TestFenceVouchedThenChanged(t *testing.T) {
 	r.WantRepairs("FAILOVER(i) success")
 	if len(f.asked) != 1 {
 		t.Errorf("asked %q", f.asked)
+	}
+}
+
+// T12: what was said of a node while it was offline goes once it is online and answers,
+// and not before; no node without such a tag is asked whether it answers.
+func TestNodeMarksGo(t *testing.T) {
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node3 template=rbd")
+	r.Master.Edit(func(c *luxitest.Cluster) {
+		n := c.Node("node2")
+		n.Tags, n.Offline, n.Dead = []string{tagstore.FencedTag(1), tagstore.SilentTag(2), "other"}, true, true
+	})
+	const both = "ganeti:watcher:autorepair:fenced:1 ganeti:watcher:autorepair:silent:2 other"
+	for _, row := range []struct {
+		name          string
+		offline, dead bool
+		asked         int
+		tags          string
+	}{
+		{"offline", true, true, 0, both},
+		{"online and dead", false, true, 1, both},
+		{"back", false, false, 1, "other"},
+		{"nothing left", false, false, 0, "other"},
+	} {
+		asked := 0
+		r.Master.Edit(func(c *luxitest.Cluster) { n := c.Node("node2"); n.Offline, n.Dead = row.offline, row.dead })
+		r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
+			if strings.Contains(string(c.Args), "bootid") {
+				asked++
+				if !strings.Contains(string(c.Args), `["|",["=","name","node2"]]`) {
+					t.Errorf("%s: asked %s", row.name, c.Args)
+				}
+			}
+			return luxitest.Pass()
+		})
+		r.pass()
+		r.Master.OnCall(nil)
+		r.Quiet()
+		if got := strings.Join(r.Master.Snapshot().Node("node2").Tags, " "); got != row.tags || asked != row.asked {
+			t.Errorf("%s: tags %q, want %q; asked %d times, want %d", row.name, got, row.tags, asked, row.asked)
+		}
+	}
+	if said := r.Log.Said("node tag removed"); len(said) != 1 {
+		t.Errorf("said %q", said)
+	}
+}
+
+// T12, C6: the tags of a node that somebody's job has are left alone until that ends.
+func TestNodeMarksOfBusyNode(t *testing.T) {
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance i nodes=node3 template=rbd")
+	r.Master.Edit(func(c *luxitest.Cluster) {
+		c.Node("node2").Tags, c.Node("node2").OOB = []string{tagstore.FencedTag(1)}, luxitest.OOBWorks
+	})
+	r.Master.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_OOB_COMMAND" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	op := &luxi.OobCommand{NodeNames: []string{"node2"}, Command: luxi.OobPowerStatus}
+	if _, err := r.newPass().Client.SubmitJob(simtest.Background, []luxi.OpCode{op}); err != nil {
+		t.Fatal(err)
+	}
+	r.Master.Advance(10 * time.Second)
+	r.pass()
+	if n := len(r.Master.Snapshot().Node("node2").Tags); n != 1 || r.Count(repair.MarkTags) != 0 {
+		t.Errorf("%d tags, %d tag jobs", n, r.Count(repair.MarkTags))
 	}
 }
 

@@ -121,6 +121,10 @@ func (a *act) written(ctx context.Context, list []*task, done []tagstore.Written
 // tellWritten logs and reports what the tags of a task say now that they are written.
 func (a *act) tellWritten(t *task) {
 	action := t.action
+	if action.Object.Kind == luxi.TagNode {
+		a.Log.Info("node tag removed", "node", action.Object.Name, "tag", strings.Join(action.Remove, ","), "why", action.Why)
+		return
+	}
 	if action.Decision.Instance == nil {
 		if len(action.Ended) > 0 {
 			a.Log.Info("suspension has ended", "object", action.Object.String())

@@ -50,8 +50,8 @@ func badTagText(b report.BadTag) string {
 	return text
 }
 
-// allBadTags lists the unreadable tags of the cluster, the node groups and the
-// instances.
+// allBadTags lists the unreadable tags of the cluster, the node groups, the nodes and
+// the instances.
 func allBadTags(plan *repair.Plan) []report.BadTag {
 	list := report.BadTags(plan)
 	for _, v := range report.Notable(plan) {

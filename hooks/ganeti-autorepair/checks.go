@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"ganeti-autorepair/hooks/internal/outside"
-	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
-	"ganeti-autorepair/tagstore"
 )
 
 // hook checks the script that ganeti-watcher runs.
@@ -95,7 +93,6 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	}
 	plan = readLastReasons(e.paths.state()).over(plan)
 	c.tags(plan)
-	c.nodeTags(ctx, pass.Client)
 	c.instances(plan)
 	return counted(plan)
 }
@@ -156,26 +153,6 @@ func stampCannotBeWritten(dir stateDir) bool {
 		f.Close()
 	}
 	return err != nil
-}
-
-// nodeTags checks the tags of nodes, where few mean anything (T12).
-func (c *checkup) nodeTags(ctx context.Context, client *luxi.Client) {
-	t, err := client.Query(ctx, luxi.ResNode, []string{"name", "tags"}, nil)
-	if err != nil {
-		c.add(levelUnknown, "node tags", "%s", err)
-		return
-	}
-	for row := range t.Rows {
-		var name string
-		var tags []string
-		if err := t.Scan(row, &name, &tags); err != nil {
-			c.add(levelUnknown, "node tags", "%s", err)
-			return
-		}
-		for _, m := range tagstore.Parse(luxi.TagNode, tags).Malformed {
-			c.add(levelWarning, "unreadable tag", "%s", badTagText(report.BadTag{Object: "node " + name, Tag: m.Tag, Why: m.Why, Suggest: m.Suggest}))
-		}
-	}
 }
 
 // tags checks whether all tags can be read.

@@ -1,6 +1,9 @@
 package judge
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Owed lists what a program that nothing stands in the way of would have done by the
 // end of the history.
@@ -15,6 +18,14 @@ func Owed(h *History) []Finding {
 		for _, tag := range c.objectTags(object) {
 			if endedSuspension(tag, c.Clock.Unix()) {
 				owes("T4", "%s still has %s, whose time has passed", object, tag)
+			}
+		}
+	}
+	for name, n := range c.Nodes {
+		for _, tag := range n.Tags {
+			word, _, _ := strings.Cut(strings.TrimPrefix(tag, Prefix), ":")
+			if !n.Offline && !n.Dead && strings.HasPrefix(tag, Prefix) && (word == "fenced" || word == "silent") {
+				owes("T12", "node %s is back and still has %s", name, tag)
 			}
 		}
 	}

@@ -61,6 +61,11 @@ func (w *World) sayEnd() {
 			w.say("  group %s: %s", g.Name, tags)
 		}
 	}
+	for _, n := range c.Nodes {
+		if tags := ours(n.Tags); tags != "" {
+			w.say("  node %s: %s", n.Name, tags)
+		}
+	}
 	for _, i := range c.Instances {
 		runs := "does not run"
 		if len(i.RunsOn) > 0 {

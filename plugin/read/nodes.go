@@ -3,10 +3,13 @@ package read
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sort"
 	"sync"
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 )
 
 const (
@@ -28,6 +31,40 @@ func AskNodes(ctx context.Context, nodes []string, ask func(ctx context.Context,
 		patience = time.Until(end) / 4
 	}
 	return AskNodesWithin(ctx, patience, nodes, ask)
+}
+
+// readAnswers asks the nodes whose tags go once they answer whether they do: those that
+// are online and have a tag fenced or silent (T12).
+func (r *Reader) readAnswers(ctx context.Context, s *repair.Snapshot) error {
+	var nodes []string
+	for _, n := range s.Nodes {
+		if !n.Offline && len(n.Tags.NodeMarks()) > 0 {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	sort.Strings(nodes)
+	tables, err := AskNodes(ctx, nodes, func(ctx context.Context, nodes []string) (*luxi.Table, error) {
+		return Query(ctx, r.Client, luxi.ResNode, []string{"name", "bootid"}, luxi.AnyOf("name", nodes...))
+	})
+	if err != nil {
+		return fmt.Errorf("asking nodes whether they answer: %w", err)
+	}
+	for _, t := range tables {
+		for row := range t.Rows {
+			var name string
+			var boot luxi.Value[string]
+			if err := t.Scan(row, &name, &boot); err != nil {
+				return fmt.Errorf("asking nodes whether they answer: %w", err)
+			}
+			if id, told := boot.Get(); told && id != "" && s.Nodes[name] != nil {
+				s.Nodes[name].Answers = true
+			}
+		}
+	}
+	return nil
 }
 
 // askAllNodes is askNodes that takes all the time that luxid does.

@@ -75,6 +75,9 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 		return nil, err
 	}
 	if uuids == nil {
+		if err := r.readAnswers(ctx, s); err != nil {
+			return nil, err
+		}
 		if err := r.readSuspects(ctx, s); err != nil {
 			return nil, err
 		}

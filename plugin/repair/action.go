@@ -1,6 +1,8 @@
 package repair
 
 import (
+	"sort"
+
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
@@ -10,7 +12,7 @@ import (
 // plan, and nothing else; a dry run prints them.
 type Action struct {
 	Object   tagstore.Object // the object whose tags change; without tags of its own
-	Decision Decision        // about the instance; zero for the cluster and node groups
+	Decision Decision        // about the instance; zero for any other object
 
 	Results []tagstore.Result // results to write
 	// Pending is the pending tag to write; nil if none is. The number of the job, if
@@ -44,9 +46,11 @@ func (a Action) Empty() bool {
 }
 
 // Repair returns the id of the repair that the action is about; "suspend" where it
-// only removes suspensions.
+// only removes suspensions, and "node" where it changes the tags of a node.
 func (a Action) Repair() string {
 	switch {
+	case a.Object.Kind == luxi.TagNode:
+		return "node"
 	case a.TakenBack != "":
 		return a.TakenBack
 	case a.Pending != nil:
@@ -169,6 +173,22 @@ func endedSuspensions(s *Snapshot) []Action {
 	for _, g := range s.SortedGroups() {
 		add(luxi.TagGroup, g.Name, g.Tags)
 	}
+	return list
+}
+
+// endedMarks returns the actions that remove what was said of nodes while they were
+// offline or silent, once they are online and answer (T12). A node that a job has is left
+// alone until that ends (C6).
+func endedMarks(s *Snapshot, held map[string]luxi.JobID) []Action {
+	var list []Action
+	for name, n := range s.Nodes {
+		marks := n.Tags.NodeMarks()
+		if _, busy := held[name]; n.Offline || !n.Answers || busy || len(marks) == 0 {
+			continue
+		}
+		list = append(list, Action{Object: tagstore.Object{Kind: luxi.TagNode, Name: name}, Remove: marks, Why: "the node is online and answers"})
+	}
+	sort.Slice(list, func(a, b int) bool { return list[a].Object.Name < list[b].Object.Name })
 	return list
 }
 

@@ -122,6 +122,7 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 			tags = append(tags, a)
 		}
 	}
+	tags = append(tags, endedMarks(s, f.held)...)
 	p.Actions = append(p.Actions, inOrder(steps, tags, tests)...)
 	return p
 }

@@ -61,6 +61,9 @@ type Node struct {
 	VMCapable         bool
 	Tags              tagstore.Tags
 	Modified          int64 // Unix time in seconds of its last change in the configuration; 0 if not known
+	// Answers says that the node answered when it was asked, which only those with tags
+	// are that are to go then (T12).
+	Answers bool
 	// Unused says that no instance has the node as primary or secondary; false if that
 	// is not known.
 	Unused bool
@@ -171,6 +174,16 @@ func (s *Snapshot) Instance(uuid string) *Instance {
 		}
 	}
 	return nil
+}
+
+// SortedNodes returns the nodes by name.
+func (s *Snapshot) SortedNodes() []*Node {
+	var list []*Node
+	for _, n := range s.Nodes {
+		list = append(list, n)
+	}
+	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+	return list
 }
 
 // SortedGroups returns the node groups by name.

@@ -10,7 +10,7 @@ import (
 
 // ActionView is an action of a plan, in the form users and scripts see (V6).
 type ActionView struct {
-	Instance string            `json:"instance"` // or "cluster" or "group NAME", whose suspensions end, too
+	Instance string            `json:"instance"` // or "cluster" or "group NAME", whose suspensions end, or "node NAME"
 	Add      []string          `json:"add_tags,omitempty"`
 	Remove   []string          `json:"remove_tags,omitempty"`
 	Probe    bool              `json:"dry_run_first,omitempty"` // room is tested for with a dry run

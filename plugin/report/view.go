@@ -135,12 +135,15 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 	return v
 }
 
-// BadTags lists the unreadable tags of the cluster and the node groups; those
-// of instances are in their views (T10).
+// BadTags lists the unreadable tags of the cluster, the node groups and the nodes, on
+// which few mean anything; those of instances are in their views (T10, T12).
 func BadTags(p *repair.Plan) []BadTag {
 	list := badTags(tagstore.Object{Kind: luxi.TagCluster, Tags: p.Snapshot.Cluster.Tags})
 	for _, g := range p.Snapshot.SortedGroups() {
 		list = append(list, badTags(tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})...)
+	}
+	for _, n := range p.Snapshot.SortedNodes() {
+		list = append(list, badTags(tagstore.Object{Kind: luxi.TagNode, Name: n.Name, Tags: n.Tags})...)
 	}
 	return list
 }
