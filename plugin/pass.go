@@ -108,6 +108,7 @@ type act struct {
 	end     time.Time     // of the pass, cleaning up included
 	holdJob luxi.JobID    // what all held jobs of this pass wait for; 0 before the first
 	atOnce  []*task       // those whose released jobs have to begin at once (P16)
+	aside   []writing     // tags that wait for locks (C6)
 	// fenced has the nodes, each with the name of an instance, for which the fence
 	// succeeded in this pass.
 	fenced map[string]bool
@@ -115,6 +116,9 @@ type act struct {
 
 func (a *act) run(ctx context.Context) error {
 	err := a.carryOutAll(ctx)
+	for _, w := range a.aside {
+		a.abandon(w)
+	}
 	if len(a.atOnce) > 0 {
 		a.takeBackWaiting(ctx)
 	}
@@ -141,7 +145,7 @@ func (a *act) carryOutAll(ctx context.Context) error {
 		now, actions = wave(actions, size)
 		began, patience := time.Now(), a.Settings.PassTimeout
 		if len(actions) > 0 {
-			// A tag job that waits for a lock is not to keep the other waves waiting.
+			// Nothing is to keep the other waves waiting.
 			patience /= 6
 		}
 		if err := a.carryOut(ctx, patience, now); err != nil || ctx.Err() != nil {
@@ -164,7 +168,10 @@ func (a *act) carryOutAll(ctx context.Context) error {
 	if ready, err = a.fence(ctx, ready); err != nil {
 		return err
 	}
-	return a.carryOut(ctx, a.Settings.PassTimeout, ready)
+	if err := a.carryOut(ctx, a.Settings.PassTimeout, ready); err != nil {
+		return err
+	}
+	return a.writeAside(ctx)
 }
 
 // wave returns the actions that are carried out together next, and the others: at

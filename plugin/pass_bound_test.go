@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +63,58 @@ func TestOutOfTime(t *testing.T) {
 	r.WantRepairs("FAILOVER(ok) success")
 	r.repaired()
 	r.WantRepairs("FAILOVER(ok) success, FAILOVER(i) success")
+}
+
+// C6: instances whose locks somebody takes before their tags are written hold up no other
+// wave. One is repaired in the same pass, as its lock comes free; the suspension of
+// another one, whose lock does not, ends in the next.
+func TestLockedHoldsUpNothing(t *testing.T) {
+	instances := "instance s nodes=node3 template=rbd " + simtest.Tags("suspend:1") + "\n"
+	for k := 1; k <= 25; k++ {
+		instances += fmt.Sprintf("instance i%02d nodes=node2 template=rbd mem=1\n", k)
+	}
+	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+instances)
+	r.Master.Edit(simtest.Broken("node2:offline"))
+	began, submits, released := r.Master.Now(), 0, 0
+	var took time.Duration // until the 24th was released
+	var web, stays int64
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch c.Method {
+		case "SubmitManyJobs":
+			if submits++; submits == 2 {
+				web, stays = r.hang("i01"), r.hang("s")
+			}
+		case "CancelJob":
+			var args []any
+			_ = json.Unmarshal(c.Args, &args)
+			id := int64(args[0].(float64))
+			switch kind, _ := simtest.TrailOf(r.Master.Job(id)); kind {
+			case repair.MarkGate:
+				if released++; released == 24 {
+					took = r.Master.Now().Sub(began)
+					r.Master.Continue(web)
+				}
+			case repair.MarkTags:
+				// luxid answers when the job has ended, the simulated one after a minute.
+				r.Master.TellToCancel(id)
+				return luxitest.DieBefore()
+			}
+		}
+		return luxitest.Pass()
+	})
+	report := r.pass()
+	r.Master.OnCall(nil)
+	if took == 0 || took > 20*time.Second || len(report.Released) != 25 || !report.OutOfTime || len(report.Problems) != 0 {
+		t.Errorf("24 were released after %v, %d in all; out of time %v, problems %q", took, len(report.Released), report.OutOfTime, report.Problems)
+	}
+	if all := r.Master.Now().Sub(began); all > 2*time.Minute {
+		t.Errorf("the pass took %v", all)
+	}
+	r.WantTags("s", "suspend:1")
+	r.Master.Continue(stays)
+	r.Quiet()
+	r.pass()
+	r.WantTags("s", "")
 }
 
 // C3: leftovers that do not end are not waited for without bound.

@@ -18,6 +18,7 @@ type task struct {
 	change tagstore.Change // of tags; it names the held job, if there is one
 	held   heldJob         // zero if nothing was submitted
 	err    error           // of the change, as far as it is known
+	ended  bool            // the change has ended
 }
 
 // newTask returns a task whose tags name the held job, if there is one.
@@ -43,9 +44,16 @@ func tagWindow(slots int) int {
 	}
 }
 
+// writing is a number of changes of tags under way, and the tasks that they are for.
+type writing struct {
+	batch *tagstore.Batch
+	list  []*task
+}
+
 // writeAndRelease writes the tags of all tasks and releases the jobs whose tags
 // are written, as they come. Where none is written for as long as the patience
-// lasts, for a lock most likely, the rest is given up.
+// lasts, the rest is given up. Tags of objects whose locks jobs of others have are left
+// for the end of the pass: nothing waits for them (C6).
 func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list []*task) error {
 	if len(list) == 0 {
 		return nil
@@ -59,14 +67,26 @@ func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list 
 	if err != nil {
 		return err
 	}
+	return a.follow(ctx, patience, writing{batch, list}, false)
+}
+
+// follow follows changes of tags until all have ended or are left aside. The last time
+// none is left aside, and those that release nothing are given up.
+func (a *act) follow(ctx context.Context, patience time.Duration, w writing, last bool) error {
+	w.batch.SetAside(!last)
 	var after []*task
-	for batch.Unfinished() > 0 {
+	for w.batch.Unfinished() > 0 {
+		if last && !w.releases() {
+			a.abandon(w)
+			a.report.OutOfTime = true
+			break
+		}
 		short, stop := context.WithTimeout(ctx, patience)
-		done, err := batch.Next(short)
+		done, err := w.batch.Next(short)
 		late := short.Err() == context.DeadlineExceeded
 		stop()
 		if err != nil {
-			a.abandon(batch, list)
+			a.abandon(w)
 			if errors.Is(err, context.DeadlineExceeded) && late {
 				// Nothing that a person would have to look at.
 				a.report.OutOfTime = true
@@ -74,23 +94,51 @@ func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list 
 			}
 			return err
 		}
-		more, err := a.written(ctx, list, done)
+		if len(done) == 0 && w.batch.Unfinished() > 0 {
+			a.aside = append(a.aside, w)
+			break
+		}
+		more, err := a.written(ctx, w.list, done)
 		after = append(after, more...)
 		if err != nil {
-			a.abandon(batch, list)
+			a.abandon(w)
 			return err
 		}
 	}
 	return a.writeAndRelease(ctx, patience, after)
 }
 
+// writeAside writes the tags that were left aside because jobs of others had the locks
+// of their objects. The next pass does what does not come to it: repairs that are to be
+// released are waited for, as they are what the pass is for, and nothing else is.
+func (a *act) writeAside(ctx context.Context) error {
+	for len(a.aside) > 0 {
+		w := a.aside[0]
+		a.aside = a.aside[1:]
+		if err := a.follow(ctx, a.Settings.PassTimeout/6, w, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releases reports whether a task that has not ended is to release a job.
+func (w writing) releases() bool {
+	for _, t := range w.list {
+		if t.action.Job != nil && !t.ended {
+			return true
+		}
+	}
+	return false
+}
+
 // abandon cancels the tag jobs that have not run: they must not strike later (C3).
-func (a *act) abandon(batch *tagstore.Batch, list []*task) {
+func (a *act) abandon(w writing) {
 	clean, cancel := a.cleaning()
 	defer cancel()
-	for _, done := range batch.Abandon(clean) {
+	for _, done := range w.batch.Abandon(clean) {
 		if done.Err != nil {
-			a.Log.Warn("tags not written", "instance", list[done.Index].change.Name, "error", done.Err.Error())
+			a.Log.Warn("tags not written", "instance", w.list[done.Index].change.Name, "error", done.Err.Error())
 		}
 	}
 }
@@ -101,7 +149,7 @@ func (a *act) written(ctx context.Context, list []*task, done []tagstore.Written
 	var ready []*task
 	for _, w := range done {
 		t := list[w.Index]
-		t.err = w.Err
+		t.err, t.ended = w.Err, true
 		if w.Err != nil {
 			a.problem(t.change.Name, w.Err)
 		} else {

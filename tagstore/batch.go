@@ -28,6 +28,7 @@ type Batch struct {
 	jobs    []*tagJob         // under way, oldest first
 	leaving []*tagJob         // under way, asked to end because they waited for a lock
 	done    []Written         // not yet fetched by Next
+	aside   bool              // changes that wait for locks are left aside, see SetAside
 	unsent  []part            // those whose submission failed
 	err     error             // of that submission
 }
@@ -103,9 +104,14 @@ func (b *Batch) underWay() []*tagJob {
 	return append(append([]*tagJob(nil), b.jobs...), b.leaving...)
 }
 
+// SetAside says whether changes that wait for locks are left aside: then they have no
+// job in the queue once all others have ended, and Next does not wait for them (C6).
+func (b *Batch) SetAside(on bool) { b.aside = on }
+
 // Next waits until at least one more change has ended and returns all that
-// have. It returns nothing when all were returned before. After an error, that
-// of the context included, the rest can be given up with Abandon.
+// have. It returns nothing when all were returned before, or when all that are left
+// are left aside. After an error, that of the context included, the rest can be given
+// up with Abandon.
 func (b *Batch) Next(ctx context.Context) ([]Written, error) {
 	for {
 		b.giveUpLocked()
@@ -118,7 +124,7 @@ func (b *Batch) Next(ctx context.Context) ([]Written, error) {
 			return b.fetch(), nil
 		case b.err != nil:
 			return nil, b.err
-		case len(b.jobs)+len(b.leaving) == 0:
+		case len(b.jobs) == 0 && (len(b.leaving) == 0 || b.aside && len(b.todo) == 0):
 			return nil, nil
 		}
 		if err := b.wait(ctx); err != nil {
@@ -183,6 +189,9 @@ func (b *Batch) places() int {
 // of those that are not yet submitted, else one of those that waited for a lock.
 func (b *Batch) nextGroup() []part {
 	if len(b.todo) == 0 {
+		if b.aside {
+			return nil
+		}
 		n := least(1, len(b.locked))
 		group := b.locked[:n:n]
 		b.locked = b.locked[n:]

@@ -36,7 +36,7 @@ func (b *Batch) clearTheWay(ctx context.Context, idle *tagJob) {
 				p.since = b.w.Now()
 			}
 		}
-		if waits && !p.since.IsZero() && (len(j.parts) > 1 || len(b.todo) > 0 || b.late(*p)) {
+		if waits && !p.since.IsZero() && (len(j.parts) > 1 || len(b.todo) > 0 || b.aside || b.late(*p)) {
 			leave = append(leave, j)
 		} else {
 			stay = append(stay, j)
@@ -50,7 +50,7 @@ func (b *Batch) clearTheWay(ctx context.Context, idle *tagJob) {
 
 // hindered reports whether a job that waits for a lock would be in anybody's way.
 func (b *Batch) hindered() bool {
-	if len(b.todo) > 0 || b.w.LockWait > 0 {
+	if len(b.todo) > 0 || b.w.LockWait > 0 || b.aside {
 		return true
 	}
 	for _, j := range b.jobs {

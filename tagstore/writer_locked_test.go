@@ -157,6 +157,43 @@ func TestLockWait(t *testing.T) {
 	d.wantEffects(30, 30)
 }
 
+// C6: changes that wait for locks can be left aside: what has to be done meanwhile does
+// not wait for them, no job of theirs is in the queue, and they are made later.
+func TestLockedAside(t *testing.T) {
+	for _, free := range []bool{true, false} {
+		d, owners := crowdedDesk(t)
+		d.w.Window, d.w.PerJob = 5, 10
+		d.unheard(len(owners))
+		b := d.submit(crowdedChanges()...)
+		b.SetAside(true)
+		began := d.m.Now()
+		for d.next(b) != "" {
+		}
+		if took := d.m.Now().Sub(began); b.Unfinished() != 6 || took > 20*time.Second {
+			t.Errorf("after %v %d are left", took, b.Unfinished())
+		}
+		d.m.Advance(10 * time.Second)
+		if n := d.unfinished(); n != len(owners) {
+			t.Errorf("%d jobs are left, %d of them hold locks", n, len(owners))
+		}
+		if free {
+			for _, h := range owners {
+				d.m.Continue(h)
+			}
+			b.SetAside(false)
+			d.untilLeft(b, 0)
+			d.wantEffects(36, 36)
+			continue
+		}
+		for _, w := range b.Abandon(context.Background()) {
+			if !errors.Is(w.Err, tagstore.ErrGivenUp) {
+				t.Errorf("change %d: %v", w.Index, w.Err)
+			}
+		}
+		d.wantEffects(30, 30)
+	}
+}
+
 // C6: where luxid does not hear that jobs are to end, or refuses, the others go on
 // all the same, and never more jobs are in the queue than twice
 // the window has places.
