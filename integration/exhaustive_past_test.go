@@ -21,6 +21,7 @@ var pasts = map[string][]*repair.JobFact{
 	"sent to lost":         {earlier(1, luxi.JobError, "", &repair.LogFact{Transferred: true, Target: "lost"}, "OP_INSTANCE_MIGRATE")},
 	"sent somewhere":       {earlier(1, luxi.JobError, "", nil, "OP_INSTANCE_MIGRATE")},
 	"not sent":             {earlier(1, luxi.JobError, "", &repair.LogFact{}, "OP_INSTANCE_MIGRATE")},
+	"sent to sec, found":   {earlier(1, luxi.JobError, "", &repair.LogFact{Transferred: true, Target: "sec"}, "OP_INSTANCE_MIGRATE"), earlier(2, luxi.JobError, "", &repair.LogFact{FoundOn: "pri"}, "OP_INSTANCE_MIGRATE")},
 	"sent, settled":        {earlier(1, luxi.JobError, "", nil, "OP_INSTANCE_MIGRATE"), earlier(2, luxi.JobSuccess, "", nil, "OP_INSTANCE_MIGRATE")},
 	"no system":            {earlier(1, luxi.JobError, "", nil, "OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_REINSTALL", "OP_INSTANCE_STARTUP")},
 	"no system, installed": {earlier(1, luxi.JobError, "", nil, "OP_INSTANCE_RECREATE_DISKS", "OP_INSTANCE_REINSTALL"), earlier(2, luxi.JobSuccess, "", nil, "OP_INSTANCE_REINSTALL")},
@@ -29,7 +30,7 @@ var pasts = map[string][]*repair.JobFact{
 // pastWords are the words in an order that is the same in every run.
 var pastWords = []string{
 	"half copy on sec", "half copy on spare", "half copy somewhere", "half copy, settled", "sent to sec", "sent to spare", "sent to lost",
-	"sent somewhere", "not sent", "sent, settled", "no system", "no system, installed",
+	"sent somewhere", "not sent", "sent to sec, found", "sent, settled", "no system", "no system, installed",
 }
 
 // earlier makes a job: of one that failed the first opcode succeeded if there are
@@ -92,14 +93,12 @@ func (m *demand) whole() bool {
 }
 
 // reached: the next step is a failover to the very node that the instance may run on,
-// from a node that is lost: the only one that Ganeti lets follow.
+// from a node that is lost: the only one that Ganeti lets follow, and not for drbd, whose
+// device the running instance has open.
 func (m *demand) reached() bool {
 	node, _ := m.sentTo()
-	if m.need.first() != stepF || !isOffline(m.at.primary) {
+	if m.need.first() != stepF || !isOffline(m.at.primary) || m.at.template == "drbd" {
 		return false
-	}
-	if m.at.template == "drbd" {
-		return node == "sec"
 	}
 	return node == "spare" && m.at.gone < 2
 }

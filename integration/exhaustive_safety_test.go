@@ -169,7 +169,7 @@ var safety = []predicate{
 		if d.Start == nil || !open {
 			return ""
 		}
-		ok := m.reached() && (m.at.template == "drbd" && d.Start.Target == "" || d.Start.Target == node)
+		ok := m.reached() && d.Start.Target == node
 		return failIf(!ok, "touches what may run elsewhere")
 	}},
 	{"blockedByItsWord", func(m *demand, d repair.Decision) string {
@@ -294,7 +294,8 @@ func (m *demand) stepRisk(step string) string {
 
 // unwanted: the need, the step, the target, the admin state or the permission is no
 // longer what the job was submitted for (P15). While suspended the permission is not
-// asked.
+// asked. The failovers of the table name no node, so none goes where the instance may
+// run.
 func (m *demand) unwanted(p *openRepair, j pastJob) bool {
 	n := m.need
 	_, open := m.sentTo()
@@ -303,17 +304,10 @@ func (m *demand) unwanted(p *openRepair, j pastJob) bool {
 		return false
 	case n.healthy() || n.held != "" || n.first() != j.step:
 		return true
-	case j.step == stepF && m.halfCopied(), open && !m.goesThere(j), j.step == stepChain && !m.startsLater():
+	case j.step == stepF && m.halfCopied(), open, j.step == stepChain && !m.startsLater():
 		return true
 	}
 	return !m.suspended && (!covers(p.typ, n.next) || m.policyWithdrawn(p))
-}
-
-// goesThere: a failover to the node that the instance may run on. The jobs of the table
-// name no node: those of drbd go to the secondary, and of others nobody knows where.
-func (m *demand) goesThere(j pastJob) bool {
-	node, _ := m.sentTo()
-	return j.step == stepF && m.at.template == "drbd" && node == "sec"
 }
 
 // unreadablePolicy: the nearest opinion is one that nobody can read (T10).

@@ -239,6 +239,23 @@ func (l OpLog) TargetNode() string {
 	return ""
 }
 
+// FoundOn returns the only node on which the log of an InstanceMigrate with Cleanup says
+// that the instance runs, and which the job then made its primary node; empty if the log
+// does not say. That may be so although the job failed: with a node offline it ends with
+// an error, when all that is left is to disconnect the disks there (_ExecCleanup in
+// lib/cmdlib/instance_migration.py).
+func (l OpLog) FoundOn() string {
+	for _, line := range l.Lines {
+		for _, words := range []string{"* instance running on secondary node (", "* instance confirmed to be running on its primary node ("} {
+			if rest := strings.TrimPrefix(line.Text, words); rest != line.Text {
+				node, _, _ := strings.Cut(rest, ")")
+				return strings.TrimSpace(node)
+			}
+		}
+	}
+	return ""
+}
+
 // DelaySocket returns how an interruptible TestDelay stands, and the path of the
 // socket on the master node on which it listens for EndDelay. The path is empty as
 // long as it is not in the log. A job that the queue does not have is an error that

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,26 @@ func TestMigrationBegan(t *testing.T) {
 	} {
 		if tt.log.MigrationBegan() != tt.want {
 			t.Errorf("%+v: %t", tt.log, !tt.want)
+		}
+	}
+}
+
+// S16: where a cleanup has found an instance is told by its log.
+func TestFoundOn(t *testing.T) {
+	for _, row := range []struct{ lines, want string }{
+		{"Migrating instance web\n* checking where the instance actually runs (if this hangs, the hypervisor might be in a bad state)\n* instance running on secondary node (node3), updating config", "node3"},
+		{"* instance running on unexpected node (node4), updating as the new secondary\n* instance running on secondary node (node4), updating config\n* wait until resync is done", "node4"},
+		{"* instance confirmed to be running on its primary node (node2)", "node2"},
+		{"* instance running on: node3", ""},
+		{"* migrating instance to node3", ""},
+		{"", ""},
+	} {
+		var log luxi.OpLog
+		for _, line := range strings.Split(row.lines, "\n") {
+			log.Lines = append(log.Lines, luxi.LogLine{Text: line})
+		}
+		if got := log.FoundOn(); got != row.want {
+			t.Errorf("%q: %q, want %q", row.lines, got, row.want)
 		}
 	}
 }

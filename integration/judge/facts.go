@@ -77,7 +77,10 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 	return by
 }
 
-var migrating = regexp.MustCompile(`\* migrating instance to (\S+)`)
+var (
+	migrating = regexp.MustCompile(`\* migrating instance to (\S+)`)
+	foundOn   = regexp.MustCompile(`\* instance (?:running on secondary|confirmed to be running on its primary) node \((\S+?)\)`)
+)
 
 // whereabouts returns the node on which the instance may run after a migration that
 // had begun to transfer it and has not ended well; open is false once that is settled
@@ -96,6 +99,10 @@ func (v *verdict) whereabouts(i *Instance, t time.Time) (target string, open boo
 			for _, line := range op.Log {
 				if m := migrating.FindStringSubmatch(line); m != nil {
 					target, open = m[1], true
+				}
+				// A cleanup that fails after that has corrected the primary node.
+				if m := foundOn.FindStringSubmatch(line); m != nil && open {
+					open = m[1] != i.Primary
 				}
 			}
 		case "OP_INSTANCE_FAILOVER":

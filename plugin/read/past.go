@@ -152,6 +152,7 @@ func logFact(log luxi.JobLog, info luxi.JobInfo) repair.LogFact {
 			f.Copied = f.Copied || lines.ReplaceDisksFinished()
 		case luxi.OpInstanceMigrate:
 			f.Transferred = f.Transferred || lines.MigrationBegan()
+			f.FoundOn = lines.FoundOn()
 		}
 		if node := lines.TargetNode(); node != "" {
 			f.Target = strings.TrimSpace(node)

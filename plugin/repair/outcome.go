@@ -29,6 +29,9 @@ type LogFact struct {
 	// Transferred says that a migration had begun to transfer the instance, or that its
 	// log cannot be read.
 	Transferred bool
+	// FoundOn is the only node on which the cleanup after a migration found the instance;
+	// empty if it did not come to that.
+	FoundOn string
 }
 
 // Outcome is what came of a job, as far as the repair is concerned.

@@ -44,6 +44,20 @@ func (h HalfCopy) Concerns(i *Instance) bool {
 type Transfer struct {
 	Job    *JobFact
 	Target string // the node that it was transferred to; empty if that is not known
+	// FoundOn is the node on which a later cleanup found the instance, though it failed
+	// then; empty if there was none.
+	FoundOn string
+}
+
+// Transfer returns the migration after which nobody knows where the instance runs. It is
+// settled where a cleanup has found the instance, and the configuration says so: what
+// was left then was to disconnect its disks on a node that is lost (S16).
+func (p Past) Transfer(i *Instance) (Transfer, bool) {
+	t, moved := p.Transfers[i.UUID]
+	if t.FoundOn != "" && NameMatches(t.FoundOn, i.Primary) {
+		return Transfer{}, false
+	}
+	return t, moved
 }
 
 // BrokenChain is a reinstallation that failed after its first opcode.
@@ -107,6 +121,11 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 			delete(p.Transfers, uuid)
 		case f.endedBadly() && (f.Log == nil || f.Log.Transferred):
 			p.Transfers[uuid] = Transfer{Job: f, Target: targetOf(f, op, "target_node")}
+		case f.endedBadly() && f.Log.FoundOn != "":
+			if t, moved := p.Transfers[uuid]; moved {
+				t.FoundOn = f.Log.FoundOn
+				p.Transfers[uuid] = t
+			}
 		}
 	case luxi.OpInstanceFailover:
 		if t, moved := p.Transfers[uuid]; moved && op.Status == luxi.JobSuccess && t.reachedBy(op) {

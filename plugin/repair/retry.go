@@ -76,7 +76,7 @@ func (x *decider) incomplete() bool {
 		x.conclude(state, ReasonNoSystem, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", c.Job.Info.ID, c.Job.Detail, x.finishIt()))
 		return true
 	}
-	if t, moved := x.s.Past.Transfers[x.i.UUID]; moved {
+	if t, moved := x.s.Past.Transfer(x.i); moved {
 		x.conclude(state, ReasonWhereabouts, x.whereabouts(t))
 		return true
 	}
@@ -96,7 +96,7 @@ func (x *decider) finishIt() string {
 // left behind: half a copy (S15), or an instance of which nobody knows where it runs
 // (S16). Half a copy that the repair itself left ends it.
 func (x *decider) blockedByPast(jobs []*JobFact) bool {
-	if t, moved := x.s.Past.Transfers[x.i.UUID]; moved && !x.reaches(t) {
+	if t, moved := x.s.Past.Transfer(x.i); moved && !x.reaches(t) {
 		x.conclude(x.plainState(), ReasonWhereabouts, x.whereabouts(t))
 		return true
 	}
@@ -117,22 +117,20 @@ func (x *decider) blockedByPast(jobs []*JobFact) bool {
 
 // reaches reports whether the next step brings the instance to the very node that it
 // was transferred to: a failover from a node that is lost, which does not start what
-// runs there already.
+// runs there already. Not so for drbd: Ganeti would take the disks down on both nodes
+// before it starts anything, which it cannot where the instance has them open.
 func (x *decider) reaches(t Transfer) bool {
 	primary := x.s.Nodes[x.i.Primary]
 	if x.d.Need.First() != StepFailover || primary == nil || !primary.Offline || t.Target == "" {
 		return false
 	}
-	if x.i.Template == "drbd" {
-		return len(x.i.Secondaries) == 1 && NameMatches(t.Target, x.i.Secondaries[0])
-	}
-	return x.unfitTarget(t.Target) == ""
+	return x.i.Template != "drbd" && x.unfitTarget(t.Target) == ""
 }
 
 // onlyTarget returns the one node that a failover may bring the instance to; empty if
 // any may be chosen, or its secondary is the target.
 func (x *decider) onlyTarget() string {
-	t, moved := x.s.Past.Transfers[x.i.UUID]
+	t, moved := x.s.Past.Transfer(x.i)
 	if !moved || x.i.Template == "drbd" {
 		return ""
 	}
@@ -144,6 +142,9 @@ func (x *decider) whereabouts(t Transfer) string {
 	command := "gnt-instance migrate --cleanup " + x.i.Name
 	if externallyMirrored(x.i.Template) && t.Target != "" {
 		command = fmt.Sprintf("gnt-instance migrate --cleanup -n %s %s", t.Target, x.i.Name)
+	}
+	if n := x.s.Nodes[x.i.Primary]; x.i.Template == "drbd" && n != nil && n.Offline {
+		command += ", which ends with an error as " + n.Name + " is offline, but corrects the primary node before"
 	}
 	return fmt.Sprintf("job %d: %s; it may run on %s: %s", t.Job.Info.ID, t.Job.Detail, nodeOrUnknown(t.Target), command)
 }

@@ -87,22 +87,19 @@ func (x *decider) strandedBy(f *JobFact) string {
 	if h := x.s.Past.HalfCopies[x.i.UUID]; f.Step == StepFailover && h.Concerns(x.i) {
 		return fmt.Sprintf("job %d may have left its secondary incomplete", h.Job.Info.ID)
 	}
-	if t, moved := x.s.Past.Transfers[x.i.UUID]; moved && !x.goesTo(f, t) {
+	if t, moved := x.s.Past.Transfer(x.i); moved && !x.goesTo(f, t) {
 		return fmt.Sprintf("after job %d it may run on %s", t.Job.Info.ID, nodeOrUnknown(t.Target))
 	}
 	return ""
 }
 
 // goesTo reports whether a job of ours fails the instance over to the node that it was
-// transferred to. A drbd instance fails over to its secondary, whatever that is by now.
+// transferred to, which helps only what is not mirrored by drbd, see reaches.
 func (x *decider) goesTo(f *JobFact, t Transfer) bool {
-	if f.Step != StepFailover || t.Target == "" {
+	if f.Step != StepFailover || t.Target == "" || x.i.Template == "drbd" {
 		return false
 	}
 	targets := namedTargets(f.Info)
-	if x.i.Template == "drbd" {
-		targets = x.i.Secondaries
-	}
 	return len(targets) == 1 && (NameMatches(t.Target, targets[0]) || NameMatches(targets[0], t.Target))
 }
 

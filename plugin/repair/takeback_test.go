@@ -47,7 +47,7 @@ func TestTakeBack(t *testing.T) {
 		}, want: "failover: job 3 may have left its secondary incomplete"},
 		"it may run on another node":     {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("c"), want: "failover: after job 3 it may run on c"},
 		"it may run on some node":        {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved(""), want: "failover: after job 3 it may run on another node"},
-		"it may run on the target":       {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("b")},
+		"it may run on the target":       {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("b"), want: "failover: after job 3 it may run on b"},
 		"it may run on the named target": {nodes: "m a:offline b c", i: "rbd a", job: to("b", queued(repair.StepFailover)), with: moved("b")},
 		"it may not run on the named target": {nodes: "m a:offline b c", i: "rbd a", job: to("c", queued(repair.StepFailover)), with: moved("b"),
 			want: "failover: after job 3 it may run on b"},

@@ -28,7 +28,7 @@ func advise(p *repair.Plan, d repair.Decision, v *View) {
 	}
 	words["remove"] = remove + words["tag"]
 	words["cleanup"] = i.Name
-	if t := p.Snapshot.Past.Transfers[i.UUID]; t.Target != "" && len(i.Secondaries) == 0 {
+	if t, _ := p.Snapshot.Past.Transfer(i); t.Target != "" && len(i.Secondaries) == 0 {
 		words["cleanup"] = "-n " + t.Target + " " + i.Name
 	}
 	if strings.Contains(info.Blocks, "{job}") {

@@ -433,6 +433,9 @@ func (x explainer) remedies() []Remedy {
 			add("Look at what holds it", "%s", x.v.Command)
 		}
 	}
+	if x.d.Reason == repair.ReasonWhereabouts && x.i.Template == "drbd" && x.condition(x.i.Primary) == "offline" {
+		add("Fail it over, if that finds it running nowhere", "gnt-instance failover %s", name)
+	}
 	if x.d.Reason == repair.ReasonNotFenced {
 		for _, node := range x.i.Nodes() {
 			if x.condition(node) == "offline" {

@@ -1,0 +1,37 @@
+package repair_test
+
+import (
+	"testing"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/plugin/repair/repairtest"
+)
+
+// S16: a cleanup that fails after it has found the instance settles where it runs, if the
+// configuration says the same.
+func TestPastFoundOn(t *testing.T) {
+	i := repairtest.Instance("i", "drbd", "b a", "")
+	migrate := func(id luxi.JobID, log repair.LogFact) *repair.JobFact {
+		job := repairtest.Failed(id, repair.StepMigrate)
+		job.Ops[0].Params["instance_uuid"] = repairtest.Text(i.UUID)
+		return repair.NewJobFact(job).WithLog(log)
+	}
+	lost := migrate(3, repair.LogFact{Transferred: true, Target: "b"})
+	for _, row := range []struct {
+		name string
+		jobs []*repair.JobFact
+		open bool
+	}{
+		{"lost", []*repair.JobFact{lost}, true},
+		{"found on its primary node", []*repair.JobFact{lost, migrate(4, repair.LogFact{FoundOn: "b"})}, false},
+		{"found elsewhere", []*repair.JobFact{lost, migrate(4, repair.LogFact{FoundOn: "a"})}, true},
+		{"not found", []*repair.JobFact{lost, migrate(4, repair.LogFact{})}, true},
+		{"found before", []*repair.JobFact{lost, migrate(2, repair.LogFact{FoundOn: "b"})}, true},
+		{"lost again", []*repair.JobFact{lost, migrate(4, repair.LogFact{FoundOn: "b"}), migrate(5, repair.LogFact{Transferred: true, Target: "a"})}, true},
+	} {
+		if _, open := repair.NewPast(row.jobs, nil).Transfer(i); open != row.open {
+			t.Errorf("%s: open %v, want %v", row.name, open, row.open)
+		}
+	}
+}
