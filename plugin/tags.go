@@ -155,6 +155,9 @@ func (a *act) written(ctx context.Context, list []*task, done []tagstore.Written
 		} else {
 			a.report.Written++
 			a.tellWritten(t)
+			if t.action.Tidies != nil {
+				a.tidy(ctx, t.action)
+			}
 		}
 		if t.action.Job != nil {
 			ready = append(ready, t)

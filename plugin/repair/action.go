@@ -25,6 +25,9 @@ type Action struct {
 	// began and is no longer wanted; empty if there is none.
 	TakenBack string
 	Job       *Job // nil if only tags change
+	// Tidies are the opcodes of a job that is submitted when the tags are written, if a
+	// fresh look allows it; nil if there is none.
+	Tidies []luxi.OpCode
 	// TakesBack is a job of ours to cancel; nil if there is none. The action does nothing
 	// else then.
 	TakesBack *TakeBack
@@ -112,6 +115,10 @@ func tagAction(s *Snapshot, d Decision) Action {
 	a.Remove = append(append([]string(nil), d.Remove...), a.Ended...)
 	for _, st := range d.Settled {
 		a.Results = append(a.Results, st.Result)
+	}
+	if d.Deactivate && len(a.Results) > 0 {
+		mark := Mark{Kind: MarkTidy, ID: a.Results[len(a.Results)-1].ID}
+		a.Tidies = []luxi.OpCode{&luxi.InstanceDeactivateDisks{Common: luxi.Common{Reason: Trail(mark, Limit{}, s.Time)}, InstanceName: i.Name, InstanceUUID: i.UUID}}
 	}
 	return a
 }

@@ -242,7 +242,9 @@ func (x *decider) restsOnPolicy(r *tagstore.Repair, jobs []*JobFact) bool {
 }
 
 func (x *decider) fail(r *tagstore.Repair, why string) bool {
-	x.settle(r, x.jobsOf(r), tagstore.Failure, why)
+	jobs := x.jobsOf(r)
+	x.settle(r, jobs, tagstore.Failure, why)
+	x.d.Deactivate = leftActive(x.s, x.i, jobs)
 	x.conclude(StateFailed, ReasonFailed, why)
 	return false
 }

@@ -25,6 +25,9 @@ type Decision struct {
 	Start   *Start   // the step to submit; nil if there is none
 	// TakeBack are jobs of the instance's repairs that are to be taken back (P15).
 	TakeBack []TakeBack
+	// Deactivate says that the repair that fails has activated the disks of the instance,
+	// which is stopped: they are deactivated when its result is written (P19).
+	Deactivate bool
 	// Renewed is the pending tag to write instead of the present one, where no step is
 	// taken; nil if that may stay. It stands for the tags in renewedFrom.
 	Renewed     *tagstore.Pending

@@ -3,6 +3,7 @@ package repair
 import (
 	"fmt"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -307,6 +308,21 @@ func migrates(i *Instance) bool {
 func comparesCopies(s *Snapshot, i *Instance) bool {
 	primary := s.Nodes[i.Primary]
 	return i.Template == "drbd" && primary != nil && !primary.Offline
+}
+
+// leftActive reports whether a failover that compared the copies may have left the disks
+// of an instance active that is stopped (P19).
+func leftActive(s *Snapshot, i *Instance, jobs []*JobFact) bool {
+	last := lastJob(jobs)
+	if last == nil || last.Outcome.ChangedNothing() || i.AdminState == "up" || !comparesCopies(s, i) {
+		return false
+	}
+	for _, op := range last.Info.Ops {
+		if op.ID == luxi.OpInstanceActivateDisks && op.Begun() {
+			return true
+		}
+	}
+	return false
 }
 
 // NeedsLive reports whether diagnosing the instance takes its live status.

@@ -41,8 +41,8 @@ func actionView(a repair.Action) (ActionView, error) {
 	if a.Object.Kind == luxi.TagInstance {
 		v.Instance = a.Object.Name
 	}
-	if a.Job == nil {
-		return v, nil
+	if err := v.add(a.Tidies); err != nil || a.Job == nil {
+		return v, err
 	}
 	v.Probe, v.Fence = a.Job.Test, a.Job.Fence
 	if n := len(v.Add) - 1; n >= 0 {
@@ -52,12 +52,16 @@ func actionView(a repair.Action) (ActionView, error) {
 		}
 		v.Add[n] += jobToCome
 	}
-	for _, op := range a.Job.OpCodes {
+	return v, v.add(a.Job.OpCodes)
+}
+
+func (v *ActionView) add(ops []luxi.OpCode) error {
+	for _, op := range ops {
 		raw, err := luxi.MarshalOp(op)
 		if err != nil {
-			return v, fmt.Errorf("opcode for %s: %w", a.Object.Name, err)
+			return fmt.Errorf("opcode for %s: %w", v.Instance, err)
 		}
 		v.OpCodes = append(v.OpCodes, raw)
 	}
-	return v, nil
+	return nil
 }
