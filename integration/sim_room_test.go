@@ -48,7 +48,7 @@ instance hand nodes=dead2 template=plain disk=131072 mem=64 tags=ganeti:watcher:
 	}
 
 	start := w.since()
-	for n := 0; n < 3; n++ {
+	for n := 0; n < 5; n++ { // both waits for the jobs of the others (P16)
 		w.pass()
 		w.jobsEnd()
 	}

@@ -17,7 +17,9 @@ func newTaken(s *Snapshot, set Settings) *taken {
 }
 
 // add takes a step of the plan into account that goes to the place. One that is tested
-// for room first, and has no place that is known here, is not expected to begin.
+// for room first, and has no place that is known here, is not expected to begin. The
+// failover of a stopped instance starts nothing and is over in a second or two: it keeps
+// nobody.
 func (t *taken) add(d Decision, place Place) {
 	if d.Start.Probe && place.IAllocator != "" {
 		return
@@ -26,6 +28,9 @@ func (t *taken) add(d Decision, place Place) {
 	what := fmt.Sprintf("the %s of %s", step, i.Name)
 	if !copies(step) {
 		t.busy++
+	}
+	if MustNotWait(d) && step == StepFailover {
+		return
 	}
 	if place.IAllocator != "" {
 		t.open[t.s.GroupID(i)] = what
