@@ -1,6 +1,10 @@
 package repair
 
-import "fmt"
+import (
+	"fmt"
+
+	"ganeti-autorepair/luxi"
+)
 
 // taken is what the steps of a plan take whose jobs are submitted together: slots, and
 // the locks of nodes. What must not wait is not submitted beside what keeps it (P16).
@@ -8,12 +12,19 @@ type taken struct {
 	s     *Snapshot
 	set   Settings
 	busy  int               // repair jobs that bring back: under way, and of the plan
+	slots int               // of the queue: taken by jobs that luxid has started, and by the plan
 	nodes map[string]string // what takes a node, in words, by the node's name
 	open  map[string]string // what takes any node of a group, as an allocator chooses, by group UUID
 }
 
 func newTaken(s *Snapshot, set Settings) *taken {
-	return &taken{s: s, set: set, busy: bringingBack(s), nodes: map[string]string{}, open: map[string]string{}}
+	t := &taken{s: s, set: set, busy: bringingBack(s), nodes: map[string]string{}, open: map[string]string{}}
+	for _, job := range s.Running {
+		if job.Status != luxi.JobQueued {
+			t.slots++
+		}
+	}
+	return t
 }
 
 // add takes a step of the plan into account that goes to the place. One that is tested
@@ -24,6 +35,7 @@ func (t *taken) add(d Decision, place Place) {
 	if d.Start.Probe && place.IAllocator != "" {
 		return
 	}
+	t.slots++
 	step, i := d.Start.Step, d.Instance
 	what := fmt.Sprintf("the %s of %s", step, i.Name)
 	if !copies(step) {
@@ -57,6 +69,10 @@ func (t *taken) blocks(d Decision) string {
 	}
 	if t.set.MaxRunning > 0 && t.busy >= t.set.MaxRunning {
 		return fmt.Sprintf("%d repairs are under way (max_running)", t.busy)
+	}
+	// The hold job takes a slot as well, and the jobs that write tags need one.
+	if slots := t.s.Cluster.Slots; slots > 0 && t.slots+2 > slots {
+		return fmt.Sprintf("the job queue has no slot left (max_running_jobs %d)", slots)
 	}
 	if what, open := t.open[t.s.GroupID(d.Instance)]; open {
 		return what + ", for which the allocator chooses a node, begins first"
