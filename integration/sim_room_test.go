@@ -25,7 +25,7 @@ node dead2
 node a mem=1024 disk=200000
 node b mem=1024 disk=65536
 node far1 group=other mem=65536 disk=1000000
-node far2 group=other mem=65536 disk=1000000
+node far2 group=other mem=65536 disk=1000000 drained
 instance mem nodes=dead1 template=rbd mem=2048 hypervisor=kvm
 instance disk nodes=a,dead1 template=drbd disk=131072 mem=64
 instance loc nodes=dead1 template=plain disk=131072 mem=64
@@ -75,6 +75,7 @@ instance hand nodes=dead2 template=plain disk=131072 mem=64 tags=ganeti:watcher:
 
 	w.sim.SetMemory("a", 4096)
 	w.sim.SetStorage("b", 1000000)
+	w.must(w.Undrain(w.ctx, "far2")) // nobody has to wait for the next test (P21)
 	w.settle(4)
 	begun := w.begun(start)
 	for _, want := range []struct {
