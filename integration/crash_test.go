@@ -136,6 +136,16 @@ func (w *world) onceEach(p point, start luxi.JobID, node string) {
 // what it held expires, and the next pass does the repair (C1, C2).
 func TestHoldJobCanceled(t *testing.T) {
 	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
+	// Two jobs of somebody's take all slots, so that the hold job stays in the queue, where
+	// it can be canceled. One that runs cannot.
+	w.typed("gnt-cluster modify --max-running-jobs=2")
+	var lifts []func()
+	for _, node := range []string{"node3", "node4"} {
+		lifts = append(lifts, w.sim.Inject(hangDelay(node)))
+		_, err := w.Submit(w.ctx, delayOn(node))
+		w.must(err)
+		w.waitCall(node, "test_delay")
+	}
 	start := w.since()
 	w.proxied(func(s luxitest.Stage, x luxitest.Exchange, kill func(string)) luxitest.Action {
 		if s == luxitest.AtReply && x.Method == "SubmitManyJobs" {
@@ -144,17 +154,17 @@ func TestHoldJobCanceled(t *testing.T) {
 		return luxitest.Action{}
 	})
 	holds := w.ourJobs(start, "hold")
-	if len(holds) != 1 || holds[0].Status.Final() {
-		t.Fatalf("hold jobs %+v, want one that has not ended", holds)
+	if len(holds) != 1 || holds[0].Status != luxi.JobQueued {
+		t.Fatalf("hold jobs %+v, want one in the queue", holds)
 	}
-	// Of one that runs luxid says that it cannot, and tells its process all the same.
-	if _, _, err := w.luxi.CancelJob(w.ctx, holds[0].ID, false); err != nil {
-		t.Fatal(err)
+	if ok, text, err := w.luxi.CancelJob(w.ctx, holds[0].ID, false); err != nil || !ok {
+		t.Fatal(ok, text, err)
 	}
+	for _, lift := range lifts {
+		lift()
+	}
+	w.typed("gnt-cluster modify --max-running-jobs=20")
 	w.jobsEnd()
-	if jobs, err := w.luxi.QueryJobs(w.ctx, []luxi.JobID{holds[0].ID}); err != nil || jobs[0].Status != luxi.JobCanceled {
-		t.Fatalf("the hold job is %s, %v", jobs[0].Status, err)
-	}
 	if begun := w.begun(start); len(begun) != 0 {
 		t.Errorf("the end of the hold job released %v", begun)
 	}

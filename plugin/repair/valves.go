@@ -66,6 +66,9 @@ func (v *valves) block(d Decision) (Reason, string) {
 		}
 	}
 	if reason, why := v.blockStopped(d); reason != "" {
+		if d.Start.Probe {
+			return ReasonNoRoom, d.Detail // which is what it waits for first
+		}
 		return reason, why
 	}
 	if d.Start.New {
