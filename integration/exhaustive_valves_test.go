@@ -189,6 +189,8 @@ func delayed(s *repair.Snapshot, set repair.Settings, d repair.Decision, ahead [
 	for _, a := range ahead {
 		switch {
 		case a.Reason == repair.ReasonCopiesLater:
+		case a.Start.Step == repair.StepReinstall && !a.Start.New && len(a.Start.Repair.Jobs) == 0:
+			// It had no place; the plan counts it once it has one.
 		case !slow(a):
 			busy++
 		case s.Cluster.IAllocator != "" || shareNode(a.Instance, d.Instance):

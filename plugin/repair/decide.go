@@ -251,12 +251,8 @@ func (x *decider) fail(r *tagstore.Repair, why string) bool {
 
 // settle ends a repair: its result is to be written, its pending tags removed.
 func (x *decider) settle(r *tagstore.Repair, jobs []*JobFact, o tagstore.Outcome, why string) {
-	ids := worthKeeping(jobs)
-	if o != tagstore.Failure {
-		ids = thatChanged(jobs) // refusals are blamed for nothing else (S13)
-	}
 	x.d.Settled = append(x.d.Settled, Settlement{
-		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: ids},
+		Result: tagstore.Result{Type: r.Type, ID: r.ID, Time: x.s.Time.Unix(), Outcome: o, Jobs: worthKeeping(jobs)},
 		Why:    why,
 	})
 	x.d.Remove = append(x.d.Remove, r.Tags...)

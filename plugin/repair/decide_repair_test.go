@@ -101,7 +101,7 @@ func TestDecideHealthyRepair(t *testing.T) {
 			want: "failed failed (r1+0) | add result:reinstall:r1:NOW:failure:5 | remove pending:reinstall:r1:100:5"},
 		{name: "S6 chain refused, and the node came back", nodes: "m a b", i: "plain b", tags: "pending:reinstall:r1:100:5",
 			jobs: jobs(repairtest.FailedAt(5, repair.StepReinstall, 0, "OpPrereqError", "no", luxi.ECodeState)),
-			want: "healthy unsettled | add result:reinstall:r1:NOW:success: | remove pending:reinstall:r1:100:5"},
+			want: "healthy unsettled | add result:reinstall:r1:NOW:success:5 | remove pending:reinstall:r1:100:5"},
 		{name: "S6 a later chain made up for it", nodes: "m a b", i: "plain b", tags: "pending:reinstall:r1:100:5+6",
 			jobs: jobs(repairtest.FailedAt(5, repair.StepReinstall, 0, "OpExecError", "it broke", ""), repairtest.Done(6, repair.StepReinstall)),
 			want: "healthy unsettled | add result:reinstall:r1:NOW:success:5+6 | remove pending:reinstall:r1:100:5+6"},

@@ -359,17 +359,6 @@ func worthKeeping(jobs []*JobFact) []luxi.JobID {
 	return ids
 }
 
-// thatChanged lists the jobs that may have changed something.
-func thatChanged(jobs []*JobFact) []luxi.JobID {
-	var ids []luxi.JobID
-	for _, f := range jobs {
-		if !f.Outcome.ChangedNothing() {
-			ids = append(ids, f.Info.ID)
-		}
-	}
-	return ids
-}
-
 func keeps(f *JobFact, jobs []*JobFact) bool {
 	for _, refused := range sameRefusals(jobs, f.Step) {
 		if refused == f {
