@@ -77,13 +77,13 @@ func TestSavedRoom(t *testing.T) {
 	if got != want {
 		t.Errorf("from the file\n%s\nbut it was\n%s", got, want)
 	}
-	// Each of them is where it is for a reason of its own; variant would go to b, which
-	// excludes takes.
+	// Each of them is where it is for a reason of its own.
 	const meant = `excludes: b
 files: d
 groups: group rack1 has 0 of 1 nodes with 100 MiB of memory and 10 MiB of disk and 100 MiB in volume group fast free; how many physical volumes of volume group fast are free is not told by d; job 8 (INSTANCE_RECREATE_DISKS(chained), INSTANCE_SHUTDOWN(chained), INSTANCE_REINSTALL(chained), INSTANCE_STARTUP(chained)) has c; there is no volume group fast on b
-large: group rack1 has 0 of 1 nodes with 7700 MiB of memory and 100 MiB of disk free; another job has b; its disks have no number of spindles, which they need (gnt-cluster repair-disk-sizes) on d; job 7 (INSTANCE_FAILOVER(moves)) may take it on a
-spindles: a
+large: group rack1 has 0 of 1 nodes with 7700 MiB of memory and 100 MiB of disk free; its disks have no number of spindles, which they need (gnt-cluster repair-disk-sizes) on d; job 7 (INSTANCE_FAILOVER(moves)) may take it on a, b
+spindles: d
+variant: b
 `
 	if want != meant {
 		t.Errorf("they go to\n%s\nmeant was\n%s", want, meant)

@@ -28,33 +28,32 @@ func newTaken(s *Snapshot, set Settings) *taken {
 }
 
 // add takes a step of the plan into account that goes to the place. One that is tested
-// for room first, and has no place that is known here, is not expected to begin. The
-// failover of a stopped instance starts nothing and is over in a second or two: it keeps
-// nobody.
+// for room first, and has no place that is known here, is not expected to begin. What must
+// not wait itself keeps nobody: RECREATE_DISKS, and the failover of what is stopped, have
+// the locks of nodes for seconds only.
 func (t *taken) add(d Decision, place Place) {
 	if d.Start.Probe && place.IAllocator != "" {
 		return
 	}
 	t.slots++
-	step, i := d.Start.Step, d.Instance
-	what := fmt.Sprintf("the %s of %s", step, i.Name)
-	if !copies(step) {
+	if !copies(d.Start.Step) {
 		t.busy++
 	}
-	if MustNotWait(d) && step == StepFailover {
+	if MustNotWait(d) {
 		return
 	}
+	what := fmt.Sprintf("the %s of %s", d.Start.Step, d.Instance.Name)
 	if place.IAllocator != "" {
-		t.open[t.s.GroupID(i)] = what
+		t.open[t.s.GroupID(d.Instance)] = what
 	}
 	for _, name := range stepNodes(d, place) {
 		t.nodes[name] = what
 	}
 }
 
-// stepNodes returns the nodes whose locks a step takes. RECREATE_DISKS takes those that
-// it is told to make disks on, not those that the instance has
-// (lib/cmdlib/instance_storage.py).
+// stepNodes returns the nodes whose locks a step takes as far as they are known.
+// RECREATE_DISKS takes those that it is told to make disks on, not those that the instance
+// has (lib/cmdlib/instance_storage.py).
 func stepNodes(d Decision, place Place) []string {
 	if d.Start.Step == StepReinstall {
 		return place.Nodes
