@@ -185,11 +185,20 @@ func TestValvesMustNotWait(t *testing.T) {
 		s.Instances = append(s.Instances, other)
 		return repairtest.WithJobs(s, repairtest.Job(5, repair.StepReplaceDisks, "other", luxi.JobRunning))
 	}
+	under := func(s *repair.Snapshot) *repair.Snapshot {
+		other := repairtest.Instance("other", "rbd", "c", "")
+		s.Instances = append(s.Instances, other)
+		job := repairtest.Job(5, repair.StepFailover, "other", luxi.JobRunning)
+		job.Ops[0].Reason = repair.Trail(repair.Mark{Kind: repair.MarkRepair, ID: "x", Step: repair.StepFailover}, repair.Limit{}, repairtest.Present)
+		return repairtest.WithJobs(s, job)
+	}
 	copied := repairtest.Instance("copied", "drbd", "dr a", "pending:migrate:r1:100:")
 	for name, row := range map[string]struct {
 		s    *repair.Snapshot
 		want repair.Reason
 	}{
+		"the limit is reached":             {under(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"the limit is reached, up":         {under(build("drbd", "off b", "up")), repair.ReasonReady},
 		"a job has a node":                 {held(build("plain", "off", "up")), repair.ReasonNoSlot},
 		"a job has a node, stopped":        {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
 		"a job has a node, up":             {held(build("drbd", "off b", "up")), repair.ReasonReady},
@@ -199,7 +208,7 @@ func TestValvesMustNotWait(t *testing.T) {
 		"copied first, where it can be up": {build("drbd", "off a", "up", copied), repair.ReasonReady},
 	} {
 		set := repair.DefaultSettings()
-		set.MaxUnhealthy.Percent = 100
+		set.MaxUnhealthy.Percent, set.MaxRunning = 100, 1
 		var decisions []repair.Decision
 		for _, i := range row.s.Instances {
 			decisions = append(decisions, repair.Decide(row.s, i, set, func() string { return "new" }))
