@@ -157,7 +157,6 @@ func TestFaultsOfSteps(t *testing.T) {
 			w.disallow("emptyfirst", "suspend")
 		}
 	}
-	allKilled()
 	// What runs is left alone, pass after pass.
 	for _, name := range []string{"sync", "killed"} {
 		if p := w.pending(name); len(p.Jobs) != 1 || w.jobInfo(p.Jobs[0]).Status != luxi.JobRunning {
@@ -166,13 +165,14 @@ func TestFaultsOfSteps(t *testing.T) {
 	}
 	w.sim.StickSync("sync", false)
 	w.must(w.kill("killed"))
-	for n := 0; n < 8; n++ {
+	for n := 0; n < 12; n++ {
 		w.judgedPass()
 		w.jobsEnd()
 		if !w.anythingToDo() {
 			break
 		}
 	}
+	allKilled() // one of them needs the nodes that the jobs of sync and killed had (P16)
 	w.lateCall("late", "instance_start")
 	begun, counts := w.begun(start), w.opcodeCounts()
 	for _, f := range stepFaults {
