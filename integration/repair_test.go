@@ -22,18 +22,23 @@ func TestFailoverByWatcher(t *testing.T) {
 	w.must(w.PowerOff(w.ctx, "node2"))
 	w.must(w.Offline(w.ctx, "node2"))
 	w.watcher()
-	names := []string{"shared", "diskless", "off"}
 	ids := make(map[string]luxi.JobID)
-	for _, name := range names {
-		p := w.pending(name)
-		if p.Type != tagstore.Failover || len(p.Jobs) != 1 {
-			t.Fatalf("%s: %s, want a failover with one job", name, p.Tag)
+	submitted := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			p := w.pending(name)
+			if p.Type != tagstore.Failover || len(p.Jobs) != 1 {
+				t.Fatalf("%s: %s, want a failover with one job", name, p.Tag)
+			}
+			ids[name] = p.Jobs[0]
 		}
-		ids[name] = p.Jobs[0]
+		w.jobsEnd()
 	}
-	w.jobsEnd()
+	submitted("shared", "diskless")
 	w.watcher()
-	for _, name := range names {
+	submitted("off") // what is stopped does not wait beside what has its node (P16)
+	w.watcher()
+	for _, name := range []string{"shared", "diskless", "off"} {
 		r := w.wantResult(name, tagstore.Failover, tagstore.Success, 1)
 		if r.Jobs[0] != ids[name] {
 			t.Errorf("%s: result names job %d, the pending tag named %d", name, r.Jobs[0], ids[name])
