@@ -55,7 +55,7 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 			switch target := op.target(); {
 			case op.Status == "success":
 				half = ""
-			case op.refused():
+			case op.refused(), j.Purged: // of what is purged nobody can know
 			case target != "":
 				half, by = target, j
 			default:

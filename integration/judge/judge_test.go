@@ -425,8 +425,16 @@ func TestJudge(t *testing.T) {
 			earlier := repairJob(9, "own1", "OP_INSTANCE_FAILOVER", 0, 0, nil)
 			earlier.Status, earlier.Ops[0].Status, earlier.Ops[0].Began = "canceled", "canceled", time.Time{}
 			t.Jobs = append([]Job{earlier}, t.Jobs...)
-			t.Moments = append([]Moment{{Kind: Canceled, Job: 9, Cluster: t.First}}, t.Moments...)
+			then := t.First.copy(0)
+			then.Instances[0].Tags = []string{Prefix + "pending:failover:own1:1700000000:9"}
+			t.Moments = append([]Moment{{Kind: Canceled, Job: 9, Cluster: then}}, t.Moments...)
 		}, "S13"},
+		{"S13: tried again after a person has canceled what no tag names", func(t *tale) {
+			earlier := repairJob(9, "own1", "OP_INSTANCE_FAILOVER", 0, 0, nil)
+			earlier.Status, earlier.Ops[0].Status, earlier.Ops[0].Began = "canceled", "canceled", time.Time{}
+			t.Jobs = append([]Job{earlier}, t.Jobs...)
+			t.Moments = append([]Moment{{Kind: Canceled, Job: 9, Cluster: t.First}}, t.Moments...)
+		}, ""},
 		{"S7: canceled after it began", func(t *tale) {
 			t.fails("", "", "")
 			t.Jobs[1].Status, t.Jobs[1].Ops[0].Status = "canceled", "canceled"

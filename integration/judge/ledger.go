@@ -237,7 +237,7 @@ func (v *verdict) success(change Change, r Record) {
 		if target, open := v.whereabouts(i, change.Time); open {
 			v.wrong("S16", "%s was added to %s, which may run on %s", change.Tag, i.Name, target)
 		}
-		if j := v.halfCopy(i, change.Time); j != nil && !j.Purged && j.Repair() == r.ID {
+		if j := v.halfCopy(i, change.Time); j != nil && j.Repair() == r.ID {
 			v.wrong("S15", "%s was added to %s, of which %s may hold half a copy", change.Tag, i.Name, i.Secondary)
 		}
 	}

@@ -26,7 +26,8 @@ func (v *verdict) objections(c *Cluster, j *Job) []objection {
 	}
 	i := c.ByUUID(j.uuid())
 	if i == nil || i.Name != j.Instance() {
-		object("P11", true, "the instance is another one")
+		// Ganeti refuses a job of a renamed instance, whoever has its name now.
+		object("P11", i == nil, "the instance is another one")
 		return list
 	}
 	policy, r := PolicyOf(c, i), recordsOf(i.Tags)
@@ -218,6 +219,9 @@ func (v *verdict) release(m *Moment, j *Job) {
 		if earlier.Kind != Canceled || o == nil || o.Began() || o.Kind() != "repair" || o.Repair() != j.Repair() || o.Step() != j.Step() {
 			continue
 		}
+		if !isNamed(earlier.Cluster, o) {
+			continue // a pass died before it wrote the tag: nothing tells of the job
+		}
 		if since := m.Cluster.Time.Sub(earlier.Cluster.Time); since < m.Cluster.Settings.Interval {
 			v.wrong("S13", "job %d, %s of %s, is released %v after a person has canceled job %d", j.ID, j.Step(), j.Instance(), since, o.ID)
 		}
@@ -272,6 +276,30 @@ func (v *verdict) inTheWay(m *Moment, j *Job) string {
 	return ""
 }
 
+// isNamed reports whether a pending tag of the job's instance names it.
+func isNamed(c *Cluster, j *Job) bool {
+	i := c.ByUUID(j.uuid())
+	if i == nil {
+		return false
+	}
+	for _, p := range recordsOf(i.Tags).pending {
+		if p.names(j.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// takes reports whether the instance's node group has another node that may take it.
+func (c *Cluster) takes(i *Instance) bool {
+	for name, n := range c.Nodes {
+		if n.fit() && n.Group == c.Nodes[i.Primary].Group && !contains(i.nodes(), name) {
+			return true
+		}
+	}
+	return false
+}
+
 // changes reports whether the job does more than to look or to wait.
 func (j *Job) changes() bool {
 	for k := range j.Ops {
@@ -303,6 +331,9 @@ func (j *Job) nodes(c *Cluster) []string {
 			}
 		}
 		list = append(append(list, op.List("nodes")...), op.List("node_names")...)
+		if name := op.target(); name != "" {
+			list = append(list, name)
+		}
 		if i := c.ByUUID(op.Text("instance_uuid")); i != nil && locksNodes[op.ID] {
 			list = append(list, i.nodes()...)
 		}
@@ -403,6 +434,9 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 			if o.taken {
 				return
 			}
+		}
+		if i := m.Cluster.ByUUID(j.uuid()); i != nil && j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i) {
+			return // its allocator has no node left to choose
 		}
 		v.wrong("P15", "job %d, %s of %s, was taken back although everything is as it was", j.ID, j.Step(), j.Instance())
 	}

@@ -73,7 +73,8 @@ func (r *Reader) instancesOf(ctx context.Context, s *repair.Snapshot, nodes []st
 
 // readWhatMatters reads the tags of all instances, and the place of those that are
 // named, that have open repairs, or that unfinished jobs are about where nodes are
-// broken: these may be taking the room that a repair needs.
+// broken: these may be taking the room that a repair needs. What permits that an enoperm
+// result goes may be a tag of the node group, so the place of its instance matters, too.
 func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affected map[string]bool) error {
 	t, err := Query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
 	if err != nil {
@@ -97,7 +98,8 @@ func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affect
 			return fmt.Errorf("reading instances: %w", err)
 		}
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
-		if suspect := s.Suspects[i.UUID] != 0; len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || inJobs(i) {
+		suspect, refused := s.Suspects[i.UUID] != 0, len(i.Tags.Records().Enoperms()) > 0
+		if len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || refused || inJobs(i) {
 			closely = append(closely, i.UUID)
 			matters[i.UUID] = true
 		}

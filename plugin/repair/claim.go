@@ -243,8 +243,9 @@ func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 	return ""
 }
 
-// HeldNodes returns the nodes that unfinished jobs which change something name, or on
-// which the instances are that they name, each with such a job.
+// HeldNodes returns the nodes that unfinished jobs which change something name, that
+// their allocators have chosen, or on which the instances are that they name, each with
+// such a job.
 func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
 	held := make(map[string]luxi.JobInfo)
 	find := s.finder()
@@ -254,8 +255,10 @@ func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
 				continue
 			}
 			list := append(s.namedNodes(op), op.ParamList("node_names")...)
-			if name := op.Param("node_name"); name != "" {
-				list = append(list, name)
+			for _, name := range []string{op.Param("node_name"), s.Targets[job.ID]} {
+				if name != "" {
+					list = append(list, name)
+				}
 			}
 			if i := find(op); i != nil && i.PlaceKnown {
 				list = append(list, i.Nodes()...)

@@ -277,8 +277,9 @@ func holderOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
 	return 0, false
 }
 
-// heldNodes returns the nodes that unfinished jobs have, or wait for as well, as far as
-// these name them, each with one of the jobs.
+// heldNodes returns the nodes that unfinished jobs have, or wait for as well, each with one
+// of the jobs. One that runs and whose allocator has not chosen yet has all nodes of the
+// node group.
 func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	held := make(map[string]luxi.JobID)
 	take := func(job luxi.JobID, typed string) {
@@ -304,11 +305,22 @@ func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
 					for _, name := range i.Nodes() {
 						held[name] = job.ID
 					}
+					if waiting && op.Status == luxi.JobRunning && op.Param("iallocator") != "" && s.Targets[job.ID] == "" {
+						holdGroup(s, i, job.ID, held)
+					}
 				}
 			}
 		}
 	}
 	return held
+}
+
+func holdGroup(s *Snapshot, i *Instance, job luxi.JobID, held map[string]luxi.JobID) {
+	for _, n := range s.Nodes {
+		if n.Group == s.GroupID(i) {
+			held[n.Name] = job
+		}
+	}
 }
 
 // locksNodes reports whether the opcode takes the locks of nodes, not of its instance
