@@ -89,7 +89,7 @@ func TestWhenNotToAct(t *testing.T) {
 	w.settings(testSettings)
 
 	// The dry run says what would be done and does nothing (V6).
-	if r := byHand(w.Master(), "--dry-run"); r.code != 0 || !strings.Contains(r.stdout, `"OP_ID":"OP_INSTANCE_FAILOVER"`) {
+	if r := byHand(w.Master(), "--dry-run", "--opcodes"); r.code != 0 || !strings.Contains(r.stdout, `"OP_ID":"OP_INSTANCE_FAILOVER"`) {
 		t.Errorf("dry run: %+v", r)
 	}
 	idle("dry run")

@@ -53,7 +53,7 @@ func TestSteering(t *testing.T) {
 	do(0, "group:default: permitted up to failover", "policy", "group:default", "failover")
 	do(0, "would be permitted up to migrate", "policy", "--dry-run", "node:node3", "migrate")
 	w.wantTags("far", "")
-	do(0, "OP_INSTANCE_FAILOVER", "run", "--dry-run", "--assume-offline", "node2")
+	do(0, "web1: failover node2 -> ", "run", "--dry-run", "--assume-offline", "node2")
 	filter := `name =* "web*" and not (pnode == "node3" or be/maxmem > 100000)`
 	found := strings.Fields(w.run(w.Master(), "gnt-instance", "list", "--no-headers", "-o", "name", "-F", filter).stdout)
 	out := do(0, "2 changed", "suspend", "--filter", filter, "--for", "2h")

@@ -43,7 +43,7 @@ func TestDryRunWhilePaused(t *testing.T) {
 	hence := b.m.Now().Add(time.Hour)
 	b.m.Edit(func(c *luxitest.Cluster) { c.WatcherPause = hence })
 	code, stdout, stderr := b.run("run", "--dry-run")
-	if code != 0 || !strings.Contains(stdout, "OP_INSTANCE_FAILOVER") || !strings.Contains(stderr, "a pass would do nothing now: the watcher is paused") {
+	if code != 0 || !strings.Contains(stdout, "web1: failover node2 ->") || !strings.Contains(stderr, "a pass would do nothing now: the watcher is paused") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 	b.idle("dry run")

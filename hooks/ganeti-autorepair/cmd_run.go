@@ -8,7 +8,7 @@ import (
 // runCmd is "ganeti-autorepair run".
 type runCmd struct {
 	FromWatcher bool `help:"Run as the watcher's hook: quiet, and only when a pass is due."`
-	DryRun      bool `short:"n" help:"Show what a pass would do, with its opcodes, and change nothing."`
+	DryRun      bool `short:"n" help:"Show what a pass would do, and change nothing."`
 	Wait        bool `short:"w" help:"Wait for the repairs to end, pass after pass."`
 	IgnorePause bool `help:"Run although the watcher is paused."`
 	dryRunFlags
@@ -26,7 +26,7 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 		return cmd.dryRun(ctx, e)
 	}
 	if cmd.given() {
-		return usage(errors.New("--assume-offline, --assume-drained, --json, --snapshot and --save go with --dry-run only"))
+		return usage(errors.New("--assume-offline, --assume-drained, --opcodes, --json, --snapshot and --save go with --dry-run only"))
 	}
 	set, err := e.settings()
 	if err != nil {

@@ -257,10 +257,20 @@ func TestScreens(t *testing.T) {
 	b.idle("looking")
 }
 
-// V6: the dry run names tags and opcodes, and changes nothing.
+// V6: the dry run says in a line for each instance what would be done, with --opcodes
+// the tags and opcodes, and changes nothing.
 func TestDryRun(t *testing.T) {
 	b := newBed(t, badNode)
 	code, stdout, stderr := b.run("run", "--dry-run")
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "web1: failover node2 -> a node chosen by hail\n-") || strings.Contains(stdout, "{") {
+		t.Errorf("%d, %s\n%s", code, stderr, stdout)
+	}
+	for _, part := range []string{"\n1 step: 1 failover\n1 restart; data lost: none\n", "\nno step, no-permission: web2\n", "\nno step, suspended: db1\n"} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("no %q in\n%s", part, stdout)
+		}
+	}
+	code, stdout, stderr = b.run("run", "--dry-run", "--opcodes")
 	if code != 0 || stderr != "" {
 		t.Errorf("%d, %s", code, stderr)
 	}

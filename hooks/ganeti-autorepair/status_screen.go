@@ -92,31 +92,35 @@ func clockTime(unix int64) string { return time.Unix(unix, 0).Format("2006-01-02
 // writeSummary writes the unreadable tags, a line for each state with its reasons,
 // and a last line with the number of instances in each state.
 func writeSummary(w io.Writer, t terminal, plan *repair.Plan) {
-	for _, g := range groupBadTags(allBadTags(plan)) {
-		for _, line := range g.lines(linesEach) {
-			writeFolded(w, "", "  ", "unreadable tag on "+line, t.columns)
-		}
-	}
-	states := make(map[repair.State]int)
+	writeUnreadable(w, t, plan)
 	reasons := make(map[repair.State]map[string]int)
 	for _, d := range plan.Decisions {
-		states[d.State]++
 		if reasons[d.State] == nil {
 			reasons[d.State] = make(map[string]int)
 		}
 		reasons[d.State][string(d.Reason)]++
 	}
-	total := fmt.Sprintf("%d instances", len(plan.Decisions))
 	for _, s := range repair.States {
-		if states[s] == 0 {
-			continue
-		}
-		total += fmt.Sprintf(", %d %s", states[s], s)
-		if s != repair.StateHealthy || len(reasons[s]) > 1 {
+		if n := len(reasons[s]); n > 1 || n == 1 && s != repair.StateHealthy {
 			writeFolded(w, "", "  ", fmt.Sprintf("%s: %s", t.paint(stateColour(s), string(s)), byCount(reasons[s])), t.columns)
 		}
 	}
-	writeFolded(w, "", "  ", total, t.columns)
+	writeTotal(w, t, plan)
+}
+
+// writeUnreadable writes the tags that cannot be read.
+func writeUnreadable(w io.Writer, t terminal, plan *repair.Plan) {
+	for _, g := range groupBadTags(allBadTags(plan)) {
+		for _, line := range g.lines(linesEach) {
+			writeFolded(w, "", "  ", "unreadable tag on "+line, t.columns)
+		}
+	}
+}
+
+// writeTotal writes how many instances there are in each state.
+func writeTotal(w io.Writer, t terminal, plan *repair.Plan) {
+	text, _ := counted(plan)
+	writeFolded(w, "", "  ", text, t.columns)
 }
 
 // byCount lists words with their counts, the largest first.

@@ -233,7 +233,7 @@ func TestLookingOnAnotherNode(t *testing.T) {
 func TestAssume(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(badNode, " offline", ""))
 	_, stdout, _ := b.run("run", "--dry-run")
-	if strings.Contains(stdout, "submit") {
+	if !strings.HasPrefix(stdout, "no step of a repair\n") {
 		t.Errorf("a healthy cluster:\n%s", stdout)
 	}
 	for flag, ops := range map[string]string{"--assume-offline=node2": "OP_INSTANCE_FAILOVER", "--assume-drained=node2": "OP_INSTANCE_MIGRATE"} {
@@ -276,6 +276,7 @@ func TestAssume(t *testing.T) {
 func TestDryRunScreens(t *testing.T) {
 	b := newBed(t, strings.ReplaceAll(three, " offline", ""))
 	b.screens("dry-run", "run", "--dry-run", "--assume-offline=node2")
+	b.screens("dry-run-opcodes", "run", "--dry-run", "--opcodes", "--assume-offline=node2")
 	b = newBed(t, many(3000))
 	b.host = "node01"
 	b.write("/var/lib/ganeti/ssconf_master_node", "node01\n")

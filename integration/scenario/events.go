@@ -242,7 +242,7 @@ func (w *World) dryRun() error {
 	if err != nil {
 		return err
 	}
-	list, err := report.Actions(plan)
+	list, err := report.Actions(plan, w.Settings)
 	for _, n := range list {
 		text, err := json.Marshal(n)
 		if err != nil {

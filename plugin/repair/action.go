@@ -43,6 +43,34 @@ type Job struct {
 	Test    bool     // a dry run of the first opcode must succeed first (S8)
 }
 
+// From returns the node that the step of the action takes the instance from: the
+// secondary node that a replace-disks replaces, or else the primary node.
+func (a Action) From() string {
+	i := a.Decision.Instance
+	if a.Job.Step == StepReplaceDisks && len(i.Secondaries) > 0 {
+		return i.Secondaries[0]
+	}
+	return i.Primary
+}
+
+// To returns the nodes that the step brings the instance to; none if an allocator is
+// yet to choose.
+func (a Action) To() []string {
+	if len(a.Job.Place.Nodes) > 0 || !movesToSecondary(a.Decision) {
+		return a.Job.Place.Nodes
+	}
+	return a.Decision.Instance.Secondaries
+}
+
+// Restarts reports whether the step starts an instance again, with its data, that is
+// meant to be up: what ran is cut off.
+func (a Action) Restarts() bool {
+	return a.Job.Step == StepFailover && a.Decision.Instance.AdminState == "up"
+}
+
+// LosesData reports whether the step gives the instance new, empty disks.
+func (a Action) LosesData() bool { return a.Job.Step == StepReinstall }
+
 // Empty reports whether the action does nothing.
 func (a Action) Empty() bool {
 	return len(a.Results) == 0 && a.Pending == nil && len(a.Remove) == 0 && a.Job == nil && a.TakesBack == nil

@@ -17,16 +17,29 @@ type ActionView struct {
 	Fence    []string          `json:"fence_first,omitempty"`   // nodes for which the fence must succeed first
 	OpCodes  []json.RawMessage `json:"opcodes,omitempty"`
 	Why      string            `json:"why"`
+	What     string            `json:"what"` // all of it in one line, for people
+	*StepView
+}
+
+// StepView is the step that an action takes.
+type StepView struct {
+	Step      repair.Step   `json:"step"`
+	From      string        `json:"from_node"`
+	To        []string      `json:"to_nodes,omitempty"`   // missing if an allocator is yet to choose
+	Then      []repair.Step `json:"then_steps,omitempty"` // the steps that follow in later passes
+	Restarts  bool          `json:"restarts,omitempty"`   // what runs is started again elsewhere
+	LosesData bool          `json:"loses_data,omitempty"`
 }
 
 // jobToCome stands in tags for the number of a job that is yet to be submitted.
 const jobToCome = "JOB"
 
 // Actions returns what a pass over the plan does, in the order in which it does it.
-func Actions(p *repair.Plan) ([]ActionView, error) {
+func Actions(p *repair.Plan, set repair.Settings) ([]ActionView, error) {
 	list := []ActionView{}
+	words := actionWords{allocator: allocatorName(p.Snapshot, set)}
 	for _, a := range p.Actions {
-		v, err := actionView(a)
+		v, err := actionView(a, words)
 		if err != nil {
 			return nil, err
 		}
@@ -35,9 +48,11 @@ func Actions(p *repair.Plan) ([]ActionView, error) {
 	return list, nil
 }
 
-func actionView(a repair.Action) (ActionView, error) {
+func actionView(a repair.Action, words actionWords) (ActionView, error) {
 	change, _ := a.Change(0)
-	v := ActionView{Instance: a.Object.String(), Add: change.Add, Remove: append(change.Before, change.Remove...), Why: a.Why}
+	v := ActionView{
+		Instance: a.Object.String(), Add: change.Add, Remove: append(change.Before, change.Remove...), Why: a.Why, What: words.line(a),
+	}
 	if a.Object.Kind == luxi.TagInstance {
 		v.Instance = a.Object.Name
 	}
@@ -45,6 +60,7 @@ func actionView(a repair.Action) (ActionView, error) {
 		return v, err
 	}
 	v.Probe, v.Fence = a.Job.Test, a.Job.Fence
+	v.StepView = &StepView{Step: a.Job.Step, From: a.From(), To: a.To(), Then: a.Decision.Need.Steps[1:], Restarts: a.Restarts(), LosesData: a.LosesData()}
 	if n := len(v.Add) - 1; n >= 0 {
 		// The last tag is the pending one, without the job.
 		if len(a.Pending.Jobs) > 0 {
@@ -64,4 +80,33 @@ func (v *ActionView) add(ops []luxi.OpCode) error {
 		v.OpCodes = append(v.OpCodes, raw)
 	}
 	return nil
+}
+
+// Totals are what the steps of a plan come to.
+type Totals struct {
+	Steps     map[repair.Step]int `json:"steps"`
+	Restarts  int                 `json:"restarts"`
+	LosesData int                 `json:"loses_data"`
+	IfRoom    int                 `json:"if_room"` // of the steps those that a test for room comes before
+}
+
+// TotalsOf counts the steps of actions.
+func TotalsOf(list []ActionView) Totals {
+	t := Totals{Steps: make(map[repair.Step]int)}
+	for _, v := range list {
+		if v.StepView == nil {
+			continue
+		}
+		t.Steps[v.Step]++
+		if v.Restarts {
+			t.Restarts++
+		}
+		if v.LosesData {
+			t.LosesData++
+		}
+		if v.Probe {
+			t.IfRoom++
+		}
+	}
+	return t
 }

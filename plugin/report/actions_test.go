@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"ganeti-autorepair/integration/goldenfile"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/repair/repairtest"
 	"ganeti-autorepair/plugin/report"
 )
 
 // V6: what a dry run shows is the plan's list of actions, in order.
 func TestActionsGolden(t *testing.T) {
-	list, err := report.Actions(repairtest.Exhibition())
+	list, err := report.Actions(repairtest.Exhibition(), repair.DefaultSettings())
 	if err != nil {
 		t.Fatal(err)
 	}
