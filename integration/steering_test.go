@@ -80,7 +80,7 @@ func TestSteering(t *testing.T) {
 		t.Errorf("web2 is still pending: %v", p)
 	}
 	r := w.run(w.Master(), program, "run", "--wait")
-	if r.code != 1 && r.code != 0 || !strings.Contains(r.stderr, "web1 job ") || !strings.Contains(r.stderr, "INSTANCE_FAILOVER(web1)") || !strings.Contains(r.stdout, "web1: repair ") {
+	if r.code != 1 && r.code != 0 || !strings.Contains(r.stderr, "web1: failing over ") || !strings.Contains(r.stdout, " ... done in ") || !strings.Contains(r.stdout, "web1: repair ") {
 		t.Errorf("run --wait: %+v", r)
 	}
 	w.wantResult("web1", tagstore.Failover, tagstore.Success, 1)

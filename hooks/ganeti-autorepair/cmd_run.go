@@ -43,7 +43,11 @@ func (cmd *runCmd) Run(ctx context.Context, e *env) error {
 	r := &runner{cmd: cmd, env: e, set: set}
 	file, closeLog := e.openLog(set.log, set.logFormat)
 	defer closeLog()
-	r.log = both{file, console{w: e.stderr, now: e.now}}
+	people := console{w: e.stderr, now: e.now}
+	if cmd.Wait {
+		people.silent = toldByWait
+	}
+	r.log = both{file, people}
 	if cmd.FromWatcher {
 		r.log = file
 	}

@@ -25,6 +25,7 @@ type env struct {
 	help           string                       // the command that tells how the one that runs is used
 	interactive    bool                         // stdin is a terminal
 	progress       bool                         // stderr is a terminal that shows progress
+	messages       terminal                     // where stderr goes
 	eventBounds    eventBounds                  // on event programs
 }
 

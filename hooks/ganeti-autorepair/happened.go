@@ -9,6 +9,7 @@ import (
 	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
+	"ganeti-autorepair/tagstore"
 )
 
 // The actions and findings of a pass, in the form that events, log, stamp and
@@ -72,34 +73,40 @@ func (r *runner) stampOf(did *plugin.Report) stamp {
 func underWay(did *plugin.Report) []*watched {
 	var list []*watched
 	seen := make(map[luxi.JobID]bool)
-	add := func(j *watched) {
-		if !seen[j.id] {
-			seen[j.id] = true
-			list = append(list, j)
+	to := make(map[string][]string) // by the UUID of an instance
+	for _, a := range did.Plan.Actions {
+		if a.Job != nil {
+			to[a.Decision.Instance.UUID] = a.To()
 		}
 	}
-	for _, rel := range did.Released {
-		add(&watched{id: rel.Job, instance: rel.Instance, step: string(rel.Step)})
+	for _, r := range did.Released {
+		seen[r.Job] = true
+		list = append(list, &watched{id: r.Job, instance: r.Instance, step: r.Step, to: to[r.UUID]})
 	}
-	for _, v := range report.Notable(did.PlanAfter()) {
-		if v.Repair == nil {
+	for _, d := range did.Decisions() {
+		if d.Repair == nil {
 			continue
 		}
-		for _, j := range v.Repair.Jobs {
-			if j.Outcome == string(repair.OutcomeUnfinished) {
-				add(&watched{id: luxi.JobID(j.ID), instance: v.Instance, step: j.Step})
+		for _, f := range did.Plan.Snapshot.JobsOf(d.Repair.Jobs) {
+			if f.Outcome == repair.OutcomeUnfinished && !seen[f.Info.ID] {
+				seen[f.Info.ID] = true
+				list = append(list, &watched{id: f.Info.ID, instance: d.Instance.Name, step: f.Step, to: report.Target(did.Plan.Snapshot, d.Instance, f)})
 			}
 		}
 	}
 	return list
 }
 
-// results lists how the repairs ended whose results a pass wrote: "web1: repair id2:
-// success".
+// results tells how the repairs ended whose results a pass wrote: "web1: repair id2:
+// success", and why where that was no success.
 func results(did *plugin.Report) []string {
 	var list []string
 	for _, e := range did.Ended {
-		list = append(list, strings.TrimSpace(fmt.Sprintf("%s: repair %s: %s", e.Instance, e.Result.ID, e.Result.Outcome)))
+		text := fmt.Sprintf("%s: repair %s: %s", e.Instance, e.Result.ID, e.Result.Outcome)
+		if e.Result.Outcome != tagstore.Success && e.Why != "" {
+			text += ": " + oneLine(e.Why)
+		}
+		list = append(list, text)
 	}
 	return list
 }

@@ -69,14 +69,18 @@ func (l *logFile) Write(line []byte) (int, error) {
 // console prints for people what the log has in a file: the instance, the action,
 // its keys, and at the end the cause as text.
 type console struct {
-	w   io.Writer
-	now func() time.Time
+	w      io.Writer
+	now    func() time.Time
+	silent map[string]bool // messages of which people are told otherwise
 }
 
 func (c console) Info(msg string, args ...any) { c.line("", msg, args) }
 func (c console) Warn(msg string, args ...any) { c.line("warning: ", msg, args) }
 
 func (c console) line(level, msg string, args []any) {
+	if c.silent[msg] {
+		return
+	}
 	about, why := "", ""
 	words := []string{msg}
 	for k := 0; k+1 < len(args); k += 2 {

@@ -51,6 +51,7 @@ func main() {
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
 		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
 		progress:    terminalOf(os.Stderr, os.Getenv).rows > 0,
+		messages:    terminalOf(os.Stderr, os.Getenv),
 		interactive: terminalOf(os.Stdin, os.Getenv).rows > 0,
 	})
 	stop()

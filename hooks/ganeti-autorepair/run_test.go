@@ -113,7 +113,7 @@ func TestWaitForRepairs(t *testing.T) {
 		return luxitest.OpPass()
 	})
 	code, stdout, stderr := b.run("run", "--wait")
-	if code != 1 || strings.Count(stdout, ": error\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "refused 3 times in a row") {
+	if code != 1 || strings.Count(stdout, ") ... failed after 0 s: it broke\n") != 3 || !strings.Contains(stdout, "1 failed") || !strings.Contains(stderr, "error: web1: repair ") || !strings.Contains(stderr, "refused 3 times in a row") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 	b.want(0, 0, "", "run", "--wait")

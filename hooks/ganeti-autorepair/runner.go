@@ -21,6 +21,7 @@ type runner struct {
 
 	began  time.Time // the pass
 	events []event   // that nobody was told of yet
+	drawn  int       // lines of progress on the terminal
 }
 
 // onePass does one pass under the lock.

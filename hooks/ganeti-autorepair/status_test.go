@@ -295,3 +295,39 @@ func TestWaitScreens(t *testing.T) {
 	golden(t, "wait-stdout-80.txt", stdout)
 	golden(t, "wait-stderr.txt", stderr)
 }
+
+// On a terminal each job that is under way has one line, which goes when the job ends.
+func TestWaitOnTerminal(t *testing.T) {
+	b := newBed(t, strings.ReplaceAll(three, "template=plain nodes=node2", "template=rbd nodes=node2"))
+	var out, err bytes.Buffer
+	e := b.env(&out, &err)
+	e.progress, e.messages = true, terminal{columns: 80, rows: 24}
+	if code := realMain(context.Background(), []string{"run", "--wait"}, e); code != 0 {
+		t.Errorf("%d: %s", code, err.String())
+	}
+	var screen, most []string
+	for _, text := range strings.SplitAfter(err.String(), "\n") {
+		for strings.HasPrefix(text, "\x1b[") {
+			var up int
+			fmt.Sscanf(text, "\x1b[%dA", &up)
+			screen, text = screen[:len(screen)-up], text[strings.Index(text, "\x1b[J")+3:]
+		}
+		if text != "" {
+			screen = append(screen, text)
+		}
+		if len(screen) > len(most) {
+			most = append([]string(nil), screen...)
+		}
+		if len(text) > 80 && strings.Contains(text, " ... ") {
+			t.Errorf("%d columns: %s", len(text), text)
+		}
+	}
+	if len(screen) != 1 || len(most) != 3 || !strings.HasPrefix(most[1], "mail.example.com: failing over to node1.example.com (job 3) ... 0 s: ") || !strings.HasPrefix(most[2], "web1.example.com: failing over (job 5) ... 0 s in the queue") {
+		t.Errorf("at most %q, in the end %q", most, screen)
+	}
+	for _, name := range []string{"web1", "mail"} {
+		if !strings.Contains(out.String(), name+".example.com: failing over to node") || strings.Count(out.String(), " ... done in ") != 2 {
+			t.Errorf("%s is not told\n%s", name, out.String())
+		}
+	}
+}

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"ganeti-autorepair/luxi"
 )
+
+// toldByWait are the messages of the log that follow and results tell in other words.
+var toldByWait = map[string]bool{"repair job released": true, "repair ended": true}
 
 // waitForAll does passes until one leaves no repair job running, and waits for the
 // jobs after each. It does not wait for repairs that wait for room or for a person.
@@ -33,7 +35,7 @@ func (r *runner) waitForAll(ctx context.Context) error {
 			failed = err
 		}
 		for _, line := range results(report) {
-			fmt.Fprintln(r.env.stdout, line)
+			writeFolded(r.env.stdout, "", "  ", line, r.env.screen.columns)
 		}
 		jobs := underWay(report)
 		if len(jobs) == 0 {
