@@ -44,8 +44,8 @@ func (cmd *explainCmd) Run(ctx context.Context, e *env) error {
 		}
 		x := report.Explain(l.plan, d, l.pass.Settings)
 		x.Blocks = append(x.Blocks, l.noPass...)
-		if cmd.Snapshot == "" {
-			x.Facts = append(x.Facts, e.passes(l.set)...)
+		if l.passes.Last != 0 {
+			x.Facts = append(x.Facts, l.passes.sentence(e.now()))
 		}
 		if cmd.JSON {
 			return writeJSON(e.stdout, explainJSON{
@@ -96,23 +96,4 @@ func (e *env) writeExplanation(x report.Explanation) {
 			fmt.Fprintf(w, "  %s:\n    %s\n", r.What, r.Command)
 		}
 	}
-}
-
-// passes returns when the last pass was and when the next is due, as far as this
-// node remembers.
-func (e *env) passes(set settings) []string {
-	s, found, err := e.paths.state().readStamp()
-	if err != nil || !found {
-		return nil
-	}
-	interval := set.interval
-	if s.Busy {
-		interval = set.busyInterval
-	}
-	now := e.now()
-	due := "the next is due"
-	if left := s.Time.Add(interval).Sub(now); left > 0 {
-		due += " in " + report.Age(now.Add(-left).Unix(), now)
-	}
-	return []string{fmt.Sprintf("The last pass was %s ago, %s.", report.Age(s.Time.Unix(), now), due)}
 }

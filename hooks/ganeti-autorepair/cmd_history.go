@@ -67,7 +67,7 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 		writeRows(e.stdout, e.screen, cmd.layoutFlags, fields, list)
 		return nil
 	}
-	writeFoldedRows(e.stdout, e.screen, fields, list)
+	writeFoldedRows(e.stdout, e.screen, fields, list, nil)
 	return nil
 }
 

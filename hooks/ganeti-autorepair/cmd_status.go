@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -17,13 +18,15 @@ import (
 
 // statusCmd is "ganeti-autorepair status".
 type statusCmd struct {
-	Instances []string `arg:"" optional:"" name:"instance" help:"Only these instances, healthy or not."`
+	Instances []string `arg:"" optional:"" name:"instance" help:"Only these instances, healthy or not; node:NAME for those on a node."`
 	All       bool     `help:"Show healthy instances, too."`
+	Sort      string   `placeholder:"FIELD" help:"Order by a field, or by urgency (default: urgency; for programs the name)."`
 	Watch     bool     `help:"Show it again and again, until it is interrupted."`
 	Every     span     `default:"5s" placeholder:"TIME" help:"Time between two looks with --watch (default: 5s)."`
 	jsonFlag
 	tableFlags
 	lookFlags
+	selectFlags
 }
 
 // Run shows the states of the instances. It changes nothing.
@@ -34,7 +37,16 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 	if cmd.Watch && (cmd.Snapshot != "" || cmd.Save != "") {
 		return usage(fmt.Errorf("--watch goes with neither --snapshot nor --save"))
 	}
+	if cmd.selectFlags.given() && cmd.Snapshot != "" {
+		return usage(fmt.Errorf("--filter, --tag, --os and --template ask the cluster; they do not go with --snapshot"))
+	}
 	if _, err := selectFields(statusFields(e.now()), usualFields, cmd.Output); err != nil {
+		return err
+	}
+	if cmd.Sort == "" && !cmd.JSON && !cmd.scripted() {
+		cmd.Sort = byUrgency
+	}
+	if err := sortViews(nil, cmd.Sort, statusFields(e.now())); err != nil {
 		return err
 	}
 	if !cmd.Watch {
@@ -52,6 +64,9 @@ func (cmd *statusCmd) Run(ctx context.Context, e *env) error {
 			}
 			// luxid may be busy for a moment. Try again at the next look.
 			fmt.Fprintf(&b, "ganeti-autorepair: error: %s\n", oneLine(err.Error()))
+		}
+		if f, isFile := e.stdout.(*os.File); isFile {
+			e.screen = terminalOf(f, e.getenv) // its size may have changed
 		}
 		if e.redraw(b.String()) != nil {
 			return nil // nobody looks any more
@@ -89,28 +104,31 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	views := report.Notable(l.plan)
-	if cmd.All || len(cmd.Instances) > 0 {
-		views = report.Views(l.plan)
-	}
-	if len(cmd.Instances) > 0 {
-		if views, err = chosenViews(views, cmd.Instances); err != nil {
-			return err
-		}
+	views, err := cmd.views(ctx, e, l)
+	if err != nil {
+		return err
 	}
 	now := l.plan.Snapshot.Time
+	fields := statusFields(now)
+	if err := sortViews(views, cmd.Sort, fields); err != nil {
+		return err
+	}
 	switch {
 	case cmd.JSON:
 		return writeStatusJSON(w, l, views)
 	case cmd.scripted():
-		fields, err := selectFields(statusFields(now), usualFields, cmd.Output)
-		if err != nil {
+		if fields, err = selectFields(fields, usualFields, cmd.Output); err != nil {
 			return err
 		}
 		writeRows(w, e.screen, cmd.layoutFlags, fields, views)
 		return nil
 	}
-	writeViews(w, e.screen, views, now)
+	passes := "snapshot of " + clockTime(now.Unix())
+	if cmd.Snapshot == "" {
+		passes = l.passes.text(now)
+	}
+	writeCluster(w, e.screen, l.plan.Snapshot, passes)
+	screenOf{e.screen, l.plan, views, now, cmd.Sort == byUrgency && len(cmd.Instances) == 0}.write(w)
 	writeSummary(w, e.screen, l.plan)
 	if text := idle(l.plan); text != "" {
 		writeFolded(w, "", "  ", text, e.screen.columns)
@@ -122,6 +140,41 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 		writeFolded(w, "", "  ", fmt.Sprintf("%s cannot be written, passes go on without it: %s", n.What, n), e.screen.columns)
 	}
 	return nil
+}
+
+// views returns the views of the instances to show: those that are named; or else those
+// that are not plainly healthy, or all, of those that are selected.
+func (cmd *statusCmd) views(ctx context.Context, e *env, l *looked) ([]report.View, error) {
+	if len(cmd.Instances) > 0 && cmd.selectFlags.given() {
+		return nil, usage(fmt.Errorf("%s is named beside --filter, --tag, --os or --template; give one or the other", cmd.Instances[0]))
+	}
+	if len(cmd.Instances) > 0 {
+		return chosenViews(report.Views(l.plan), cmd.Instances)
+	}
+	views := report.Notable(l.plan)
+	if cmd.All {
+		views = report.Views(l.plan)
+	}
+	if !cmd.selectFlags.given() {
+		return views, nil
+	}
+	c := e.client()
+	defer c.Close()
+	_, objects, err := cmd.resolve(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]bool)
+	for _, o := range objects {
+		names[o.Name] = true
+	}
+	var some []report.View
+	for _, v := range views {
+		if names[v.Instance] {
+			some = append(some, v)
+		}
+	}
+	return some, nil
 }
 
 // idle returns why no instance would be repaired, whatever breaks; "" if some would
@@ -147,34 +200,66 @@ func idle(p *repair.Plan) string {
 	return ""
 }
 
-// chosenViews returns the views of the named instances.
-func chosenViews(views []report.View, names []string) ([]report.View, error) {
-	var list []report.View
-	var known []string
+// chosenViews returns the views of the named instances, and of those on nodes that are
+// named as node:NAME.
+func chosenViews(views []report.View, words []string) ([]report.View, error) {
+	var names, nodes []string
 	for _, v := range views {
-		known = append(known, v.Instance)
+		names = append(names, v.Instance)
+		nodes = append(append(nodes, v.Primary), v.Second...)
 	}
-	for _, name := range names {
+	nodes = sortedSet(nodes)
+	chosen := make(map[string]bool)
+	for _, word := range words {
+		name, isNode := word, strings.HasPrefix(word, "node:")
+		known := names
+		if isNode {
+			name, known = strings.TrimPrefix(word, "node:"), nodes
+		}
 		full, err := matchName(known, name)
+		if err != nil && isNode {
+			err = &hintError{code: exitFailed, err: fmt.Errorf("no instance lives on a node %q", name), hint: "gnt-node list"}
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range views {
-			if v.Instance == full {
-				list = append(list, v)
+			if !isNode && v.Instance == full || isNode && (v.Primary == full || contains(v.Second, full)) {
+				chosen[v.Instance] = true
 			}
+		}
+	}
+	var list []report.View
+	for _, v := range views {
+		if chosen[v.Instance] {
+			list = append(list, v)
 		}
 	}
 	return list, nil
 }
 
+// sortedSet returns each of the names once, in order.
+func sortedSet(names []string) []string {
+	var list []string
+	for name := range setOf(names) {
+		list = append(list, name)
+	}
+	repair.NiceSort(list)
+	return list
+}
+
+func contains(list []string, name string) bool { return setOf(list)[name] }
+
 // statusJSON is the output of "status --json".
 type statusJSON struct {
-	Version    int             `json:"version"`
-	Time       int64           `json:"time"` // Unix time in seconds
-	Cluster    string          `json:"cluster"`
-	Instances  []report.View   `json:"instances"`
-	Counts     map[string]int  `json:"counts"` // instances by state
+	Version   int            `json:"version"`
+	Time      int64          `json:"time"` // Unix time in seconds
+	Cluster   string         `json:"cluster"`
+	Instances []report.View  `json:"instances"`
+	Counts    map[string]int `json:"counts"` // all instances, by state
+	report.ClusterView
+	passTimes
+	NoPass     []string        `json:"no_pass"` // why no pass acts now, in sentences
 	Bad        []report.BadTag `json:"unreadable_tags"`
 	Unwritable []unwritable    `json:"unwritable"` // by passes
 }
@@ -184,7 +269,8 @@ func writeStatusJSON(w io.Writer, l *looked, views []report.View) error {
 	s := statusJSON{
 		Version: jsonVersion, Time: plan.Snapshot.Time.Unix(), Cluster: plan.Snapshot.Cluster.Name,
 		Instances: append([]report.View{}, views...), Counts: map[string]int{}, Bad: append([]report.BadTag{}, report.BadTags(plan)...),
-		Unwritable: append([]unwritable{}, l.unwritable...),
+		Unwritable: append([]unwritable{}, l.unwritable...), ClusterView: report.ClusterOf(plan.Snapshot), passTimes: l.passes,
+		NoPass: append([]string{}, l.noPass...),
 	}
 	for _, d := range plan.Decisions {
 		s.Counts[string(d.State)]++

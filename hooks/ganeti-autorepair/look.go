@@ -27,6 +27,7 @@ type looked struct {
 	set  settings
 	// Of the cluster as it is, not of snapshots:
 	noPass     []string     // why no pass would act now, in sentences
+	passes     passTimes    // of this node's memory
 	unwritable []unwritable // what passes cannot keep
 }
 
@@ -50,7 +51,7 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
-	l := &looked{pass: pass, set: set, unwritable: e.unwritable(set)}
+	l := &looked{pass: pass, set: set, unwritable: e.unwritable(set), passes: e.passTimes(set)}
 	l.noPass, err = e.noPass(ctx, pass)
 	if err != nil {
 		return nil, err
@@ -71,6 +72,7 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 		return nil, err
 	}
 	saved.Program += " " + version
+	l.passes = passTimes{} // what is shown is what the file holds
 	l.plan = plan
 	return l, saveTo(f.Save, saved)
 }

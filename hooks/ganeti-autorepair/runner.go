@@ -64,7 +64,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	}
 	r.keep(did)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		r.env.writeStatus(did.PlanAfter())
+		r.env.writeStatus(did.PlanAfter(), r.set)
 	}
 	return did, r.problems(did)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // usualFields are what status shows without -o.
-var usualFields = []string{"instance", "state", "reason", "policy", "need", "repair", "age", "jobs", "next_step", "why"}
+var usualFields = []string{"instance", "state", "reason", "from_node", "to_nodes", "policy", "need", "repair", "age", "jobs", "why"}
 
 // statusFields are the fields of "status -o".
 func statusFields(now time.Time) []field[report.View] {
@@ -31,6 +31,14 @@ func statusFields(now time.Time) []field[report.View] {
 			value: func(v V) string { return string(v.State) }, colour: func(v V) string { return stateColour(v.State) }},
 		{name: "reason", title: "Reason", doc: "Reason for the state, a stable word", value: func(v V) string { return string(v.Reason) }},
 		{name: "why", title: "Why", doc: "The reason in words", value: why},
+		{name: "from_node", title: "From", doc: "Node that the present or next step takes it from", value: func(v V) string { return v.From }},
+		{name: "to_nodes", title: "To", doc: "Nodes that the step brings it to, or the allocator that is yet to choose", value: func(v V) string {
+			if len(v.To) == 0 && v.ChosenBy != "" {
+				return "(" + v.ChosenBy + ")"
+			}
+			return strings.Join(v.To, ",")
+		}},
+		{name: "down", title: "Down", doc: "Whether it should be up and its primary node is offline", value: func(v V) string { return strconv.FormatBool(v.Down) }},
 		{name: "policy", title: "Policy", doc: "Strongest repair permitted, or suspended, and where that comes from",
 			value: func(v V) string { return v.Policy.Short() }},
 		{name: "policy_type", title: "PolicyType", doc: "Strongest repair permitted: none if nothing is", value: func(v V) string { return v.Policy.Type }},
@@ -59,7 +67,7 @@ func statusFields(now time.Time) []field[report.View] {
 		{name: "repair_type", title: "RepairType", doc: "Type of the pending repair", value: repair(func(r *report.RepairView) string { return r.Type })},
 		{name: "since", title: "Since", doc: "Unix time at which the pending repair began", right: true,
 			value: repair(func(r *report.RepairView) string { return strconv.FormatInt(r.Since, 10) })},
-		{name: "age", title: "Age", doc: "Age of the pending repair", right: true, value: repair(func(r *report.RepairView) string { return report.Age(r.Since, now) })},
+		{name: "age", title: "Age", doc: "Age of the pending repair", right: true, sortBy: "since", value: repair(func(r *report.RepairView) string { return report.Age(r.Since, now) })},
 		{name: "jobs", title: "Jobs", doc: "Jobs of the pending repair and their states", value: repair(jobStates)},
 		{name: "more_waiting", title: "Waiting", doc: "Further pending repairs behind it", right: true,
 			value: repair(func(r *report.RepairView) string { return strconv.Itoa(r.Waiting) })},

@@ -116,7 +116,7 @@ func TestStatusForScripts(t *testing.T) {
 		{[]string{"--no-headers", "--separator=:", "-o", "instance,reason,jobs", "--all"}, "db1.example.com:failed:\nmail.example.com:too-weak:\nweb1.example.com:jobs-running:3:running\n"},
 		{[]string{"--no-headers", "-o", "repair_id,age,instance", "web1"}, "id2 0s web1.example.com\n"},
 		{[]string{"--no-headers", "--separator=|", "-o", "+blocked_by,command", "db1"},
-			"db1.example.com|failed|failed|failover (cluster)|replace-disks|||||repair x7k2m9qa failed; after a look: ganeti-autorepair ack db1.example.com|failure result|ganeti-autorepair ack db1.example.com\n"},
+			"db1.example.com|failed|failed|node2.example.com||failover (cluster)|replace-disks||||repair x7k2m9qa failed; after a look: ganeti-autorepair ack db1.example.com|failure result|ganeti-autorepair ack db1.example.com\n"},
 	} {
 		code, stdout, stderr := b.run(append([]string{"status"}, row.args...)...)
 		if code != 0 || stdout != row.want {
@@ -124,7 +124,7 @@ func TestStatusForScripts(t *testing.T) {
 		}
 	}
 	_, stdout, _ := b.run("status")
-	if n := strings.Count(stdout, "\n"); n != 1+3+3+1 || strings.Contains(stdout, "\x1b") {
+	if n := strings.Count(stdout, "\n"); n != 1+1+3+3+1 || strings.Contains(stdout, "\x1b") {
 		t.Errorf("%d lines\n%s", n, stdout)
 	}
 	b.want(2, 2, `unknown field "frob"`, "status", "-o", "frob")

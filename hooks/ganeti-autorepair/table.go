@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // Tables in the manner of gnt-*: -o [+]FIELD,..., --no-headers, --separator.
@@ -11,7 +12,8 @@ import (
 // field is a column of a table of Ts.
 type field[T any] struct {
 	name, title, doc string
-	right            bool // numbers stand on the right
+	right            bool   // numbers stand on the right
+	sortBy           string // the field whose values have the order of these; empty for itself
 	value            func(T) string
 	colour           func(T) string // nil if it has none
 }
@@ -74,7 +76,7 @@ func writeRows[T any](w io.Writer, t terminal, flags layoutFlags, fields []field
 			if cell == "" {
 				cell = "-"
 			}
-			pad := strings.Repeat(" ", widths[k]-len(cell))
+			pad := strings.Repeat(" ", widths[k]-utf8.RuneCountInString(cell))
 			if n >= heads && fields[k].colour != nil {
 				cell = t.paint(fields[k].colour(objects[n-heads]), cell)
 			}
@@ -103,8 +105,8 @@ func columnWidths(lines [][]string) []int {
 			if cell == "" {
 				cell = "-"
 			}
-			if len(cell) > widths[k] {
-				widths[k] = len(cell)
+			if n := utf8.RuneCountInString(cell); n > widths[k] {
+				widths[k] = n
 			}
 		}
 	}
@@ -112,8 +114,9 @@ func columnWidths(lines [][]string) []int {
 }
 
 // writeFoldedRows is writeRows for a terminal: the last field is folded, beside the
-// others or, if there is little room, below them.
-func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects []T) {
+// others or, if there is little room, below them. Before returns lines to write before an
+// object; it may be nil.
+func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects []T, before func(n int) string) {
 	last := fields[len(fields)-1]
 	marked := append([]field[T](nil), fields[:len(fields)-1]...)
 	marked = append(marked, field[T]{title: last.title, value: func(T) string { return "\x00" }})
@@ -131,6 +134,9 @@ func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects 
 			}
 			fmt.Fprintln(w, line)
 			continue
+		}
+		if before != nil {
+			fmt.Fprint(w, before(n-1))
 		}
 		line = strings.TrimSuffix(line, "\x00")
 		text := last.value(objects[n-1])

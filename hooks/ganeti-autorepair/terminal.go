@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -69,7 +71,7 @@ func wrap(text string, width int) []string {
 		switch {
 		case line == "":
 			line = word
-		case len(line)+1+len(word) <= width:
+		case shownWidth(line)+1+shownWidth(word) <= width:
 			line += " " + word
 		default:
 			lines = append(lines, line)
@@ -77,6 +79,17 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+// escapes are those that paint writes.
+var escapes = regexp.MustCompile("\x1b\\[[0-9]*m")
+
+// shownWidth returns how many columns a text takes: colours take none.
+func shownWidth(text string) int {
+	if strings.Contains(text, "\x1b") {
+		text = escapes.ReplaceAllString(text, "")
+	}
+	return utf8.RuneCountInString(text)
 }
 
 // writeFolded writes text after the prefix begin, and the lines that do not fit

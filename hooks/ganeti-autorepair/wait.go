@@ -39,7 +39,7 @@ func (r *runner) waitForAll(ctx context.Context) error {
 		}
 		jobs := underWay(report)
 		if len(jobs) == 0 {
-			r.env.writeStatus(report.PlanAfter())
+			r.env.writeStatus(report.PlanAfter(), r.set)
 			return failed
 		}
 		if err := r.follow(ctx, jobs); err != nil {

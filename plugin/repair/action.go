@@ -43,11 +43,13 @@ type Job struct {
 	Test    bool     // a dry run of the first opcode must succeed first (S8)
 }
 
-// From returns the node that the step of the action takes the instance from: the
-// secondary node that a replace-disks replaces, or else the primary node.
-func (a Action) From() string {
-	i := a.Decision.Instance
-	if a.Job.Step == StepReplaceDisks && len(i.Secondaries) > 0 {
+// From returns the node that the step of the action takes the instance from.
+func (a Action) From() string { return FromNode(a.Decision.Instance, a.Job.Step) }
+
+// FromNode returns the node that a step takes an instance from: the secondary node that
+// a replace-disks replaces, or else the primary node.
+func FromNode(i *Instance, step Step) string {
+	if step == StepReplaceDisks && len(i.Secondaries) > 0 {
 		return i.Secondaries[0]
 	}
 	return i.Primary

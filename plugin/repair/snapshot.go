@@ -122,7 +122,7 @@ func (s *Snapshot) BrokenNodes() []string {
 			names = append(names, node.Name)
 		}
 	}
-	sort.Strings(names)
+	NiceSort(names)
 	return names
 }
 
@@ -192,6 +192,6 @@ func (s *Snapshot) SortedGroups() []*Group {
 	for _, g := range s.Groups {
 		list = append(list, g)
 	}
-	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+	sort.Slice(list, func(a, b int) bool { return NiceLess(list[a].Name, list[b].Name) })
 	return list
 }

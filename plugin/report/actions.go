@@ -23,9 +23,8 @@ type ActionView struct {
 
 // StepView is the step that an action takes.
 type StepView struct {
-	Step      repair.Step   `json:"step"`
-	From      string        `json:"from_node"`
-	To        []string      `json:"to_nodes,omitempty"`   // missing if an allocator is yet to choose
+	Step repair.Step `json:"step"`
+	MoveView
 	Then      []repair.Step `json:"then_steps,omitempty"` // the steps that follow in later passes
 	Restarts  bool          `json:"restarts,omitempty"`   // what runs is started again elsewhere
 	LosesData bool          `json:"loses_data,omitempty"`
@@ -60,7 +59,13 @@ func actionView(a repair.Action, words actionWords) (ActionView, error) {
 		return v, err
 	}
 	v.Probe, v.Fence = a.Job.Test, a.Job.Fence
-	v.StepView = &StepView{Step: a.Job.Step, From: a.From(), To: a.To(), Then: a.Decision.Need.Steps[1:], Restarts: a.Restarts(), LosesData: a.LosesData()}
+	v.StepView = &StepView{
+		Step: a.Job.Step, MoveView: MoveView{From: a.From(), To: a.To()}, Then: a.Decision.Need.Steps[1:],
+		Restarts: a.Restarts(), LosesData: a.LosesData(),
+	}
+	if len(v.To) == 0 {
+		v.ChosenBy = words.allocator
+	}
 	if n := len(v.Add) - 1; n >= 0 {
 		// The last tag is the pending one, without the job.
 		if len(a.Pending.Jobs) > 0 {

@@ -308,18 +308,11 @@ func (x explainer) action() *repair.Action {
 
 // target says where the first step brings the instance.
 func (x explainer) target() string {
-	a := x.action()
 	switch {
-	case a == nil:
-		return ""
-	case len(a.Job.Place.Nodes) > 0:
-		return ", to " + strings.Join(a.Job.Place.Nodes, " and ")
-	case a.Job.Place.IAllocator == ".":
-		return ", to a node that " + x.s.Cluster.IAllocator + " chooses"
-	case a.Job.Place.IAllocator != "":
-		return ", to a node that " + a.Job.Place.IAllocator + " chooses"
-	case len(x.i.Secondaries) > 0:
-		return ", to " + x.i.Secondaries[0]
+	case len(x.v.To) > 0:
+		return ", to " + strings.Join(x.v.To, " and ")
+	case x.v.ChosenBy != "":
+		return ", to a node that " + x.v.ChosenBy + " chooses"
 	}
 	return ""
 }

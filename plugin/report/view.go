@@ -22,14 +22,24 @@ type View struct {
 	Second   []string      `json:"secondary_nodes,omitempty"`
 	Template string        `json:"disk_template,omitempty"`
 	Group    string        `json:"node_group,omitempty"` // of the primary node
-	Policy   PolicyView    `json:"policy"`
-	Need     *NeedView     `json:"need,omitempty"`
-	Repair   *RepairView   `json:"repair,omitempty"`
-	Next     string        `json:"next_step,omitempty"` // the step that a pass would submit now
-	Bad      []BadTag      `json:"unreadable_tags,omitempty"`
-	Failures []string      `json:"failures,omitempty"`   // failure results a person has to look at
-	Blocks   string        `json:"blocked_by,omitempty"` // what keeps the next step from being taken
-	Command  string        `json:"command,omitempty"`    // what a person could type about it
+	Down     bool          `json:"down,omitempty"`       // it should be up, and its primary node is offline
+	MoveView
+	Policy   PolicyView  `json:"policy"`
+	Need     *NeedView   `json:"need,omitempty"`
+	Repair   *RepairView `json:"repair,omitempty"`
+	Next     string      `json:"next_step,omitempty"` // the step that a pass would submit now
+	Bad      []BadTag    `json:"unreadable_tags,omitempty"`
+	Failures []string    `json:"failures,omitempty"`   // failure results a person has to look at
+	Blocks   string      `json:"blocked_by,omitempty"` // what keeps the next step from being taken
+	Command  string      `json:"command,omitempty"`    // what a person could type about it
+}
+
+// MoveView is where a step takes an instance from and to: the one that is under way or
+// comes next.
+type MoveView struct {
+	From     string   `json:"from_node,omitempty"`
+	To       []string `json:"to_nodes,omitempty"`  // missing if it is not known yet
+	ChosenBy string   `json:"chosen_by,omitempty"` // the allocator that is yet to choose
 }
 
 // PolicyView is the policy in force and where it comes from.
@@ -128,11 +138,46 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 	if d.Start != nil {
 		v.Next = string(d.Start.Step)
 	}
+	n := p.Snapshot.Nodes[i.Primary]
+	v.Down = n != nil && n.Offline && i.AdminState == "up"
+	v.MoveView = moveOf(p, d)
 	for _, f := range i.Tags.Records().Failures {
 		v.Failures = append(v.Failures, f.Tag)
 	}
 	advise(p, d, &v)
 	return v
+}
+
+// moveOf returns where the step that is under way takes the instance, or else the one
+// that the plan begins, or that it would take.
+func moveOf(p *repair.Plan, d repair.Decision) MoveView {
+	i := d.Instance
+	if d.Repair != nil {
+		for _, f := range p.Snapshot.JobsOf(d.Repair.Jobs) {
+			if f.Outcome == repair.OutcomeUnfinished && f.Step != "" {
+				from := repair.FromNode(i, f.Step)
+				if n := p.Snapshot.Nodes[from]; n != nil && n.Condition() == repair.NodeOK {
+					return MoveView{To: []string{from}} // it is there already
+				}
+				return MoveView{From: from, To: Target(p.Snapshot, i, f)}
+			}
+		}
+	}
+	if d.Start != nil {
+		for _, a := range p.Actions {
+			if a.Job != nil && a.Decision.Instance == i {
+				v := MoveView{From: a.From(), To: a.To()}
+				if len(v.To) == 0 {
+					v.ChosenBy = allocatorOf(p.Snapshot, a.Job.Place.IAllocator)
+				}
+				return v
+			}
+		}
+	}
+	if d.Need.Healthy() {
+		return MoveView{}
+	}
+	return MoveView{From: repair.FromNode(i, d.Need.First())}
 }
 
 // BadTags lists the unreadable tags of the cluster, the node groups and the nodes, on

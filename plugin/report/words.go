@@ -22,6 +22,15 @@ func allocatorName(s *repair.Snapshot, set repair.Settings) string {
 	return s.Cluster.IAllocator
 }
 
+// allocatorOf returns the name of an allocator as opcodes have it, where "." stands for
+// the cluster's own.
+func allocatorOf(s *repair.Snapshot, name string) string {
+	if name == "." {
+		return s.Cluster.IAllocator
+	}
+	return name
+}
+
 // line tells an action without the name of its object: "failover node3 -> node4, then
 // replace-disks (secondary chosen by hail)".
 func (w actionWords) line(a repair.Action) string {

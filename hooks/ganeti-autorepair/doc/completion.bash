@@ -36,7 +36,7 @@ _ganeti_autorepair_further()
     case $1 in
         policy) _ganeti_autorepair_values TYPE && echo none ;;
         repair) _ganeti_autorepair_values TYPE ;;&
-        repair | ack | cancel) _ganeti_autorepair_values NODE | sed 's/^/node:/' ;;
+        status | repair | ack | cancel) _ganeti_autorepair_values NODE | sed 's/^/node:/' ;;
     esac
 }
 
