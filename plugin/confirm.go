@@ -32,7 +32,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*task) ([]*task, er
 		if why != "" {
 			d := t.action.Decision
 			a.Log.Warn("job not released", "instance", d.Instance.Name, "repair", d.Start.Repair.ID, "step", string(d.Start.Step), "job", int64(t.held.Job), "why", why)
-			more, err := a.unreleased(ctx, fresh, t, now)
+			more, err := a.unreleased(ctx, fresh, t, now, why)
 			if err != nil {
 				return after, err
 			}
@@ -44,6 +44,7 @@ func (a *act) confirmAndRelease(ctx context.Context, ready []*task) ([]*task, er
 				return after, err
 			}
 			a.problem(t.change.Name, err)
+			a.report.leave(t.action.Decision.Instance, repair.StatePending, repair.ReasonNotBegun, err.Error())
 			continue
 		}
 		a.tellReleased(t)
@@ -185,13 +186,20 @@ func withoutJob(i *repair.Instance, repair string, job luxi.JobID) (*repair.Inst
 
 // unreleased returns the tasks that settle the tags of an instance whose job was not
 // released.
-func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, now repair.Decision) ([]*task, error) {
+func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, now repair.Decision, why string) ([]*task, error) {
 	if now.Instance == nil {
 		return a.strays(ctx, t)
 	}
 	reason, detail := now.Reason, now.Detail
 	if reason == repair.ReasonUnsettled {
 		reason, detail = repair.ReasonHealthy, "" // settled by what is returned
+	}
+	if reason == repair.ReasonReady || reason == repair.ReasonRetry {
+		// What kept the job from being released is not in the configuration.
+		reason, detail = repair.ReasonNotBegun, why
+		if t.err != nil {
+			detail = "its tags were not written: " + t.err.Error()
+		}
 	}
 	a.report.leave(now.Instance, now.State, reason, detail)
 	start := t.action.Decision.Start

@@ -156,6 +156,11 @@ func (a *act) carryOutAll(ctx context.Context) error {
 		}
 		if size = a.waveFits(ctx, time.Since(began)/time.Duration(len(now))); size == 0 {
 			a.report.OutOfTime = true
+			for _, action := range actions {
+				if action.Job != nil {
+					a.report.notBegun(action.Decision, "the pass had no time left for it")
+				}
+			}
 			return nil
 		}
 	}
@@ -301,7 +306,9 @@ func (a *act) submit(ctx context.Context, actions []repair.Action) ([]*task, err
 			list = append(list, a.newTask(action, held[k]))
 			continue
 		}
-		a.problem(action.Object.Name, fmt.Errorf("submitting %s: %w", action.Job.Step, errs[k]))
+		err := fmt.Errorf("submitting %s: %w", action.Job.Step, errs[k])
+		a.problem(action.Object.Name, err)
+		a.report.notBegun(action.Decision, err.Error())
 		// Nothing of the repair is written, but what has ended is.
 		if rest := repair.WithoutStep(a.plan.Snapshot, action.Decision); !rest.Empty() {
 			list = append(list, a.newTask(rest, heldJob{}))

@@ -49,7 +49,9 @@ func (a *act) probe(ctx context.Context, actions []repair.Action) ([]repair.Acti
 	for k, action := range chosen {
 		d := action.Decision
 		if submitted[k].Err != nil {
-			a.problem(d.Instance.Name, fmt.Errorf("submitting a dry run: %w", submitted[k].Err))
+			err := fmt.Errorf("submitting a dry run: %w", submitted[k].Err)
+			a.problem(d.Instance.Name, err)
+			a.report.notBegun(d, err.Error())
 			continue
 		}
 		id := submitted[k].ID

@@ -91,6 +91,17 @@ func (r *Report) leave(i *repair.Instance, state repair.State, reason repair.Rea
 	r.Outcomes[i.UUID] = Outcome{state, reason, detail}
 }
 
+// notBegun notes why the step of a decision did not begin in this pass and its tags were
+// not written, where nothing but the pass tells that: without it the instance would seem
+// ready (O).
+func (r *Report) notBegun(d repair.Decision, why string) {
+	state := repair.StatePending
+	if d.Start.New {
+		state = repair.StateNeedsRepair
+	}
+	r.leave(d.Instance, state, repair.ReasonNotBegun, why)
+}
+
 // PlanAfter returns the plan with the decisions as the pass left the instances.
 func (r *Report) PlanAfter() *repair.Plan {
 	plan := *r.Plan

@@ -138,7 +138,11 @@ func (a *act) abandon(w writing) {
 	defer cancel()
 	for _, done := range w.batch.Abandon(clean) {
 		if done.Err != nil {
-			a.Log.Warn("tags not written", "instance", w.list[done.Index].change.Name, "error", done.Err.Error())
+			t := w.list[done.Index]
+			a.Log.Warn("tags not written", "instance", t.change.Name, "error", done.Err.Error())
+			if t.action.Job != nil {
+				a.report.notBegun(t.action.Decision, "its tags were not written: "+done.Err.Error())
+			}
 		}
 	}
 }

@@ -129,7 +129,15 @@ func (a *act) takeBackWaiting(ctx context.Context) {
 	}
 	clean, stop := a.cleaning()
 	defer stop()
-	a.report.TakenBack = append(a.report.TakenBack, a.takeBack(clean, plan)...)
+	back := a.takeBack(clean, plan)
+	a.report.TakenBack = append(a.report.TakenBack, back...)
+	for _, t := range back {
+		for _, action := range plan.Actions {
+			if action.TakesBack.Job == t.Job {
+				a.report.leave(action.Decision.Instance, repair.StatePending, repair.ReasonNotBegun, fmt.Sprintf("job %d (%s) was taken back: %s", t.Job, t.Step, t.Why))
+			}
+		}
+	}
 }
 
 // stillQueued reports whether luxid says that a job is queued, and still is after a

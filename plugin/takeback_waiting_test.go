@@ -54,7 +54,7 @@ func TestTakeBackWaiting(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := &act{Pass: p, report: &Report{}, plan: &repair.Plan{Snapshot: &repair.Snapshot{Cluster: repair.Cluster{Slots: int(row.slots[0] - '0')}}}, end: time.Now().Add(time.Minute), reserve: time.Minute}
+			a := &act{Pass: p, report: &Report{Outcomes: make(map[string]Outcome)}, plan: &repair.Plan{Snapshot: &repair.Snapshot{Cluster: repair.Cluster{Slots: int(row.slots[0] - '0')}}}, end: time.Now().Add(time.Minute), reserve: time.Minute}
 			task := &task{held: heldJob{Job: job}, action: repair.Action{
 				Object:   tagstore.Object{Kind: luxi.TagInstance, Name: "i"},
 				Decision: repair.Decision{Instance: &repair.Instance{Name: "i"}},

@@ -94,6 +94,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	plan = readLastReasons(e.paths.state()).over(plan)
 	c.tags(plan)
 	c.instances(plan)
+	c.found(plan)
 	return counted(plan)
 }
 

@@ -24,7 +24,7 @@ import (
 const (
 	eventStarted = "repair-started" // its first job was released
 	eventEnded   = "repair-ended"   // its result is written
-	eventBlocked = "repair-blocked" // a valve keeps it from beginning
+	eventBlocked = "repair-blocked" // a valve, or what the pass met, keeps it from going on
 )
 
 // event is an event in the form in which programs get it.
@@ -39,7 +39,8 @@ type event struct {
 	Step     string `json:"step,omitempty"`
 	Jobs     string `json:"jobs,omitempty"` // ids, joined with +
 	Result   string `json:"result,omitempty"`
-	Valve    string `json:"valve,omitempty"` // the setting that blocks it
+	Reason   string `json:"reason,omitempty"` // for which it is blocked
+	Valve    string `json:"valve,omitempty"`  // the setting that blocks it
 	Why      string `json:"why,omitempty"`
 }
 
@@ -48,7 +49,7 @@ func (v event) environment() []string {
 	var list []string
 	for _, pair := range [][2]string{
 		{"EVENT", v.Event}, {"TIME", fmt.Sprint(v.Time)}, {"CLUSTER", v.Cluster}, {"INSTANCE", v.Instance}, {"REPAIR", v.Repair}, {"TYPE", v.Type},
-		{"STEP", v.Step}, {"JOBS", v.Jobs}, {"RESULT", v.Result}, {"VALVE", v.Valve}, {"WHY", v.Why},
+		{"STEP", v.Step}, {"JOBS", v.Jobs}, {"RESULT", v.Result}, {"REASON", v.Reason}, {"VALVE", v.Valve}, {"WHY", v.Why},
 	} {
 		list = append(list, "AUTOREPAIR_"+pair[0]+"="+strings.ReplaceAll(pair[1], "\x00", ""))
 	}
@@ -74,8 +75,7 @@ func (r *runner) event(report *plugin.Report, v event) {
 	r.events = append(r.events, v)
 }
 
-// passEvents keeps the events of a pass: what valves block now and did not block
-// before, and the repairs that it began and ended.
+// passEvents keeps the events of a pass: what is blocked now and was not before, and the repairs that it began and ended.
 func (r *runner) passEvents(did *plugin.Report, changed []reasonChange) {
 	for _, c := range changed {
 		if v, blocked := blockedEvent(c.v); blocked {

@@ -44,14 +44,17 @@ func joinJobs(jobs []luxi.JobID) string {
 	return strings.Join(list, "+")
 }
 
-// blockedEvent returns an event for an instance that a valve blocks; ok is false
-// for any other.
+// blockedEvent returns an event for an instance whose step a valve blocks, or what the
+// pass met; ok is false for any other.
 func blockedEvent(v report.View) (e event, ok bool) {
-	valve := v.Reason.Info().Valve
-	if valve == "" {
+	info := v.Reason.Info()
+	if !info.Event {
 		return e, false
 	}
-	e = event{Event: eventBlocked, Instance: v.Instance, Valve: valve, Why: v.Detail}
+	e = event{Event: eventBlocked, Instance: v.Instance, Reason: string(v.Reason), Valve: info.Valve, Why: v.Detail}
+	if v.Repair != nil {
+		e.Repair = v.Repair.ID
+	}
 	if v.Need != nil {
 		e.Type = v.Need.Type
 	}

@@ -50,22 +50,26 @@ func (l lastReasons) write(state stateDir) error {
 
 func lastReasonOf(v report.View) lastReason {
 	last := lastReason{Name: v.Instance, Reason: v.Reason}
-	if v.Reason.Info().Found {
+	if v.Reason.Info().Found || v.Reason == repair.ReasonNoRoom {
 		last.Detail = v.Detail
 	}
 	return last
 }
 
 // over returns the plan with the reasons that only a pass can find out, such as a
-// failed fence, in place of "ready" and "retry": nobody is told that a step is
+// failed fence or a lock, in place of "ready" and "retry": nobody is told that a step is
 // ready which was blocked a moment ago (O). Where the configuration now gives
-// another reason, that one stays.
+// another reason, that one stays. What is told of room is what the last test said.
 func (l lastReasons) over(plan *repair.Plan) *repair.Plan {
 	after := *plan
 	after.Decisions = append([]repair.Decision(nil), plan.Decisions...)
 	for k, d := range after.Decisions {
 		last, known := l.Instances[d.Instance.UUID]
-		if known && d.Start != nil && last.Reason.Info().Found && (d.Reason == repair.ReasonReady || d.Reason == repair.ReasonRetry) {
+		if !known || d.Start == nil {
+			continue
+		}
+		found := last.Reason.Info().Found && (d.Reason == repair.ReasonReady || d.Reason == repair.ReasonRetry)
+		if found || last.Detail != "" && last.Reason == repair.ReasonNoRoom && d.Reason == repair.ReasonNoRoom {
 			after.Decisions[k].Reason, after.Decisions[k].Detail = last.Reason, last.Detail
 		}
 	}

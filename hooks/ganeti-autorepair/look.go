@@ -83,7 +83,11 @@ func (e *env) planNow(ctx context.Context, set settings) (*repair.Plan, error) {
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
-	return pass.Look(ctx, repair.Assumption{})
+	plan, err := pass.Look(ctx, repair.Assumption{})
+	if err != nil {
+		return nil, err
+	}
+	return readLastReasons(e.paths.state()).over(plan), nil
 }
 
 // noPass returns why passes do not act at all: the watcher is paused, the queue

@@ -454,7 +454,7 @@ func waitsForRoom(did *plugin.Report) bool {
 func (w *World) busy(did *plugin.Report) bool {
 	for _, d := range did.Decisions() {
 		switch d.Reason {
-		case repair.ReasonJobsRunning, repair.ReasonRetry, repair.ReasonReady, repair.ReasonCanceled, repair.ReasonNoSlot, repair.ReasonCopiesLater:
+		case repair.ReasonJobsRunning, repair.ReasonRetry, repair.ReasonReady, repair.ReasonCanceled, repair.ReasonNoSlot, repair.ReasonCopiesLater, repair.ReasonNotBegun:
 			return true
 		}
 	}

@@ -54,6 +54,29 @@ func (r *Reader) readJobs(ctx context.Context, s *repair.Snapshot) error {
 	return nil
 }
 
+// readFailures looks up the jobs of repairs that failed, which tell people why. No
+// decision rests on them, so a pass does without.
+func (r *Reader) readFailures(ctx context.Context, s *repair.Snapshot) error {
+	var ids []luxi.JobID
+	for _, i := range s.Instances {
+		for _, failure := range i.Tags.Records().Failures {
+			for _, id := range failure.Jobs {
+				if s.Jobs[id] == nil {
+					ids = append(ids, id)
+				}
+			}
+		}
+	}
+	infos, err := fetch(ctx, r.Client, ids)
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		s.Jobs[info.ID] = repair.NewJobFact(info)
+	}
+	return nil
+}
+
 // withStrangers returns the jobs as they are once it is known whether the queue had given
 // out the numbers that it does not know: one that it had not is a stranger's, whichever
 // job gets it meanwhile (S14).

@@ -88,6 +88,11 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	if err := r.readJobs(ctx, s); err != nil {
 		return nil, err
 	}
+	if r.Full {
+		if err := r.readFailures(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.readLive(ctx, s); err != nil {
 		return nil, err
 	}

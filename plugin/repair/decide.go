@@ -51,7 +51,7 @@ func (x *decider) decide() {
 		return
 	case len(x.records.Failures) > 0:
 		x.dropFinished()
-		x.conclude(StateFailed, ReasonFailed, "repair "+x.records.Failures[0].ID+" failed")
+		x.conclude(StateFailed, ReasonFailed, x.failure(x.records.Failures[0]))
 		return
 	case running != nil:
 		x.conclude(StatePending, ReasonJobsRunning, fmt.Sprintf("job %d is %s", running.Info.ID, running.Info.Status))

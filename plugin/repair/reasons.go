@@ -40,6 +40,7 @@ const (
 	ReasonMaxUnhealthy  Reason = "max-unhealthy"
 	ReasonMaxNew        Reason = "max-new"
 	ReasonNotFenced     Reason = "not-fenced"
+	ReasonNotBegun      Reason = "not-begun"
 	ReasonOneSlot       Reason = "one-slot"
 	ReasonHalfCopy      Reason = "half-copy"
 	ReasonWhereabouts   Reason = "whereabouts"
@@ -64,6 +65,9 @@ type ReasonInfo struct {
 	Valve string
 	// Person says that nothing goes on before a person has done something.
 	Person bool
+	// Event says that the administrator's programs are told when it begins to block a
+	// repair.
+	Event bool
 	// Found says that only a pass finds this out: no configuration tells it. It is
 	// remembered until the next pass.
 	Found bool
@@ -90,15 +94,16 @@ var reasonTable = []ReasonInfo{
 	{Reason: ReasonJobsRunning, Demand: "S5", Blocks: "job {job}", Command: "gnt-job watch {job}"},
 	{Reason: ReasonBusy, Demand: "C2", Blocks: "job {job}", Command: "gnt-job watch {job}"},
 	{Reason: ReasonNoRoom, Demand: "S8", Blocks: "resources", Command: "gnt-node list -o name,offline,drained,mfree,dfree"},
-	{Reason: ReasonMaxUnhealthy, Demand: "V2", Blocks: "max_unhealthy_nodes", Valve: "max_unhealthy_nodes", Person: true, Command: "gnt-node list -o name,group,offline,drained"},
-	{Reason: ReasonMaxNew, Demand: "V3", Blocks: "max_new_per_pass", Valve: "max_new_per_pass", Command: "ganeti-autorepair run --wait"},
-	{Reason: ReasonNotFenced, Demand: "V5", Blocks: "fence", Valve: "fence", Person: true, Found: true, Command: "ganeti-autorepair run --wait"},
-	{Reason: ReasonOneSlot, Demand: "C1", Blocks: "max_running_jobs", Person: true, Command: "gnt-cluster modify --max-running-jobs=20"},
+	{Reason: ReasonMaxUnhealthy, Demand: "V2", Blocks: "max_unhealthy_nodes", Valve: "max_unhealthy_nodes", Event: true, Person: true, Command: "gnt-node list -o name,group,offline,drained"},
+	{Reason: ReasonMaxNew, Demand: "V3", Blocks: "max_new_per_pass", Valve: "max_new_per_pass", Event: true, Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonNotFenced, Demand: "V5", Blocks: "fence", Valve: "fence", Event: true, Person: true, Found: true, Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonNotBegun, Demand: "C3", Blocks: "what the last pass met", Found: true, Event: true, Command: "ganeti-autorepair run --wait"},
+	{Reason: ReasonOneSlot, Demand: "C1", Blocks: "max_running_jobs", Event: true, Person: true, Command: "gnt-cluster modify --max-running-jobs=20"},
 	{Reason: ReasonHalfCopy, Demand: "S15", Blocks: "replace-disks that failed", Person: true, Command: "gnt-instance info {instance}"},
 	{Reason: ReasonWhereabouts, Demand: "S16", Blocks: "migration that failed", Person: true, Command: "gnt-instance migrate --cleanup {cleanup}"},
 	{Reason: ReasonNoSystem, Demand: "S18", Blocks: "reinstallation that failed", Person: true, Command: "gnt-instance reinstall {instance}"},
 	{Reason: ReasonCanceled, Demand: "S13", Blocks: "canceled job", Command: "ganeti-autorepair suspend {instance}"},
-	{Reason: ReasonFiltered, Demand: "C7", Blocks: "job filter", Person: true, Command: "gnt-filter list"},
+	{Reason: ReasonFiltered, Demand: "C7", Blocks: "job filter", Event: true, Person: true, Command: "gnt-filter list"},
 	{Reason: ReasonNoSlot, Demand: "P16", Blocks: "jobs under way", Command: "gnt-job list --running"},
 	{Reason: ReasonCopiesLater, Demand: "P20", Blocks: "failovers under way", Command: "gnt-job list --running"},
 	{Reason: ReasonFailed, Demand: "S11", Blocks: "failure result", Person: true, Command: "ganeti-autorepair ack {instance}"},

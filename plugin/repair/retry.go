@@ -346,6 +346,32 @@ func detailOf(jobs []*JobFact) string {
 	return fmt.Sprintf("job %d: %s", last.Info.ID, last.Detail)
 }
 
+// failure says why a repair failed and how often it was tried, as far as its jobs are
+// known. Only a look reads them: a pass says so when the repair fails.
+func (x *decider) failure(r tagstore.Result) string {
+	text := "repair " + r.ID + " failed"
+	jobs := x.jobsOf(&tagstore.Repair{Pending: tagstore.Pending{Jobs: r.Jobs}})
+	last := lastJob(jobs)
+	if last == nil || last.Detail == "" || !last.Info.Known {
+		return text
+	}
+	text += fmt.Sprintf(": job %d", last.Info.ID)
+	if last.Step != "" {
+		text += fmt.Sprintf(" (%s)", last.Step)
+	}
+	text += ": " + last.Detail
+	tries := 0
+	for _, f := range jobs {
+		if f.Step == last.Step && (f.Outcome == OutcomeFailed || f.Outcome == OutcomeRefused) {
+			tries++
+		}
+	}
+	if tries > 1 {
+		text += fmt.Sprintf("; tried %d times", tries)
+	}
+	return text
+}
+
 // worthKeeping lists the jobs of a repair that stay in its tag. One that changed nothing
 // leaves it, or a repair that waits would age into one whose jobs nobody knows (S7); but
 // refusals are kept as long as they are counted.

@@ -32,6 +32,7 @@ func TestAdvice(t *testing.T) {
 		repair.ReasonMaxUnhealthy:  {"max_unhealthy_nodes", "gnt-node list -o name,group,offline,drained"},
 		repair.ReasonMaxNew:        {"max_new_per_pass", "ganeti-autorepair run --wait"},
 		repair.ReasonNotFenced:     {"fence", "ganeti-autorepair run --wait"},
+		repair.ReasonNotBegun:      {"what the last pass met", "ganeti-autorepair run --wait"},
 		repair.ReasonOneSlot:       {"max_running_jobs", "gnt-cluster modify --max-running-jobs=20"},
 		repair.ReasonHalfCopy:      {"replace-disks that failed", "gnt-instance info i"},
 		repair.ReasonWhereabouts:   {"migration that failed", "gnt-instance migrate --cleanup i"},

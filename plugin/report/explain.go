@@ -355,13 +355,31 @@ func (x explainer) results() []string {
 	results := x.i.Tags.Records().Results
 	for k := len(results) - 1; k >= 0; k-- {
 		list = append(list, capital(resultInWords(results[k]))+".")
+		for _, id := range results[k].Jobs {
+			if f := x.s.Jobs[id]; f != nil && f.Detail != "" && results[k].Outcome == tagstore.Failure {
+				list = append(list, sentence(jobInWords(f)))
+			}
+		}
 	}
 	return list
+}
+
+// jobInWords tells how a job ended: "job 14 (failover) is error: it broke".
+func jobInWords(f *repair.JobFact) string {
+	text := fmt.Sprintf("job %d", f.Info.ID)
+	if f.Step != "" {
+		text += fmt.Sprintf(" (%s)", f.Step)
+	}
+	return text + fmt.Sprintf(" is %s: %s", f.Info.Status, f.Detail)
 }
 
 func (x explainer) verdict() string {
 	d := x.d
 	switch {
+	case d.Start != nil && d.Reason == repair.ReasonNotFenced:
+		return fmt.Sprintf("The last pass was not permitted by the fence to submit %s; the next one asks it again.", d.Start.Step)
+	case d.Start != nil && d.Reason == repair.ReasonNotBegun:
+		return fmt.Sprintf("The last pass could not submit %s; the next one tries again.", d.Start.Step)
 	case d.Start != nil && x.action() == nil:
 		return "The next pass tests again for room; now there is none."
 	case d.Start != nil && d.Start.Probe:
@@ -406,7 +424,7 @@ func (x explainer) remedies() []Remedy {
 		add("End the suspension", "%s", x.v.Command)
 	case repair.ReasonUnreadableTag:
 		add("Remove the tag, if nothing is meant by it", "%s", x.v.Command)
-	case repair.ReasonReady, repair.ReasonRetry, repair.ReasonUnsettled, repair.ReasonMaxNew, repair.ReasonNotFenced:
+	case repair.ReasonReady, repair.ReasonRetry, repair.ReasonUnsettled, repair.ReasonMaxNew, repair.ReasonNotFenced, repair.ReasonNotBegun:
 		add("Do a pass now, and stay until it is done", "%s", x.v.Command)
 		add("Keep it from happening", "ganeti-autorepair suspend %s", name)
 	case repair.ReasonNoSystem:
