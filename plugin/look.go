@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/plugin/repair"
@@ -65,7 +66,7 @@ func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Pl
 
 // LookAndSave is Look that reads all there is to know, so that it can be looked
 // at again without the cluster, and under any assumption: the live status of
-// every instance and what every node has free, too.
+// every instance, what every node has free, and the history of repairs, too.
 func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, error) {
 	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true}
 	s, err := r.Read(ctx)
@@ -80,6 +81,9 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 		return nil, nil, err
 	}
 	saved := read.NewSaved(s, placer, p.Settings)
+	if saved.History, err = read.ReadHistory(ctx, p.Client, "", time.Time{}); err != nil {
+		return nil, nil, err
+	}
 	return repair.NewPlan(s, placer, p.Settings, p.NewID), saved, nil
 }
 

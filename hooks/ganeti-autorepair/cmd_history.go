@@ -16,6 +16,7 @@ type historyCmd struct {
 	Since    span   `placeholder:"TIME" help:"Only repairs since this long ago, for example 7d."`
 	jsonFlag
 	layoutFlags
+	snapshotFlag
 }
 
 // historyJSON is the output of "history --json".
@@ -27,31 +28,7 @@ type historyJSON struct {
 
 // Run lists repairs, past and present. It changes nothing.
 func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
-	if err := e.onMaster(); err != nil {
-		return err
-	}
-	c := e.client()
-	defer c.Close()
-	name := cmd.Instance
-	if name != "" {
-		d, err := read.ReadDirectory(ctx, c, nil)
-		if err != nil {
-			return err
-		}
-		var names []string
-		for _, l := range d.Instances {
-			names = append(names, l.Name)
-		}
-		// Jobs of an instance that was removed may still be in the archive.
-		if full, err := matchName(names, name); err == nil {
-			name = full
-		}
-	}
-	var since time.Time
-	if cmd.Since != 0 {
-		since = e.now().Add(-time.Duration(cmd.Since))
-	}
-	list, err := read.ReadHistory(ctx, c, name, since)
+	list, err := cmd.read(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -69,6 +46,58 @@ func (cmd *historyCmd) Run(ctx context.Context, e *env) error {
 	}
 	writeFoldedRows(e.stdout, e.screen, fields, list, nil)
 	return nil
+}
+
+// read reads the repairs, from the cluster or from a snapshot.
+func (cmd *historyCmd) read(ctx context.Context, e *env) ([]read.PastRepair, error) {
+	if cmd.Snapshot != "" {
+		saved, s, err := cmd.open(e)
+		if err != nil {
+			return nil, err
+		}
+		list := saved.History
+		if list == nil {
+			list = read.HistoryOf(s)
+		}
+		var names []string
+		for _, i := range s.Instances {
+			names = append(names, i.Name)
+		}
+		return read.OfInstance(list, cmd.fullName(names), cmd.since(e)), nil
+	}
+	if err := e.onMaster(); err != nil {
+		return nil, err
+	}
+	c := e.client()
+	defer c.Close()
+	var names []string
+	if cmd.Instance != "" {
+		d, err := read.ReadDirectory(ctx, c, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range d.Instances {
+			names = append(names, l.Name)
+		}
+	}
+	return read.ReadHistory(ctx, c, cmd.fullName(names), cmd.since(e))
+}
+
+// fullName returns the whole name of the instance. Jobs of one that was removed may still
+// be in the archive.
+func (cmd *historyCmd) fullName(known []string) string {
+	if full, err := matchName(known, cmd.Instance); err == nil {
+		return full
+	}
+	return cmd.Instance
+}
+
+// since returns the time since which repairs are listed; zero for all.
+func (cmd *historyCmd) since(e *env) time.Time {
+	if cmd.Since == 0 {
+		return time.Time{}
+	}
+	return e.now().Add(-time.Duration(cmd.Since))
 }
 
 func historyFields(now time.Time) []field[read.PastRepair] {
@@ -104,13 +133,28 @@ func historyFields(now time.Time) []field[read.PastRepair] {
 				if j.Step != "" {
 					word += " " + string(j.Step)
 				}
+				if j.From != "" || len(j.To) > 0 {
+					word += fmt.Sprintf(" %s -> %s", known(j.From), known(strings.Join(j.To, "+")))
+				}
 				word += " " + j.Status
 				if j.Began != 0 && j.Ended != 0 {
 					word += " " + report.Age(j.Began, time.Unix(j.Ended, 0))
 				}
 				words = append(words, word)
 			}
-			return strings.Join(words, ", ")
+			text := strings.Join(words, ", ")
+			if p.Why != "" {
+				text += "; " + p.Why
+			}
+			return text
 		}},
 	}
+}
+
+// known returns the name of a node, "?" if nobody knows it.
+func known(node string) string {
+	if node == "" {
+		return "?"
+	}
+	return node
 }

@@ -15,6 +15,7 @@ type policyCmd struct {
 	Args []string `arg:"" optional:"" name:"object" help:"${objects}; then a type to permit from now on (${types}), or none to leave it to the next object."`
 	layoutFlags
 	steerFlags
+	snapshotFlag
 }
 
 // Run shows policies, or sets them.
@@ -26,8 +27,11 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 			words, typ, set = words[:n-1], t, true
 		}
 	}
-	if !set {
+	switch {
+	case !set:
 		return cmd.show(ctx, e, words)
+	case cmd.Snapshot != "":
+		return usage(errors.New("a saved snapshot cannot be changed: --snapshot goes with no type"))
 	}
 	c, _, err := e.steered(ctx)
 	if err != nil {
@@ -67,22 +71,8 @@ func policyAction(dir *read.Directory, o tagstore.Object, typ tagstore.Type, now
 // show prints the policies of objects, or of all objects that have one of their
 // own.
 func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
-	if err := e.onMaster(); err != nil {
-		return err
-	}
-	c := e.client()
-	defer c.Close()
-	var dir *read.Directory
-	var objects []tagstore.Object
-	var err error
+	dir, objects, err := cmd.shown(ctx, e, words)
 	now := e.now().Unix()
-	if len(words) == 0 && !cmd.given() {
-		if dir, err = read.ReadDirectory(ctx, c, nil); err == nil {
-			objects = withOpinion(dir, now)
-		}
-	} else {
-		dir, objects, err = cmd.resolve(ctx, c, words)
-	}
 	if err != nil {
 		var h *hintError
 		if len(words) > 1 && errors.As(err, &h) {
@@ -124,4 +114,37 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 	}
 	writeRows(e.stdout, e.screen, cmd.layoutFlags, fields, rows)
 	return nil
+}
+
+// shown returns the objects whose policies are shown: those that are named or selected,
+// or all that have one of their own.
+func (cmd *policyCmd) shown(ctx context.Context, e *env, words []string) (*read.Directory, []tagstore.Object, error) {
+	if cmd.Snapshot != "" {
+		if cmd.given() {
+			return nil, nil, usage(errors.New("--filter, --tag, --os and --template ask the cluster; they do not go with --snapshot"))
+		}
+		_, s, err := cmd.open(e)
+		if err != nil {
+			return nil, nil, err
+		}
+		dir := read.DirectoryOf(s)
+		if len(words) == 0 {
+			return dir, withOpinion(dir, e.now().Unix()), nil
+		}
+		objects, err := allNamed(dir, words)
+		return dir, objects, err
+	}
+	if err := e.onMaster(); err != nil {
+		return nil, nil, err
+	}
+	c := e.client()
+	defer c.Close()
+	if len(words) > 0 || cmd.given() {
+		return cmd.resolve(ctx, c, words)
+	}
+	dir, err := read.ReadDirectory(ctx, c, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return dir, withOpinion(dir, e.now().Unix()), nil
 }

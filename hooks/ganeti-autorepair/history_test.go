@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestHistory(t *testing.T) {
 		}
 		return stdout
 	}
-	if got := row("web1"); got != "2023-11-14 22:13|web1.example.com|id2|failover|pending|0s|3 failover running\n" {
+	if got := row("web1"); got != "2023-11-14 22:13|web1.example.com|id2|failover|pending|0s|3 failover node2.example.com -> node1.example.com running\n" {
 		t.Errorf("pending: %s", got)
 	}
 	// The disks of db1 are replaced once web1 is back (P20).
@@ -36,10 +37,18 @@ func TestHistory(t *testing.T) {
 		b.want(0, 0, "", "run", "--from-watcher")
 	}
 	const done = "2023-11-14 22:13|web1.example.com|id2|failover|success|"
-	if got := row("web1"); !strings.HasPrefix(got, done) || !strings.Contains(got, "|3 failover success ") {
+	if got := row("web1"); !strings.HasPrefix(got, done) || !strings.Contains(got, "|3 failover node2.example.com -> node1.example.com success ") {
 		t.Errorf("ended: %s", got)
 	}
 	before := row()
+	file := filepath.Join(b.root, "saved")
+	b.want(0, 0, "", "status", "--save", file)
+	if got := row("--snapshot", file); got != before {
+		t.Errorf("from a snapshot\n%s\nbut it was\n%s", got, before)
+	}
+	if got := row("web1", "--snapshot", file); !strings.HasPrefix(got, done) || strings.Count(got, "\n") != 1 {
+		t.Errorf("of one, from a snapshot: %s", got)
+	}
 	_, stdout, _ := b.run("history", "--json")
 	validate(t, "history.json", stdout)
 	// The tags are gone, the jobs in the archive.

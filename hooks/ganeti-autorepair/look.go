@@ -16,8 +16,32 @@ import (
 // lookFlags are the flags of commands that read a snapshot, from the cluster or
 // from a file.
 type lookFlags struct {
+	snapshotFlag
+	Save string `placeholder:"FILE" help:"Save what was read, without secrets, for a bug report or another look."`
+}
+
+// snapshotFlag is the flag of commands that can look at a saved snapshot.
+type snapshotFlag struct {
 	Snapshot string `placeholder:"FILE" help:"Look at a saved snapshot instead of the cluster."`
-	Save     string `placeholder:"FILE" help:"Save what was read, without secrets, for a bug report or another look."`
+}
+
+// open reads the snapshot; from then on it is the time at which it was saved.
+func (f snapshotFlag) open(e *env) (*read.Saved, *repair.Snapshot, error) {
+	file, err := os.Open(f.Snapshot)
+	if err != nil {
+		return nil, nil, noSnapshot(err)
+	}
+	defer file.Close()
+	saved, err := read.ReadSaved(file)
+	if err != nil {
+		return nil, nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
+	}
+	s, err := saved.Snapshot()
+	if err != nil {
+		return nil, nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
+	}
+	e.now = func() time.Time { return s.Time }
+	return saved, s, nil
 }
 
 // looked is a plan that was made only to be looked at.
@@ -113,17 +137,9 @@ func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 // lookBack makes a plan of a saved snapshot, at its time and with its settings, or
 // else with those of --config.
 func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
-	file, err := os.Open(f.Snapshot)
+	saved, _, err := f.open(e)
 	if err != nil {
-		return nil, noSnapshot(err)
-	}
-	defer file.Close()
-	saved, err := read.ReadSaved(file)
-	if err != nil {
-		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
-	}
-	if _, err := saved.Snapshot(); err != nil {
-		return nil, noSnapshot(fmt.Errorf("%s: %w", f.Snapshot, err))
+		return nil, err
 	}
 	set := defaultSettings()
 	saved.Apply(&set.engine)
@@ -136,8 +152,6 @@ func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
 	}
-	at := plan.Snapshot.Time
-	e.now = func() time.Time { return at }
 	return &looked{plan: plan, pass: e.pass(set, nil), set: set}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/qlang"
 	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
 	"ganeti-autorepair/tagstore"
 )
@@ -88,12 +89,18 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 	if err != nil {
 		return nil, nil, err
 	}
+	list, err := allNamed(d, words)
+	return d, list, err
+}
+
+// allNamed returns the objects that arguments name, each once.
+func allNamed(d *read.Directory, words []string) ([]tagstore.Object, error) {
 	var list []tagstore.Object
 	seen := make(map[string]bool)
 	for _, word := range words {
 		found, err := named(d, word)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, o := range found {
 			if !seen[o.String()] {
@@ -102,7 +109,7 @@ func (f selectFlags) resolve(ctx context.Context, c *luxi.Client, words []string
 			}
 		}
 	}
-	return d, list, nil
+	return list, nil
 }
 
 // named returns the objects that one argument names.
@@ -214,7 +221,7 @@ func withOpinion(d *read.Directory, now int64) []tagstore.Object {
 	for _, l := range d.Instances {
 		instances = append(instances, l.Object)
 	}
-	sort.Slice(instances, func(a, b int) bool { return instances[a].Name < instances[b].Name })
+	sort.Slice(instances, func(a, b int) bool { return repair.NiceLess(instances[a].Name, instances[b].Name) })
 	for _, o := range append(all, instances...) {
 		if p := tagstore.EffectivePolicy(now, o); p.Origin != "" {
 			list = append(list, o)

@@ -56,15 +56,7 @@ func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Di
 	if err := r.readNodes(ctx, s); err != nil {
 		return nil, err
 	}
-	d.Cluster = tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags}
-	for _, g := range s.SortedGroups() {
-		d.Groups = append(d.Groups, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
-	}
-	for _, n := range s.Nodes {
-		g := s.Groups[n.Group]
-		d.Nodes = append(d.Nodes, n.Name)
-		d.groups[n.Name] = tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags}
-	}
+	d.addNodes(s)
 	t, err := Query(ctx, c, luxi.ResInstance, []string{"name", "tags", "pnode", "snodes"}, filter)
 	if err != nil {
 		return nil, fmt.Errorf("reading instances: %w", err)
@@ -81,6 +73,32 @@ func ReadDirectory(ctx context.Context, c *luxi.Client, filter luxi.Filter) (*Di
 		d.Instances = append(d.Instances, l)
 	}
 	return d, nil
+}
+
+// DirectoryOf returns the directory of a snapshot.
+func DirectoryOf(s *repair.Snapshot) *Directory {
+	d := &Directory{groups: map[string]tagstore.Object{}}
+	d.addNodes(s)
+	for _, i := range s.Instances {
+		d.Instances = append(d.Instances, Listed{
+			Object: tagstore.Object{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}, Primary: i.Primary, Secondaries: i.Secondaries,
+		})
+	}
+	return d
+}
+
+// addNodes adds the cluster, the groups and the nodes of a snapshot.
+func (d *Directory) addNodes(s *repair.Snapshot) {
+	d.Cluster = tagstore.Object{Kind: luxi.TagCluster, Tags: s.Cluster.Tags}
+	for _, g := range s.SortedGroups() {
+		d.Groups = append(d.Groups, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
+	for _, n := range s.Nodes {
+		g := s.Groups[n.Group]
+		d.Nodes = append(d.Nodes, n.Name)
+		d.groups[n.Name] = tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags}
+	}
+	repair.NiceSort(d.Nodes)
 }
 
 // Policy is the policy for an object at a Unix time in seconds, and where it

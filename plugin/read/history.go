@@ -13,35 +13,6 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// PastRepair is a repair as tags and the job queue tell of it.
-type PastRepair struct {
-	Instance string    `json:"instance"`
-	ID       string    `json:"id"`
-	Type     string    `json:"type,omitempty"`  // missing if no tag of it is left
-	Began    int64     `json:"began,omitempty"` // Unix time in seconds
-	Ended    int64     `json:"ended,omitempty"` // the same; missing if it has not, or nothing tells
-	Outcome  string    `json:"outcome"`         // success, failure, enoperm; pending; given-up; unknown
-	Jobs     []PastJob `json:"jobs"`
-}
-
-// PastJob is a job of a past repair. Its times are missing if it did not begin
-// or end, or is no longer in the archive.
-type PastJob struct {
-	ID     int64       `json:"id"`
-	Step   repair.Step `json:"step,omitempty"`
-	Status string      `json:"status"`
-	Began  int64       `json:"began,omitempty"`
-	Ended  int64       `json:"ended,omitempty"`
-	Error  string      `json:"error,omitempty"`
-}
-
-// Outcomes of past repairs beside those that result tags have.
-const (
-	PastPending = "pending"  // not ended yet
-	PastGivenUp = "given-up" // its pending tag was removed without a result
-	PastUnknown = "unknown"  // no tag of it is left anywhere
-)
-
 // historyChunk is how many jobs are fetched in one call.
 const historyChunk = 200
 
@@ -82,7 +53,27 @@ func ReadHistory(ctx context.Context, c *luxi.Client, instance string, since tim
 			}
 		}
 	}
+	if err := h.readTargets(ctx, c); err != nil {
+		return nil, err
+	}
 	return h.list(since), nil
+}
+
+// HistoryOf returns the repairs that a snapshot tells of, as far as its tags and the jobs
+// in it do: those of a snapshot that was saved without its history.
+func HistoryOf(s *repair.Snapshot) []PastRepair {
+	h := &history{repairs: map[[2]string]*past{}}
+	for _, i := range s.Instances {
+		h.note(i.Name, i.Tags.List(), true)
+	}
+	for _, p := range h.repairs {
+		for id := range p.named {
+			if f := s.Jobs[id]; f != nil {
+				p.add(f.Info)
+			}
+		}
+	}
+	return h.list(time.Time{})
 }
 
 type history struct {
@@ -137,12 +128,12 @@ func (p *past) name(ids []luxi.JobID) {
 // add takes a job of the repair in. One that was held and never released did
 // nothing and is left out.
 func (p *past) add(info luxi.JobInfo) {
-	f := repair.NewJobFact(info)
+	f := repair.NewJobFact(withoutScripts(info))
 	if f.Outcome == repair.OutcomeExpired {
 		delete(p.named, info.ID)
 		return
 	}
-	j := PastJob{ID: int64(info.ID), Step: f.Step, Status: "unknown", Error: f.Detail}
+	j := PastJob{ID: int64(info.ID), Step: f.Step, Status: "unknown", Error: f.Detail, From: repair.FromMark(info), To: repair.NamedTargets(info)}
 	if info.Known {
 		j.Status = string(info.Status)
 	}
@@ -274,18 +265,11 @@ func (h *history) list(since time.Time) []PastRepair {
 				p.jobs[id] = PastJob{ID: int64(id), Status: "unknown"}
 			}
 		}
-		last := p.Ended
 		for _, j := range p.jobs {
 			p.Jobs = append(p.Jobs, j)
 			if p.Began == 0 || j.Began != 0 && j.Began < p.Began {
 				p.Began = j.Began
 			}
-			if j.Ended > last {
-				last = j.Ended
-			}
-		}
-		if p.Began > last {
-			last = p.Began
 		}
 		if len(p.Jobs) == 0 && p.Began == 0 {
 			p.Began = p.Ended // a result that was written without a job
@@ -302,8 +286,12 @@ func (h *history) list(since time.Time) []PastRepair {
 		default:
 			p.Outcome = PastUnknown
 		}
-		if !since.IsZero() && last < since.Unix() && !p.open {
+		if !since.IsZero() && p.last() < since.Unix() && !p.open {
 			continue
+		}
+		n := len(p.Jobs)
+		if p.Outcome == string(tagstore.Failure) || p.Outcome == PastPending && n > 0 && p.Jobs[n-1].Error != "" {
+			p.Why = p.failure()
 		}
 		list = append(list, p.PastRepair)
 	}
@@ -313,7 +301,7 @@ func (h *history) list(since time.Time) []PastRepair {
 			return x.Began < y.Began
 		}
 		if x.Instance != y.Instance {
-			return x.Instance < y.Instance
+			return repair.NiceLess(x.Instance, y.Instance)
 		}
 		return x.ID < y.ID
 	})

@@ -30,7 +30,9 @@ type Saved struct {
 	Groups    []SavedGroup    `json:"groups"`
 	Nodes     []SavedNode     `json:"nodes"`
 	Instances []SavedInstance `json:"instances"`
-	Jobs      []SavedJob      `json:"jobs"` // unfinished ones, and those that open repairs name
+	Jobs      []SavedJob      `json:"jobs"` // unfinished ones, and those that open repairs and failures name
+	// History are the repairs that tags and jobs told of; missing in files of version 0.1.0.
+	History []PastRepair `json:"history,omitempty"`
 }
 
 // SavedSettings are the settings that a plan depends on.
@@ -105,6 +107,7 @@ type SavedJob struct {
 	Target  string    `json:"chosen_node,omitempty"`         // that an allocator has chosen for it
 	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
 	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
+	From    string    `json:"from_node,omitempty"`           // that a repair job takes its instance from
 }
 
 // SavedOp is an opcode of a job.
@@ -191,7 +194,7 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 			for _, op := range info.Ops {
 				j.Ops = append(j.Ops, saveOp(op))
 			}
-			j.Policy = repair.BegunByPolicy(info)
+			j.Policy, j.From = repair.BegunByPolicy(info), repair.FromMark(info)
 			jobs[info.ID] = j
 		}
 		return j
@@ -207,6 +210,23 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 		f.Jobs = append(f.Jobs, *j)
 	}
 	sort.Slice(f.Jobs, func(a, b int) bool { return f.Jobs[a].ID < f.Jobs[b].ID })
+}
+
+// scriptLog begins what an error quotes of the log of an operating system's scripts.
+const scriptLog = "last lines in the log file"
+
+// withoutScripts returns the job without what its errors quote of the logs of an operating
+// system's scripts, which may hold anything.
+func withoutScripts(info luxi.JobInfo) luxi.JobInfo {
+	info.Ops = append([]luxi.JobOp(nil), info.Ops...)
+	for k := range info.Ops {
+		if e := info.Ops[k].Result.Err; e != nil {
+			shorter := *e
+			shorter.Message, _, _ = strings.Cut(e.Message, scriptLog)
+			info.Ops[k].Result.Err = &shorter
+		}
+	}
+	return info
 }
 
 func saveOp(op luxi.JobOp) SavedOp {
@@ -232,7 +252,7 @@ func saveOp(op luxi.JobOp) SavedOp {
 	if e := op.Result.Err; e != nil {
 		// The logs of an operating system's scripts, which Ganeti quotes, may hold
 		// anything.
-		message, _, _ := strings.Cut(e.Message, "last lines in the log file")
+		message, _, _ := strings.Cut(e.Message, scriptLog)
 		o.HasError, o.Class, o.Message, o.Code = true, e.Class, message, e.Code
 	}
 	return o
@@ -325,8 +345,11 @@ func (j SavedJob) info() luxi.JobInfo {
 		if o.HasError {
 			op.Result.Err = &luxi.Error{Class: o.Class, Message: o.Message, Code: o.Code}
 		}
+		if j.From != "" {
+			op.Reason = append(op.Reason, luxi.ReasonEntry{Source: repair.Source, Text: repair.FromText(j.From)})
+		}
 		if j.Policy {
-			op.Reason = []luxi.ReasonEntry{{Source: repair.Source, Text: repair.PolicyMark}}
+			op.Reason = append(op.Reason, luxi.ReasonEntry{Source: repair.Source, Text: repair.PolicyMark})
 		}
 		info.Ops = append(info.Ops, op)
 	}

@@ -246,8 +246,8 @@ func (x *decider) doubtfulReplica(jobs []*JobFact) *JobFact {
 		if f.Log != nil {
 			target = f.Log.Target
 		}
-		if target == "" && len(namedTargets(f.Info)) == 1 {
-			target = namedTargets(f.Info)[0]
+		if target == "" && len(NamedTargets(f.Info)) == 1 {
+			target = NamedTargets(f.Info)[0]
 		}
 		if (HalfCopy{Job: f, Node: target}).Concerns(x.i) {
 			return f

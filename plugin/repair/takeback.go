@@ -61,7 +61,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	if why := x.strandedBy(f); why != "" {
 		return why
 	}
-	for _, name := range namedTargets(f.Info) {
+	for _, name := range NamedTargets(f.Info) {
 		if why := x.unfitTarget(name); why != "" {
 			return why
 		}
@@ -99,7 +99,7 @@ func (x *decider) goesTo(f *JobFact, t Transfer) bool {
 	if f.Step != StepFailover || t.Target == "" || x.i.Template == "drbd" {
 		return false
 	}
-	targets := namedTargets(f.Info)
+	targets := NamedTargets(f.Info)
 	return len(targets) == 1 && (NameMatches(t.Target, targets[0]) || NameMatches(targets[0], t.Target))
 }
 
@@ -121,9 +121,9 @@ func (x *decider) unfitTarget(name string) string {
 	return "node " + name + " is not a node of the cluster"
 }
 
-// namedTargets returns the nodes that the opcodes of a job bring its instance to, as far
+// NamedTargets returns the nodes that the opcodes of a job bring its instance to, as far
 // as they name them.
-func namedTargets(job luxi.JobInfo) []string {
+func NamedTargets(job luxi.JobInfo) []string {
 	var names []string
 	for _, op := range job.Ops {
 		switch op.ID {

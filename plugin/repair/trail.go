@@ -37,7 +37,8 @@ func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //	ack UUID [intact] what a person said of an instance, see Acknowledgement
 //	steer COMMAND     a change of tags that a person asked for
 //
-// The first job of a repair that no request stands for has a further entry,
+// A repair job has a further entry with the node that it takes its instance from, "from
+// NODE", and the first job of a repair that no request stands for another one,
 // "permitted by policy".
 const Source = "ganeti-autorepair"
 
@@ -60,10 +61,17 @@ type Mark struct {
 	// Policy marks the first job of a repair that is begun on the policy's
 	// permission.
 	Policy bool
+	From   string // the node that the job takes its instance from; empty if not known
 }
 
 // PolicyMark is what the trail of such a job says of that.
 const PolicyMark = "permitted by policy"
+
+// fromMark begins the entry of the trail that has the node.
+const fromMark = "from "
+
+// FromText is the entry of the trail of a job that takes its instance from a node.
+func FromText(node string) string { return fromMark + node }
 
 // Text returns the mark as it stands in the reason trail.
 func (m Mark) Text() string {
@@ -83,6 +91,9 @@ func Trail(m Mark, limit Limit, now time.Time) []luxi.ReasonEntry {
 	t := []luxi.ReasonEntry{{Source: Source, Text: m.Text(), Time: now}}
 	if m.Kind == MarkRepair && m.Policy {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: PolicyMark, Time: now})
+	}
+	if m.Kind == MarkRepair && m.From != "" {
+		t = append(t, luxi.ReasonEntry{Source: Source, Text: FromText(m.From), Time: now})
 	}
 	if m.Kind == MarkRepair && limit.Jobs > 0 {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit.Jobs, limit.Label), Time: now})
@@ -130,4 +141,17 @@ func BegunByPolicy(job luxi.JobInfo) bool {
 		}
 	}
 	return false
+}
+
+// FromMark returns the node that a repair job of ours takes its instance from; empty if
+// its trail does not tell.
+func FromMark(job luxi.JobInfo) string {
+	for _, op := range job.Ops {
+		for _, r := range op.Reason {
+			if node := strings.TrimPrefix(r.Text, fromMark); r.Source == Source && node != r.Text {
+				return node
+			}
+		}
+	}
+	return ""
 }

@@ -155,6 +155,9 @@ func moveOf(p *repair.Plan, d repair.Decision) MoveView {
 	if d.Repair != nil {
 		for _, f := range p.Snapshot.JobsOf(d.Repair.Jobs) {
 			if f.Outcome == repair.OutcomeUnfinished && f.Step != "" {
+				if from := repair.FromMark(f.Info); from != "" {
+					return MoveView{From: from, To: Target(p.Snapshot, i, f)}
+				}
 				from := repair.FromNode(i, f.Step)
 				if n := p.Snapshot.Nodes[from]; n != nil && n.Condition() == repair.NodeOK {
 					return MoveView{To: []string{from}} // it is there already

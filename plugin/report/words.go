@@ -123,12 +123,8 @@ func Doing(step repair.Step, to []string) string {
 // Target returns the nodes that a job brings its instance to, as far as its opcodes, its
 // log or the place of the instance tell; none if an allocator is yet to choose.
 func Target(s *repair.Snapshot, i *repair.Instance, f *repair.JobFact) []string {
-	for _, op := range f.Info.Ops {
-		for _, param := range []string{"target_node", "remote_node"} {
-			if node := op.Param(param); node != "" {
-				return []string{node}
-			}
-		}
+	if nodes := repair.NamedTargets(f.Info); len(nodes) > 0 {
+		return nodes
 	}
 	switch node := s.Targets[f.Info.ID]; {
 	case node != "":
