@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -74,7 +73,7 @@ func (a *act) tellVouched(actions []repair.Action) {
 		}
 	}
 	for _, node := range sortedKeys(tags) {
-		sort.Strings(instances[node])
+		repair.NiceSort(instances[node])
 		a.Log.Info("node vouched for", "node", node, "instances", strings.Join(instances[node], ","), "tag", tags[node])
 	}
 }
@@ -85,7 +84,7 @@ func sortedKeys(m map[string]string) []string {
 	for key := range m {
 		keys = append(keys, key)
 	}
-	sort.Strings(keys)
+	repair.NiceSort(keys)
 	return keys
 }
 
@@ -100,7 +99,7 @@ func (a *act) askFence(ctx context.Context, ask map[string][]string) map[string]
 	slots := make(chan struct{}, fencesAtATime)
 	for node, names := range ask {
 		node, names := node, names
-		sort.Strings(names)
+		repair.NiceSort(names)
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -123,7 +122,7 @@ func (a *act) askFence(ctx context.Context, ask map[string][]string) map[string]
 	for node := range ask {
 		nodes = append(nodes, node)
 	}
-	sort.Strings(nodes)
+	repair.NiceSort(nodes)
 	for _, node := range nodes {
 		if err := failed[node]; err != nil {
 			a.Log.Warn("fence failed", "node", node, "instances", strings.Join(ask[node], ","), "error", err.Error())

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"sort"
 	"strings"
 
 	"ganeti-autorepair/plugin/repair"
@@ -119,7 +118,7 @@ func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 	for why := range groups {
 		now.NoNewRepairs = append(now.NoNewRepairs, why)
 	}
-	sort.Strings(now.NoNewRepairs)
+	repair.NiceSort(now.NoNewRepairs)
 	known := setOf(l.NoNewRepairs)
 	for _, why := range now.NoNewRepairs {
 		if !known[why] {

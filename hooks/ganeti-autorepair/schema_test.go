@@ -185,3 +185,37 @@ func TestWordsAreKnownEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// One vocabulary: the fields of "status -o" are named as the keys of its JSON.
+func TestFieldsAreThoseOfTheJSON(t *testing.T) {
+	data, err := os.ReadFile("schema/status.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type object struct {
+		Type       string
+		Properties map[string]json.RawMessage
+	}
+	var root struct {
+		Defs struct{ Instance object } `json:"$defs"`
+	}
+	if err := json.Unmarshal(data, &root); err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"age"} // of repair.since
+	for key, raw := range root.Defs.Instance.Properties {
+		paths = append(paths, key)
+		var inner object
+		if err := json.Unmarshal(raw, &inner); err != nil {
+			t.Fatal(err)
+		}
+		for name := range inner.Properties {
+			paths = append(paths, key+"."+name)
+		}
+	}
+	var fields []string
+	for _, f := range statusFields(present) {
+		fields = append(fields, f.name)
+	}
+	same(t, "status -o", fields, paths)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestStatusOrder(t *testing.T) {
 	for _, row := range []struct{ args, want string }{
 		{"", "a9 a10 b c d e"},
 		{"--sort=urgency", "c e b a9 a10 d"},
-		{"--sort=reason", "a9 a10 e b d c"},
+		{"--sort=reason", "a9 a10 e d b c"},
 		{"--sort=from_node", "e a9 a10 b c d"},
 		{"--all", "a9 a10 b c d e fine"},
 		{"node:node9", "a9 a10"},
@@ -124,6 +125,33 @@ func TestLongNames(t *testing.T) {
 	for _, line := range strings.Split(stdout, "\n") {
 		if len(line) > 60 && !strings.HasPrefix(line, long) && !strings.Contains(line, "·") {
 			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
+// Names have their natural order wherever they are listed: node2 before node10.
+func TestNaturalOrder(t *testing.T) {
+	b := newBed(t, `
+	cluster c tags=ganeti:watcher:autorepair:failover
+	node node1 mem=8192 disk=100000 master
+	node node2 mem=8192 disk=100000 offline
+	node node10 mem=8192 disk=100000 offline
+	instance i10 template=rbd nodes=node10 mem=512 tags=ganeti:watcher:autorepair:failover
+	instance i9 template=rbd nodes=node2 mem=512 tags=ganeti:watcher:autorepair:migrate,ganeti:watcher:autorepair:failover
+	instance i100 template=rbd nodes=node10 mem=512 tags=ganeti:watcher:autorepair:failover
+`)
+	b.write("/etc/ganeti/autorepair.toml", "max_unhealthy_nodes = 100\n")
+	for _, row := range []struct{ args, want string }{
+		{"status", "i9 .*\n(?s:.*)i10 .*\n(?s:.*)i100 "},
+		{"status", "offline node2 node10"},
+		{"status --sort=instance -o instance --no-headers", "^i9\ni10\ni100\n$"},
+		{"status --sort=from_node -o from_node --no-headers", "^node2\nnode10\nnode10\n$"},
+		{"policy", "i9 .*\ni10 .*\ni100 "},
+		{"run --dry-run", "i10: failover .*\ni100: failover "},
+	} {
+		_, stdout, stderr := b.run(strings.Fields(row.args)...)
+		if !regexp.MustCompile(row.want).MatchString(stdout) {
+			t.Errorf("%s:\n%s%s", row.args, stdout, stderr)
 		}
 	}
 }

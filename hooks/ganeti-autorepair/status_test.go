@@ -113,8 +113,8 @@ func TestStatusForScripts(t *testing.T) {
 		want string
 	}{
 		{[]string{"-o", "instance,state"}, "Instance         State\ndb1.example.com  failed\nmail.example.com needs-repair\nweb1.example.com pending\n"},
-		{[]string{"--no-headers", "--separator=:", "-o", "instance,reason,jobs", "--all"}, "db1.example.com:failed:\nmail.example.com:too-weak:\nweb1.example.com:jobs-running:3:running\n"},
-		{[]string{"--no-headers", "-o", "repair_id,age,instance", "web1"}, "id2 0s web1.example.com\n"},
+		{[]string{"--no-headers", "--separator=:", "-o", "instance,reason,repair.jobs", "--all"}, "db1.example.com:failed:\nmail.example.com:too-weak:\nweb1.example.com:jobs-running:3:running\n"},
+		{[]string{"--no-headers", "-o", "repair.id,age,instance", "web1"}, "id2 0s web1.example.com\n"},
 		{[]string{"--no-headers", "--separator=|", "-o", "+blocked_by,command", "db1"},
 			"db1.example.com|failed|failed|node2.example.com||failover (cluster)|replace-disks||||repair x7k2m9qa failed; after a look: ganeti-autorepair ack db1.example.com|failure result|ganeti-autorepair ack db1.example.com\n"},
 	} {

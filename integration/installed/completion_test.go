@@ -90,7 +90,7 @@ func TestCompletion(t *testing.T) {
 		{root, "", "ganeti-autorepair run --assume-offline=node1,n", "node1,node1 node1,node2"},
 		{root, "", "ganeti-autorepair status -o sta", "state"},
 		{root, "", "ganeti-autorepair status -o +group,sta", "+group,state"},
-		{root, "", "ganeti-autorepair list-fields pol", "policy policy_origin policy_tag policy_type"},
+		{root, "", "ganeti-autorepair list-fields pol", "policy policy.origin policy.suspended policy.suspended_until policy.tag policy.type"},
 		{root, "", "ganeti-autorepair policy group:", "default rack2"},
 		{root, "", "ganeti-autorepair policy cluster f", "failover fix-storage"},
 		{root, "", "ganeti-autorepair suspend --for 4h d", "db1"},

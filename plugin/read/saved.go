@@ -163,7 +163,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 		}
 		f.Nodes = append(f.Nodes, sn)
 	}
-	sort.Slice(f.Nodes, func(a, b int) bool { return f.Nodes[a].Name < f.Nodes[b].Name })
+	sort.Slice(f.Nodes, func(a, b int) bool { return repair.NiceLess(f.Nodes[a].Name, f.Nodes[b].Name) })
 	for _, i := range s.Instances {
 		si := SavedInstance{
 			Name: i.Name, UUID: i.UUID, Primary: i.Primary, Secondaries: append([]string{}, i.Secondaries...), Template: i.Template,

@@ -106,7 +106,7 @@ func usableBeside(s *Snapshot, i *Instance) int {
 func MoveCommand(s *Snapshot, i *Instance) string {
 	first, group := "", s.GroupID(i)
 	for _, node := range s.Nodes {
-		if node.Group == group && node.Usable() && node.Name != i.Primary && (first == "" || node.Name < first) {
+		if node.Group == group && node.Usable() && node.Name != i.Primary && (first == "" || NiceLess(node.Name, first)) {
 			first = node.Name
 		}
 	}

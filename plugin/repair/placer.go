@@ -215,7 +215,7 @@ func (p *Placer) choose(w want) ([]string, map[refusal][]string) {
 		if ma, mb := memory[rooms[a].Node], memory[rooms[b].Node]; ma != mb {
 			return ma > mb
 		}
-		return rooms[a].Node < rooms[b].Node
+		return NiceLess(rooms[a].Node, rooms[b].Node)
 	})
 	var nodes []string
 	refused := make(map[refusal][]string)
@@ -396,7 +396,7 @@ func (p *Placer) whyNot(s *Snapshot, w want, found int, refused map[refusal][]st
 	}
 	var list []string
 	for reason, nodes := range refused {
-		sort.Strings(nodes)
+		NiceSort(nodes)
 		text := string(reason)
 		if reason != unknownGroups {
 			text += " " + strings.Join(unique(nodes), ", ")

@@ -261,7 +261,7 @@ func before(s *Snapshot, a, b Decision) bool {
 	if ta, tb := stepType(a), stepType(b); ta != tb {
 		return ta < tb
 	}
-	return a.Instance.Name < b.Instance.Name
+	return NiceLess(a.Instance.Name, b.Instance.Name)
 }
 
 func stepType(d Decision) tagstore.Type { return d.Start.Repair.Type }

@@ -17,7 +17,7 @@ type View struct {
 	UUID     string        `json:"uuid"`
 	State    repair.State  `json:"state"`
 	Reason   repair.Reason `json:"reason"`
-	Detail   string        `json:"detail,omitempty"`
+	Detail   string        `json:"why,omitempty"`
 	Primary  string        `json:"primary_node,omitempty"`
 	Second   []string      `json:"secondary_nodes,omitempty"`
 	Template string        `json:"disk_template,omitempty"`
