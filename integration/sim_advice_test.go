@@ -32,6 +32,9 @@ func (w *simWorld) typed(commands ...string) {
 		switch {
 		case words[0] == "ganeti-autorepair":
 			words[0] = program
+			if words[len(words)-1] == "reinstall" {
+				words = append(words, "--yes") // there is no terminal
+			}
 		case strings.HasPrefix(command, "gnt-instance move "):
 			words = append(words[:2:2], append([]string{"-f", "--dry-run"}, words[2:]...)...)
 		case strings.HasPrefix(command, "gnt-instance reinstall "):

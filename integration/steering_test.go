@@ -65,7 +65,7 @@ func TestSteering(t *testing.T) {
 	if len(found) != 2 {
 		t.Errorf("gnt-instance list finds %v", found)
 	}
-	do(0, "file1", "policy", "--template", "file", "--os", "failing", "reinstall")
+	do(0, "file1", "policy", "--yes", "--template", "file", "--os", "failing", "reinstall")
 	w.lostPower("node2")
 	w.pass()
 	w.jobsEnd()

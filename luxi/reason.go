@@ -23,6 +23,10 @@ type ReasonEntry struct {
 	Time time.Time
 }
 
+// ReasonUser is the source of what a person gave as the reason
+// (OPCODE_REASON_SRC_USER in lib/_constants.py).
+const ReasonUser = "gnt:user"
+
 // MarshalJSON returns the triple that Ganeti uses. A time that does not fit
 // into 64 bits of nanoseconds (before 1678 or after 2262, so also the zero
 // time) is an error.

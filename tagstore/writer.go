@@ -59,8 +59,11 @@ func (c Change) after(done int) Change {
 // Writer writes tags. Ganeti has no call for that, so it submits jobs.
 type Writer struct {
 	Client *luxi.Client
-	Source string           // the source in reason trails: the program's name
-	Now    func() time.Time // the clock for reason trails and waiting times
+	Source string // the source in reason trails: the program's name
+	// User is why a person wants the change; it stands in reason trails as what is
+	// given to gnt-* with --reason does. Empty where nobody was asked.
+	User string
+	Now  func() time.Time // the clock for reason trails and waiting times
 	// Window is how many of a batch's jobs are in the queue at a time; 0 is no
 	// bound. Tag jobs go ahead of other jobs, and the configuration is written by
 	// one job after the other, so more of them would only take slots of the queue.
@@ -106,6 +109,9 @@ func (w *Writer) opcodes(c Change) []luxi.OpCode {
 	common := luxi.Common{
 		Reason:   []luxi.ReasonEntry{{Source: w.Source, Text: c.Why, Time: w.Now()}},
 		Priority: priority,
+	}
+	if w.User != "" {
+		common.Reason = append(common.Reason, luxi.ReasonEntry{Source: luxi.ReasonUser, Text: w.User, Time: w.Now()})
 	}
 	var ops []luxi.OpCode
 	if len(c.Before) > 0 {

@@ -14,6 +14,7 @@ import (
 type policyCmd struct {
 	Args []string `arg:"" optional:"" name:"object" help:"${objects}; then a type to permit from now on (${types}), or none to leave it to the next object."`
 	layoutFlags
+	yesFlag
 	steerFlags
 	snapshotFlag
 }
@@ -46,6 +47,11 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 	var actions []tagAction
 	for _, o := range objects {
 		actions = append(actions, policyAction(dir, o, typ, now))
+	}
+	if ask := permitsNewDisks(dir, actions, now); ask != "" && !cmd.Yes && !cmd.DryRun {
+		if err := e.confirm(ctx, ask); err != nil {
+			return err
+		}
 	}
 	return cmd.carryOut(ctx, e, c, "policy", actions)
 }

@@ -12,6 +12,7 @@ import (
 // repairCmd is "ganeti-autorepair repair".
 type repairCmd struct {
 	Args []string `arg:"" name:"instance" help:"${instances}; then what the repair may do: ${types}."`
+	yesFlag
 	steerFlags
 }
 
@@ -50,6 +51,13 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 			a.note = requestNote(v, typ)
 		}
 		actions = append(actions, a)
+	}
+	if typ == tagstore.Reinstall && !cmd.Yes && !cmd.DryRun {
+		if ask := asksForNewDisks(actions, views); ask != "" {
+			if err := e.confirm(ctx, ask); err != nil {
+				return err
+			}
+		}
 	}
 	return cmd.carryOut(ctx, e, c, "repair", actions)
 }

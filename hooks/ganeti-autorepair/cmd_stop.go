@@ -39,7 +39,9 @@ func (cmd *stopCmd) Run(ctx context.Context, e *env) error {
 		}
 		defer lock.release()
 	}
-	pass := e.pass(set, console{w: e.stderr, now: e.now})
+	log, end := e.openLog(set.log, set.logFormat)
+	defer end()
+	pass := e.pass(set, both{log, console{w: e.stderr, now: e.now}})
 	defer pass.Client.Close()
 	jobs, err := pass.TakeBackAll(ctx, cmd.DryRun)
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +13,11 @@ import (
 
 // vouchCmd is "ganeti-autorepair vouch".
 type vouchCmd struct {
-	Nodes   []string `arg:"" name:"node" help:"Names of nodes that are marked offline."`
-	Yes     bool     `help:"Do not ask."`
-	DryRun  bool     `short:"n" help:"Say which tags would be written, and write none."`
-	Timeout span     `default:"50s" placeholder:"TIME" help:"Give up tags that cannot be written in this time (default: 50s)."`
+	Nodes []string `arg:"" name:"node" help:"Names of nodes that are marked offline."`
+	yesFlag
+	reasonFlag
+	DryRun  bool `short:"n" help:"Say which tags would be written, and write none."`
+	Timeout span `default:"50s" placeholder:"TIME" help:"Give up tags that cannot be written in this time (default: 50s)."`
 }
 
 // maxVouchTime bounds --timeout of vouch. Writing the tag changes the node, and a tag
@@ -51,7 +51,7 @@ func (cmd *vouchCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if !cmd.Yes && !cmd.DryRun {
-		if err := e.askToVouch(nodes); err != nil {
+		if err := e.askToVouch(ctx, nodes); err != nil {
 			return err
 		}
 	}
@@ -63,22 +63,23 @@ func (cmd *vouchCmd) Run(ctx context.Context, e *env) error {
 		}
 		actions = append(actions, a)
 	}
-	return writeFlags{DryRun: cmd.DryRun, Timeout: cmd.Timeout}.carryOut(ctx, e, c, "vouch", actions)
+	return writeFlags{DryRun: cmd.DryRun, Timeout: cmd.Timeout, reasonFlag: cmd.reasonFlag}.carryOut(ctx, e, c, "vouch", actions)
 }
 
-// askToVouch returns an error unless a person says yes on a terminal.
-func (e *env) askToVouch(nodes []tagstore.Object) error {
-	if !e.interactive {
-		return usage(errors.New("this asks on a terminal; give --yes where there is none"))
-	}
+// askToVouch returns an error unless a person says yes on a terminal, in full.
+func (e *env) askToVouch(ctx context.Context, nodes []tagstore.Object) error {
 	var names []string
 	for _, o := range nodes {
 		names = append(names, o.Name)
 	}
-	fmt.Fprintf(e.stderr, vouchQuestion, strings.Join(names, ", "))
-	answer, _ := bufio.NewReader(e.stdin).ReadString('\n')
-	if strings.TrimSpace(answer) != "yes" {
-		return errors.New("not vouched: the answer was not yes")
+	answer, err := e.answer(ctx, fmt.Sprintf(vouchQuestion, strings.Join(names, ", ")))
+	switch {
+	case errors.Is(err, errNoTTY):
+		return notConfirmed(errors.New("not vouched, as there is no terminal to ask on"), "the same command with --yes")
+	case err != nil:
+		return err
+	case answer != "yes":
+		return notConfirmed(errors.New("not vouched: the answer was not yes"), "")
 	}
 	return nil
 }

@@ -14,19 +14,18 @@ import (
 // env is the access of a command to everything outside it: output, environment,
 // clock and files. Tests give commands another one.
 type env struct {
-	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
 	cli            *cli
 	paths          paths
-	screen         terminal                     // where stdout goes
-	newID          func(tagstore.IDKind) string // ids of new repairs
-	help           string                       // the command that tells how the one that runs is used
-	interactive    bool                         // stdin is a terminal
-	progress       bool                         // stderr is a terminal that shows progress
-	messages       terminal                     // where stderr goes
-	eventBounds    eventBounds                  // on event programs
+	screen         terminal                           // where stdout goes
+	newID          func(tagstore.IDKind) string       // ids of new repairs
+	help           string                             // the command that tells how the one that runs is used
+	tty            func() (io.ReadWriteCloser, error) // opens the terminal that a person is asked on
+	progress       bool                               // stderr is a terminal that shows progress
+	messages       terminal                           // where stderr goes
+	eventBounds    eventBounds                        // on event programs
 }
 
 // settings reads the settings file of this run.

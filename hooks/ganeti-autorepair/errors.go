@@ -14,6 +14,8 @@ const (
 	exitFailed    = 1  // something failed that a person must look at
 	exitUsage     = 2  // wrong usage or bad settings
 	exitNotMaster = 11 // this node is not the master
+
+	exitConfirmation = 13 // nobody said yes to a question (EXIT_CONFIRMATION in lib/_constants.py)
 )
 
 // hintError is an error with an exit code and the command to type next.

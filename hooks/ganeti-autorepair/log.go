@@ -22,7 +22,9 @@ func (e *env) openLog(path, format string) (plugin.Logger, func()) {
 	path = e.paths.in(path)
 	f, err := openAppending(path)
 	if err != nil {
-		e.note("warning: no log: %s", err)
+		if !otherUser(err) {
+			e.note("warning: no log: %s", err)
+		}
 		return logging.New(io.Discard), func() {}
 	}
 	w := &logFile{file: f}

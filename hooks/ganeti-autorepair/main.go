@@ -47,12 +47,12 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	code := realMain(ctx, os.Args[1:], &env{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		screen: terminalOf(os.Stdout, os.Getenv), newID: newID,
 		eventBounds: eventBounds{one: oneEventTime, all: allEventsTime},
 		progress:    terminalOf(os.Stderr, os.Getenv).rows > 0,
 		messages:    terminalOf(os.Stderr, os.Getenv),
-		interactive: terminalOf(os.Stdin, os.Getenv).rows > 0,
+		tty:         openTTY,
 	})
 	stop()
 	os.Exit(code)

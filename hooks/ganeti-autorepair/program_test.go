@@ -32,7 +32,17 @@ type bed struct {
 	ids    int
 	kinds  []tagstore.IDKind // of these ids
 	bounds eventBounds
+	tty    *fakeTTY // nil if nobody can be asked
 }
+
+// fakeTTY is a terminal on which somebody has typed an answer already.
+type fakeTTY struct {
+	io.Reader
+	asked strings.Builder
+}
+
+func (t *fakeTTY) Write(p []byte) (int, error) { return t.asked.Write(p) }
+func (t *fakeTTY) Close() error                { return nil }
 
 const badNode = `
 	group default
@@ -102,7 +112,13 @@ func (b *bed) run(args ...string) (code int, stdout, stderr string) {
 
 // env is the world that the program sees; repairs have the ids id1, id2, ...
 func (b *bed) env(out, err io.Writer) *env {
-	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, newID: func(kind tagstore.IDKind) string {
+	tty := func() (io.ReadWriteCloser, error) {
+		if b.tty == nil {
+			return nil, os.ErrNotExist
+		}
+		return b.tty, nil
+	}
+	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, tty: tty, newID: func(kind tagstore.IDKind) string {
 		b.kinds = append(b.kinds, kind)
 		b.ids++
 		return fmt.Sprintf("id%d", b.ids)

@@ -18,6 +18,26 @@ import (
 type writeFlags struct {
 	DryRun  bool `short:"n" help:"Say which tags would be written, and write none."`
 	Timeout span `default:"5m" placeholder:"TIME" help:"Give up tags that cannot be written in this time, for example while a job has the instance locked (default: 5m)."`
+	reasonFlag
+}
+
+// reasonFlag is the flag of all commands that steer.
+type reasonFlag struct {
+	Reason reasonText `placeholder:"TEXT" help:"Why, for the reason trail of the jobs, as with gnt-*, and for the log."`
+}
+
+// reasonText is what a person gives as the reason for a command.
+type reasonText string
+
+// UnmarshalText reads the text.
+func (t *reasonText) UnmarshalText(text []byte) error {
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return errors.New("a reason is ASCII text in one line, as luxid cannot write any other")
+		}
+	}
+	*t = reasonText(strings.TrimSpace(string(text)))
+	return nil
 }
 
 // steerFlags are the flags of commands that write tags of objects that are named or

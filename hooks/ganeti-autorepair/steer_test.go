@@ -93,7 +93,7 @@ func TestSteer(t *testing.T) {
 		{"cluster=migrate reinstall", "policy cluster failover", "cluster=failover", "", 0},
 		{"group:rack1=failover", "policy group:rack1 none", "", "has no policy of its own any more\ngroup:rack1: note: its policy is then: none\n", 0},
 		{"web1=failover;group:rack1=migrate", "policy web1 none", "group:rack1=migrate", "web1.example.com: note: its policy is then: migrate (from group rack1)\n", 0},
-		{"", "policy web1 db1.example.com reinstall", "db1=reinstall web1=reinstall", "\n2 changed\n", 0},
+		{"", "policy --yes web1 db1.example.com reinstall", "db1=reinstall web1=reinstall", "\n2 changed\n", 0},
 		{"cluster=suspend", "policy web1 failover", "cluster=suspend web1=failover", "web1.example.com: note: this lifts the suspension of cluster here\n", 0},
 		{"web1=suspend", "policy web1 failover", "web1=failover web1=suspend", "note: it is suspended by instance web1.example.com: ganeti-autorepair resume web1.example.com\n", 0},
 		{"", "policy node:node2 migrate", "db1=migrate web1=migrate", "2 changed", 0},
@@ -201,14 +201,19 @@ func TestSteerElsewhere(t *testing.T) {
 	b.idle("elsewhere")
 }
 
-// Many at once: one that fails does not keep the others; the count tells.
-func TestSteerMany(t *testing.T) {
+// manyOnNode1 is a cluster of the instances vm00, vm01, ... on node1.
+func manyOnNode1(n int) string {
 	var text strings.Builder
 	text.WriteString("node node1 mem=100000\n")
-	for k := 0; k < 100; k++ {
+	for k := 0; k < n; k++ {
 		fmt.Fprintf(&text, "instance vm%02d nodes=node1\n", k)
 	}
-	b := newBed(t, text.String())
+	return text.String()
+}
+
+// Many at once: one that fails does not keep the others; the count tells.
+func TestSteerMany(t *testing.T) {
+	b := newBed(t, manyOnNode1(100))
 	b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
 		if op.Text("name") == "vm42" {
 			return luxitest.OpFails("OpExecError", "it broke")

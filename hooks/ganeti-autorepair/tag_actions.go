@@ -49,8 +49,9 @@ func (f writeFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	}
 	bound, cancel := context.WithTimeout(ctx, time.Duration(f.Timeout))
 	defer cancel()
-	r.write(bound, &tagstore.Writer{Client: c, Source: repair.Source, Now: e.now}, todo)
+	r.write(bound, &tagstore.Writer{Client: c, Source: repair.Source, User: string(f.Reason), Now: e.now}, todo)
 	r.count()
+	e.logSteered(command, string(f.Reason), r.done)
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("stopped by a signal; the rest is not written")
@@ -70,6 +71,7 @@ type tagRun struct {
 	dryRun bool
 
 	changed, unchanged, failed int
+	done                       []*tagAction // whose tags were written
 }
 
 func (r *tagRun) tell(a *tagAction, text string) {
@@ -204,6 +206,7 @@ func (r *tagRun) written(a *tagAction, err error) {
 		return
 	}
 	r.changed++
+	r.done = append(r.done, a)
 	r.tell(a, a.done)
 	r.tellNote(a)
 }

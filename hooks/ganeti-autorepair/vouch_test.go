@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,7 +16,7 @@ func TestVouch(t *testing.T) {
 	const old = "ganeti:watcher:autorepair:fenced:1600000000"
 	for _, row := range []struct {
 		args, answer string
-		interactive  bool
+		terminal     bool
 		code         int
 		tag          string // that node2 has afterwards
 		said         string
@@ -26,9 +24,9 @@ func TestVouch(t *testing.T) {
 		{"vouch node2", "yes\n", true, 0, tag, "node2: vouched for, as long as it stays offline\nnode2: note: fence is \"none\""},
 		{"vouch node:node2", "yes\n", true, 0, tag, "node2: vouched for"},
 		{"vouch node2 node2.example.com", "yes\n", true, 1, old, "there is no node \"node2.example.com\""},
-		{"vouch node2", "y\n", true, 1, old, "the answer was not yes"},
-		{"vouch node2", "", true, 1, old, "the answer was not yes"},
-		{"vouch node2", "yes\n", false, 2, old, "give --yes"},
+		{"vouch node2", "y\n", true, 13, old, "the answer was not yes"},
+		{"vouch node2", "", true, 13, old, "the answer was not yes"},
+		{"vouch node2", "yes\n", false, 13, old, "as there is no terminal to ask on\nganeti-autorepair: hint: the same command with --yes\n"},
 		{"vouch --yes node2", "", false, 0, tag, "vouched for"},
 		{"vouch --dry-run node2", "", false, 0, old, "would be vouched for\n  add     " + tag + "\n  remove  " + old + "\n"},
 		{"vouch --yes node2 node3", "", false, 1, old, "error: node node3 is not marked offline\nganeti-autorepair: hint: gnt-node modify --offline=yes node3\n"},
@@ -37,18 +35,18 @@ func TestVouch(t *testing.T) {
 	} {
 		b := newBed(t, badNode)
 		b.m.Edit(func(c *luxitest.Cluster) { c.Node("node2").Tags = []string{old, "other"} })
-		var out, err bytes.Buffer
-		e := b.env(&out, &err)
-		e.stdin, e.interactive = strings.NewReader(row.answer), row.interactive
-		code := realMain(context.Background(), strings.Fields(row.args), e)
-		said := out.String() + err.String()
+		if row.terminal {
+			b.tty = &fakeTTY{Reader: strings.NewReader(row.answer)}
+		}
+		code, stdout, stderr := b.run(strings.Fields(row.args)...)
+		said := stdout + stderr
 		if code != row.code || !strings.Contains(said, row.said) {
 			t.Errorf("%s, answered %q: %d, want %d and %q:\n%s", row.args, row.answer, code, row.code, row.said, said)
 		}
 		if got := strings.Join(b.m.Snapshot().Node("node2").Tags, " "); got != old+" other" && row.tag == old || row.tag != old && got != "other "+row.tag {
 			t.Errorf("%s, answered %q: tags %q", row.args, row.answer, got)
 		}
-		if asked := strings.Contains(said, "Type yes: "); asked != (row.interactive && row.code != 2 && !strings.Contains(row.said, "there is no")) {
+		if asked := b.tty != nil && strings.HasSuffix(b.tty.asked.String(), "Type yes: "); asked != (row.terminal && row.code != 2 && !strings.Contains(row.said, "there is no")) {
 			t.Errorf("%s: asked: %v", row.args, asked)
 		}
 	}

@@ -120,6 +120,25 @@ func (d *Directory) Policy(o tagstore.Object, now int64) tagstore.Policy {
 	return tagstore.EffectivePolicy(now, objects...)
 }
 
+// Policies returns the policy of each instance, in their order, with every object as
+// the function gives it.
+func (d *Directory) Policies(as func(tagstore.Object) tagstore.Object, now int64) []tagstore.Policy {
+	cluster := as(d.Cluster)
+	groups := make(map[string]tagstore.Object, len(d.groups)) // by the name of a node
+	for node, g := range d.groups {
+		groups[node] = as(g)
+	}
+	list := make([]tagstore.Policy, len(d.Instances))
+	for k, l := range d.Instances {
+		objects := []tagstore.Object{as(l.Object)}
+		if g, ok := groups[l.Primary]; ok {
+			objects = append(objects, g)
+		}
+		list[k] = tagstore.EffectivePolicy(now, append(objects, cluster)...)
+	}
+	return list
+}
+
 // Apart lists the objects below one that have an opinion of their own and permit
 // repairs: what is said of the object itself does not count for them.
 func (d *Directory) Apart(o tagstore.Object, now int64) []tagstore.Object {

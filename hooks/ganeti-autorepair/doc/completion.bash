@@ -26,7 +26,7 @@ _ganeti_autorepair_values()
         TEMPLATE) printf '%s\n' blockdev diskless drbd ext file gluster plain rbd sharedfile ;;
         FIELD | FIELDS) ganeti-autorepair list-fields --no-headers --separator=: 2>/dev/null | cut -d : -f 1 ;;
         FILE | SOCKET) compgen -f -- "$2" ;;
-        FILTER | OS | STRING | TAG | TIME) ;; # anything
+        FILTER | OS | STRING | TAG | TEXT | TIME) ;; # anything
     esac
 }
 
