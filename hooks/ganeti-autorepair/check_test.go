@@ -34,9 +34,34 @@ func newChecked(t *testing.T) *bed {
 	return b
 }
 
+// fenceOf makes a fence command of the text.
+func (b *bed) fenceOf(text string) {
+	b.write("/fence", text)
+	os.Chmod(filepath.Join(b.root, "fence"), 0o755)
+	b.write("/etc/ganeti/autorepair.toml", "fence = \""+filepath.Join(b.root, "fence")+"\"\n")
+}
+
+// metricsOf makes a metrics file that was written so long after the last pass, or none
+// for 0, and a setting for it of that age.
+func (b *bed) metricsOf(file, setting time.Duration) {
+	const path = "/m/x.prom"
+	b.write("/etc/ganeti/autorepair.toml", "metrics_file = \""+path+"\"\n")
+	b.write("/m/other", "")
+	at := present.Add(setting)
+	os.Chtimes(newPaths(b.getenv).settings(), at, at)
+	if file != 0 {
+		b.write(path, "")
+		at = present.Add(file)
+		os.Chtimes(filepath.Join(b.root, path), at, at)
+	}
+}
+
 // What Nagios reads: the exit code and one line, for each thing that can be
 // wrong.
 func TestCheck(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	defer func() { time.Local = local }()
 	const ok = "AUTOREPAIR OK - 2 instances, 2 healthy | healthy=2 suspended=0 needs-repair=0 pending=0 failed=0\n"
 	for _, row := range []struct {
 		what string
@@ -125,6 +150,53 @@ func TestCheck(t *testing.T) {
 		{"no event directory", func(b *bed) {
 			b.write("/etc/ganeti/autorepair.toml", "event_dir = \"/events\"\n")
 		}, 1, "AUTOREPAIR WARNING - events: lstat "},
+		{"a fence without an interpreter", func(b *bed) { b.fenceOf("#!/nowhere/sh\n") }, 2, "AUTOREPAIR CRITICAL - fence: /tmp/"},
+		{"a fence that is no program", func(b *bed) { b.fenceOf("exit 0\n") }, 2, "AUTOREPAIR CRITICAL - fence: /tmp/"},
+		{"an empty fence", func(b *bed) { b.fenceOf("") }, 2, "AUTOREPAIR CRITICAL - fence: /tmp/"},
+		{"a good fence", func(b *bed) { b.fenceOf("#! /bin/sh -e\n") }, 0, ok},
+		{"out of band, without programs", func(b *bed) {
+			b.write("/etc/ganeti/autorepair.toml", "fence = \"oob\"\n")
+			b.m.Edit(func(c *luxitest.Cluster) {
+				c.Node("node1").OOB, c.Node("node4").OOB = luxitest.OOBWorks, luxitest.OOBWorks
+			})
+		}, 1, "AUTOREPAIR WARNING - fence: no out-of-band program can switch off node2, node3; no repair of their instances begins | "},
+		{"out of band", func(b *bed) {
+			b.write("/etc/ganeti/autorepair.toml", "fence = \"oob\"\n")
+			b.m.Edit(func(c *luxitest.Cluster) {
+				for _, n := range c.Nodes {
+					n.OOB = luxitest.OOBWorks
+				}
+			})
+		}, 0, ok},
+		{"no event program", func(b *bed) { b.told(nil); os.Mkdir(filepath.Join(b.root, "events"), 0o755) }, 1, "AUTOREPAIR WARNING - events: there is no program in /tmp/"},
+		{"an event program with an ending", func(b *bed) { b.told(map[string]string{"x.sh": "exit 0"}) }, 1, "AUTOREPAIR WARNING - events: nothing in /tmp/"},
+		{"event programs", func(b *bed) { b.told(map[string]string{"x": "exit 0"}) }, 0, ok},
+		{"metrics that were not written", func(b *bed) { b.metricsOf(-time.Hour, -time.Hour) }, 1, "AUTOREPAIR WARNING - metrics: the last pass did not write /tmp/"},
+		{"metrics that were written", func(b *bed) { b.metricsOf(time.Second, -time.Hour) }, 0, ok},
+		{"metrics that are gone", func(b *bed) { b.metricsOf(0, -time.Hour) }, 1, "AUTOREPAIR WARNING - metrics: the last pass did not write /tmp/"},
+		{"metrics that are new", func(b *bed) { b.metricsOf(0, time.Hour) }, 0, ok},
+		{"suspended", func(b *bed) { b.tag("cluster", "failover suspend") }, 1, "AUTOREPAIR WARNING - cluster: suspended until it is resumed | "},
+		{"suspended for a time", func(b *bed) { b.tag("cluster", "suspend:1700014400") }, 1, "AUTOREPAIR WARNING - cluster: suspended until 2023-11-15 "},
+		{"a group suspended", func(b *bed) { b.tag("group:default", "suspend") }, 1, "AUTOREPAIR WARNING - group default: suspended until it is resumed | "},
+		{"a group suspended for a time", func(b *bed) { b.tag("group:default", "suspend:1700014400") }, 0, ok},
+		{"no permission", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Tags, c.Node("node2").Offline = nil, true })
+		}, 1, "AUTOREPAIR WARNING - no-permission: web1 | "},
+		{"many", func(b *bed) {
+			b.m.Edit(func(c *luxitest.Cluster) {
+				for k := 0; k < 7; k++ {
+					i := *c.Instance("web2")
+					i.Name, i.UUID = fmt.Sprintf("x%d", k), fmt.Sprintf("x%d-uuid", k)
+					c.Instances = append(c.Instances, &i)
+				}
+				c.Node("node3").Drained = true
+			})
+		}, 1, "AUTOREPAIR WARNING - no-repair: 8 instances: web2, x0, x1, x2, x3 and 3 more | "},
+		{"no pass for long, as the watcher is paused", func(b *bed) {
+			b.m.Advance(2 * time.Hour)
+			hence := b.m.Now().Add(time.Hour)
+			b.m.Edit(func(c *luxitest.Cluster) { c.WatcherPause = hence })
+		}, 1, "AUTOREPAIR WARNING - watcher: is paused until 2023-11-15 01:13: gnt-cluster watcher continue | "},
 		{"an event program that others can write", func(b *bed) {
 			b.told(map[string]string{"x": "exit 0"})
 			os.Chmod(filepath.Join(b.root, "events/x"), 0o757)
@@ -144,6 +216,16 @@ func TestCheck(t *testing.T) {
 	b := newChecked(t)
 	_, stdout, _ := b.run("check", "--verbose")
 	golden(t, "check.txt", stdout)
+	b.m.Edit(func(c *luxitest.Cluster) {
+		c.Node("node3").Drained, c.Node("node2").Offline = true, true
+		for _, name := range []string{"web1", "web2"} {
+			c.Instance(name).Tags = []string{"ganeti:watcher:autorepair:migrate"}
+		}
+	})
+	b.tag("group:default", "suspend:1700014400")
+	b.tag("cluster", "suspend")
+	_, stdout, _ = b.run("check", "--verbose")
+	golden(t, "check-wrong.txt", stdout)
 	lock, err := takeLock(newPaths(b.getenv).state())
 	if err != nil {
 		t.Fatal(err)

@@ -7,12 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
-	"time"
 
-	"ganeti-autorepair/hooks/internal/outside"
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
+	"ganeti-autorepair/tagstore"
 )
 
 // hook checks the script that ganeti-watcher runs.
@@ -23,35 +22,11 @@ func (c *checkup) hook() {
 	case errors.Is(err, fs.ErrNotExist):
 		c.add(levelCritical, "hook", "%s is missing, ganeti-watcher runs no repairs", path)
 	case err != nil:
-		c.add(levelCritical, "hook", "%s", err)
+		c.fail(levelCritical, "hook", err)
 	case info.Mode().Perm()&0o111 == 0:
 		c.add(levelCritical, "hook", "ganeti-watcher does not run it: chmod +x %s", path)
 	default:
 		c.add(levelOK, "hook", "is installed and executable")
-	}
-}
-
-// programs checks the programs of the administrator: the fence command and the
-// event programs.
-func (c *checkup) programs(set settings) {
-	if path := set.engine.Fence; strings.HasPrefix(path, "/") {
-		if err := outside.CheckFile(path); err != nil {
-			c.add(levelCritical, "fence", "%s; no repair of an instance of an offline node begins", err)
-		} else {
-			c.add(levelOK, "fence", "can be run")
-		}
-	}
-	if set.eventDir == "" {
-		return
-	}
-	_, skipped, err := eventPrograms(c.env.paths.in(set.eventDir))
-	switch {
-	case err != nil:
-		c.add(levelWarning, "events", "%s; no event program is run", err)
-	case len(skipped) > 0:
-		c.add(levelWarning, "events", "not run: %s", strings.Join(skipped, ", "))
-	default:
-		c.add(levelOK, "events", "programs can be run")
 	}
 }
 
@@ -65,7 +40,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	defer cancel()
 	v, err := pass.Client.QueryConfigValues(ctx)
 	if err != nil {
-		c.add(levelCritical, "socket", "%s", err)
+		c.fail(levelCritical, "socket", err)
 		return "", ""
 	}
 	c.add(levelOK, "socket", "luxid answers")
@@ -84,76 +59,19 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	} else {
 		c.add(levelOK, "queue", "accepts jobs")
 	}
-	c.programs(set)
-	c.state(set)
+	c.programs(ctx, pass.Client, set)
+	c.state(set, v.Drained || v.WatcherPause.After(e.now()))
 	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		c.add(levelCritical, "reading", "%s", err)
 		return "", ""
 	}
 	plan = readLastReasons(e.paths.state()).over(plan)
+	c.suspensions(plan)
 	c.tags(plan)
 	c.instances(plan)
 	c.found(plan)
 	return counted(plan)
-}
-
-// state checks the lock, the stamp of the last pass, and whether passes can keep
-// what they write.
-func (c *checkup) state(set settings) {
-	dir := c.env.paths.state()
-	if info, err := os.Lstat(string(dir)); err == nil && (!info.IsDir() || info.Mode().Perm()&0o077 != 0) {
-		c.add(levelWarning, "lock", "others than root can enter %s; the next pass ends that", dir)
-	}
-	holder := lockHolder(dir)
-	word := "is free"
-	if holder != "" {
-		word = "is taken by a running pass, process " + holder
-	}
-	c.add(levelOK, "lock", "%s", word)
-	unwritable := c.env.unwritable(set)
-	for _, n := range unwritable {
-		c.add(levelWarning, n.What, "cannot be written, passes go on without it: %s", n)
-	}
-	if len(unwritable) == 0 {
-		c.add(levelOK, "files", "can be written")
-	}
-	c.lastPass(set, holder)
-}
-
-// lastPass checks when the last pass was.
-func (c *checkup) lastPass(set settings, holder string) {
-	s, found, err := c.env.paths.state().readStamp()
-	now := c.env.now()
-	// The watcher comes every five minutes, and may be held up once.
-	late := set.interval + set.engine.PassTimeout + 15*time.Minute
-	switch {
-	case err != nil && otherUser(err):
-		c.add(levelUnknown, "last pass", "only root can see when it was")
-	case err != nil:
-		c.add(levelWarning, "last pass", "%s", err)
-	case !found && holder != "":
-		c.add(levelOK, "last pass", "the first one runs")
-	case !found:
-		c.add(levelWarning, "last pass", "there was none yet, or it failed; see the log")
-	case now.Before(s.Time.Add(-time.Minute)):
-		c.add(levelWarning, "last pass", "was at %s, which lies ahead; look at the clock", s.Time.Format("2006-01-02 15:04:05"))
-	case now.Sub(s.Time) > late && stampCannotBeWritten(c.env.paths.state()):
-		c.add(levelWarning, "last pass", "its time cannot be written; the last that could be was %s ago", report.Age(s.Time.Unix(), now))
-	case now.Sub(s.Time) > late:
-		c.add(levelCritical, "last pass", "was %s ago; does cron run ganeti-watcher?", report.Age(s.Time.Unix(), now))
-	default:
-		c.add(levelOK, "last pass", "was %s ago", report.Age(s.Time.Unix(), now))
-	}
-}
-
-// stampCannotBeWritten reports whether passes cannot say when they were.
-func stampCannotBeWritten(dir stateDir) bool {
-	f, err := os.OpenFile(dir.file(stampFile), os.O_WRONLY|syscall.O_NOFOLLOW, 0)
-	if err == nil {
-		f.Close()
-	}
-	return err != nil
 }
 
 // tags checks whether all tags can be read.
@@ -169,24 +87,45 @@ func (c *checkup) tags(plan *repair.Plan) {
 	}
 }
 
-// instances checks whether instances wait for a person. It leaves those out whose
-// repair no tag permits, as that is a decision, and those with an unreadable tag,
-// which tags has told.
-func (c *checkup) instances(plan *repair.Plan) {
-	waiting := make(map[repair.Reason][]string)
-	for _, d := range plan.Decisions {
-		switch d.Reason {
-		case repair.ReasonNoPermission, repair.ReasonTooWeak, repair.ReasonUnreadableTag:
-			continue
+// suspensions checks whether the cluster is suspended, or a group without an end: that
+// is easily forgotten. Groups that are suspended for a time are told beside.
+func (c *checkup) suspensions(plan *repair.Plan) {
+	now := plan.Snapshot.Time.Unix()
+	tell := func(l level, o tagstore.Object) {
+		o.Tags.Malformed = nil // tags tells of these
+		p := tagstore.EffectivePolicy(now, o)
+		if p.Suspended {
+			if p.Until == 0 {
+				l = levelWarning
+			}
+			c.advise(l, o.String(), "ganeti-autorepair resume "+word(o), "%s", suspendedUntil(p.Until))
 		}
+	}
+	tell(levelWarning, tagstore.Object{Kind: luxi.TagCluster, Tags: plan.Snapshot.Cluster.Tags})
+	for _, g := range plan.Snapshot.SortedGroups() {
+		tell(levelOK, tagstore.Object{Kind: luxi.TagGroup, Name: g.Name, Tags: g.Tags})
+	}
+}
+
+// instances checks whether instances wait for a person, by reason. It leaves those with
+// an unreadable tag out, which tags has told.
+func (c *checkup) instances(plan *repair.Plan) {
+	waiting := make(map[repair.Reason][]repair.Decision)
+	for _, d := range plan.Decisions {
 		if d.Reason.Info().Person {
-			waiting[d.Reason] = append(waiting[d.Reason], d.Instance.Name)
+			waiting[d.Reason] = append(waiting[d.Reason], d)
 		}
 	}
 	for _, info := range repair.ReasonTable() {
-		if names := waiting[info.Reason]; len(names) > 0 {
-			c.add(levelWarning, string(info.Reason), "%s", someNames(names))
+		list := waiting[info.Reason]
+		if len(list) == 0 || info.Reason == repair.ReasonUnreadableTag {
+			continue
 		}
+		var names []string
+		for _, d := range list {
+			names = append(names, d.Instance.Name)
+		}
+		c.advise(levelWarning, string(info.Reason), report.ViewOf(plan, list[0]).Command, "%s", namesWithCount(names))
 	}
 	if len(waiting) == 0 {
 		c.add(levelOK, "instances", "none waits for a person")
@@ -208,6 +147,15 @@ func counted(plan *repair.Plan) (summary, perf string) {
 		perf += fmt.Sprintf("%s=%d ", s, states[s])
 	}
 	return summary, strings.TrimSpace(perf)
+}
+
+// namesWithCount names instances and how many they are: "web1", "3 instances: db1,
+// web1, web2".
+func namesWithCount(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return fmt.Sprintf("%d instances: %s", len(names), someNames(names))
 }
 
 // someNames joins the first names and counts the others.

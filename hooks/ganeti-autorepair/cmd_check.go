@@ -37,6 +37,7 @@ type finding struct {
 	level level
 	about string
 	text  string
+	next  string // the command to type about it; "" if there is none
 }
 
 // checkup collects findings.
@@ -46,7 +47,21 @@ type checkup struct {
 }
 
 func (c *checkup) add(l level, about, format string, args ...any) {
-	c.findings = append(c.findings, finding{l, about, fmt.Sprintf(format, args...)})
+	c.advise(l, about, "", format, args...)
+}
+
+// advise adds a finding with the command to type about it.
+func (c *checkup) advise(l level, about, next, format string, args ...any) {
+	c.findings = append(c.findings, finding{l, about, fmt.Sprintf(format, args...), next})
+}
+
+// fail adds an error as a finding. What this user may not look at is unknown.
+func (c *checkup) fail(l level, about string, err error) {
+	if otherUser(err) {
+		c.advise(levelUnknown, about, "sudo ganeti-autorepair check", "only root can look: %s", err)
+		return
+	}
+	c.add(l, about, "%s", err)
 }
 
 // worst returns the worst level of all findings. Unknown is not as bad as critical.
@@ -66,7 +81,7 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 	c := &checkup{env: e}
 	set, err := e.settings()
 	if err != nil {
-		c.add(levelCritical, "settings", "%s", err)
+		c.fail(levelCritical, "settings", err)
 		set = defaultSettings()
 	} else {
 		c.add(levelOK, "settings", "can be read")
@@ -76,6 +91,8 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 	c.hook()
 	summary, perf := "", ""
 	switch {
+	case master == "" && e.cli.Luxi == "" && otherUser(e.paths.noMaster()):
+		c.fail(levelUnknown, "master", e.paths.noMaster())
 	case master == "" && e.cli.Luxi == "":
 		c.add(levelUnknown, "master", "Ganeti is not set up here")
 	case !here && e.cli.Luxi == "":
@@ -105,7 +122,11 @@ func (cmd *checkCmd) Run(ctx context.Context, e *env) error {
 	fmt.Fprintln(e.stdout, line)
 	if cmd.Verbose {
 		for _, f := range c.findings {
-			fmt.Fprintf(e.stdout, "%s: %s: %s\n", f.level, f.about, oneLine(f.text))
+			text := oneLine(f.text)
+			if f.next != "" {
+				text += ": " + f.next
+			}
+			fmt.Fprintf(e.stdout, "%s: %s: %s\n", f.level, f.about, text)
 		}
 	}
 	if worst == levelOK {

@@ -28,13 +28,17 @@ type env struct {
 	eventBounds    eventBounds                        // on event programs
 }
 
+// settingsPath returns the path of the settings file of this run.
+func (e *env) settingsPath() string {
+	if e.cli.Config != "" {
+		return e.cli.Config
+	}
+	return e.paths.settings()
+}
+
 // settings reads the settings file of this run.
 func (e *env) settings() (settings, error) {
-	path, must := e.paths.settings(), false
-	if e.cli.Config != "" {
-		path, must = e.cli.Config, true
-	}
-	set, err := readSettings(path, must)
+	set, err := readSettings(e.settingsPath(), e.cli.Config != "")
 	if err != nil {
 		return set, &hintError{code: exitUsage, err: err, hint: "man ganeti-autorepair.toml"}
 	}

@@ -6,12 +6,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// TestMain lets a copy of this program be a process that takes a lock and keeps it
-// until it is killed.
+// TestMain lets a copy of this program be the program, or a process that takes a lock
+// and keeps it until it is killed.
 func TestMain(m *testing.M) {
+	if args := os.Getenv("AUTOREPAIR_TEST_ARGUMENTS"); args != "" {
+		os.Args = append(os.Args[:1], strings.Fields(args)...)
+		main()
+	}
 	path := os.Getenv("AUTOREPAIR_TEST_HOLD_LOCK")
 	if path == "" {
 		os.Exit(m.Run())

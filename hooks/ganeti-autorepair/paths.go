@@ -38,10 +38,19 @@ func (p paths) hook() string { return p.in("/etc/ganeti/hooks/watcher/ganeti-aut
 // state returns the state directory. It does not outlive a reboot.
 func (p paths) state() stateDir { return stateDir(p.in("/var/run/ganeti-autorepair")) }
 
+// masterFile is where Ganeti keeps the name of the master on each node.
+func (p paths) masterFile() string { return p.in("/var/lib/ganeti/ssconf_master_node") }
+
+// noMaster returns why the name of the master cannot be read here; nil if it can.
+func (p paths) noMaster() error {
+	_, err := os.ReadFile(p.masterFile())
+	return err
+}
+
 // localMaster returns the master node by this node's own files; "" if Ganeti is not
 // set up here.
 func (p paths) localMaster() string {
-	data, err := os.ReadFile(p.in("/var/lib/ganeti/ssconf_master_node"))
+	data, err := os.ReadFile(p.masterFile())
 	if err != nil {
 		return ""
 	}
