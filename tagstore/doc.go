@@ -6,7 +6,7 @@
 // Every tag begins with "ganeti:watcher:autorepair:". After the prefix:
 //
 //	tag      = type                                        enable   (T1)
-//	         | "suspend" [ ":" [ seconds ] ]               suspend  (T3)
+//	         | "suspend" [ ":" [ seconds ] ]               suspend  (T3), see StopTag
 //	         | "pending:" type ":" id ":" seconds ":" jobs          (T5)
 //	         | "result:" type ":" id ":" seconds ":" outcome ":" jobs (T7)
 //	         | "node-offline"                                       (T12, K5)

@@ -19,6 +19,17 @@ func SuspendTag(until int64) string {
 	return Prefix + wordSuspend + ":" + strconv.FormatInt(until, 10)
 }
 
+// StopTag returns the tag by which everything is stopped until a Unix time in seconds,
+// or forever if until is 0. It says the same as that of SuspendTag (T3), and is spelled
+// otherwise: nobody else puts nothing behind the colon, or a zero before the seconds.
+// So what was stopped can be told from what was suspended before, and be undone.
+func StopTag(until int64) string {
+	if until == 0 {
+		return Prefix + wordSuspend + ":"
+	}
+	return Prefix + wordSuspend + ":0" + strconv.FormatInt(until, 10)
+}
+
 // FencedTag returns the node tag by which a person or a fence that succeeded
 // vouches at a Unix time in seconds that the node runs nothing (V5).
 func FencedTag(at int64) string { return Prefix + wordFenced + ":" + strconv.FormatInt(at, 10) }

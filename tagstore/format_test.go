@@ -24,6 +24,8 @@ func TestFormat(t *testing.T) {
 		{tagstore.EnableTag(tagstore.Reinstall), "reinstall"},
 		{tagstore.SuspendTag(0), "suspend"},
 		{tagstore.SuspendTag(1700000000), "suspend:1700000000"},
+		{tagstore.StopTag(0), "suspend:"},
+		{tagstore.StopTag(1700000000), "suspend:01700000000"},
 		{pending(tagstore.Pending{Type: tagstore.Failover, ID: "x", Time: 5}), "pending:failover:x:5:"},
 		{pending(tagstore.Pending{Type: tagstore.Migrate, ID: uuid, Time: 5, Jobs: ids(7, 1)}), "pending:migrate:" + uuid + ":5:7"},
 		{pending(tagstore.Pending{Type: tagstore.Migrate, ID: "x", Time: 5, Jobs: ids(7, 3)}), "pending:migrate:x:5:7+8+9"},

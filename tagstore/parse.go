@@ -99,7 +99,7 @@ func malformed(kind luxi.TagKind, tag, why string) Malformed {
 
 func (t *Tags) addSuspend(rest, tag string) (why string) {
 	if rest == "" {
-		t.Suspends = append(t.Suspends, Suspend{Tag: tag})
+		t.Suspends = append(t.Suspends, Suspend{Tag: tag, ByStop: strings.HasSuffix(tag, ":")})
 		return ""
 	}
 	until, bad := parseSeconds(rest)
@@ -110,7 +110,7 @@ func (t *Tags) addSuspend(rest, tag string) (why string) {
 		// That time has passed long ago; it must not read as "forever".
 		until = 1
 	}
-	t.Suspends = append(t.Suspends, Suspend{Until: until, Tag: tag})
+	t.Suspends = append(t.Suspends, Suspend{Until: until, Tag: tag, ByStop: until > 1 && rest[0] == '0'})
 	return ""
 }
 

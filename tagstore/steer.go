@@ -43,11 +43,13 @@ func (o Object) SetPolicy(t Type) Change {
 
 // Suspend suspends the object until a Unix time in seconds, or forever if until
 // is 0. A suspension that lasts longer is never cut short: the change is then
-// empty, and longer is that suspension. Shorter ones are removed.
+// empty, and longer is that suspension. Shorter ones are removed. Those of stop do not
+// count, as they may be undone at any time.
 func (o Object) Suspend(until int64) (c Change, longer *Suspend) {
 	c = o.change()
 	for k, s := range o.Tags.Suspends {
 		switch {
+		case s.ByStop:
 		case s.Until == until, s.Forever(), until != 0 && s.Until > until:
 			longer = &o.Tags.Suspends[k]
 			if s.Forever() {
@@ -62,6 +64,34 @@ func (o Object) Suspend(until int64) (c Change, longer *Suspend) {
 	}
 	c.Add = []string{SuspendTag(until)}
 	return c, nil
+}
+
+// Stop suspends the object until a Unix time in seconds, or forever if until is 0, so
+// that Unstop can tell it from other suspensions, which stay as they are. The change is
+// empty, and longer is set, if it is suspended for as long already.
+func (o Object) Stop(until int64) (c Change, longer *Suspend) {
+	c = o.change()
+	for k, s := range o.Tags.Suspends {
+		switch {
+		case s.Forever(), until != 0 && s.Until >= until:
+			return o.change(), &o.Tags.Suspends[k]
+		case s.ByStop:
+			c.Remove = append(c.Remove, s.Tag)
+		}
+	}
+	c.Add = []string{StopTag(until)}
+	return c, nil
+}
+
+// Unstop undoes Stop, and nothing else.
+func (o Object) Unstop() Change {
+	c := o.change()
+	for _, s := range o.Tags.Suspends {
+		if s.ByStop {
+			c.Remove = append(c.Remove, s.Tag)
+		}
+	}
+	return c
 }
 
 // Resume ends all suspensions of the object, also those whose tags cannot be

@@ -32,6 +32,9 @@ func TestSteering(t *testing.T) {
 	suspend := func(until int64) func(Object) Change {
 		return func(o Object) Change { c, _ := o.Suspend(until); return c }
 	}
+	stop := func(until int64) func(Object) Change {
+		return func(o Object) Change { c, _ := o.Stop(until); return c }
+	}
 	policy := func(typ Type) func(Object) Change { return func(o Object) Change { return o.SetPolicy(typ) } }
 	request := func(typ Type) func(Object) Change {
 		return func(o Object) Change {
@@ -57,7 +60,9 @@ func TestSteering(t *testing.T) {
 		{"policy", policy(None), "", ""},
 		{"suspend", suspend(0), "failover", "+suspend"},
 		{"suspend", suspend(0), "suspend", ""},
-		{"suspend", suspend(0), "suspend:", ""},
+		{"suspend", suspend(0), "suspend:", "+suspend"}, // of stop, which may be undone
+		{"suspend", suspend(8), "suspend:09", "+suspend:8"},
+		{"suspend", suspend(8), "suspend:05 suspend:5", "+suspend:8 -suspend:5"},
 		{"suspend", suspend(0), "suspend:5 suspend:9", "+suspend -suspend:5 -suspend:9"},
 		{"suspend", suspend(8), "suspend:5", "+suspend:8 -suspend:5"},
 		{"suspend", suspend(8), "suspend:8", ""},
@@ -67,6 +72,17 @@ func TestSteering(t *testing.T) {
 		{"resume", Object.Resume, "suspend suspend:5 suspend:soon failover frob", "-suspend -suspend:5 -suspend:soon"},
 		{"resume", Object.Resume, "Suspend SUSPENDED:9 Failover", "-Suspend -SUSPENDED:9"},
 		{"resume", Object.Resume, "failover", ""},
+		{"resume", Object.Resume, "suspend: suspend:09", "-suspend: -suspend:09"},
+		{"stop", stop(0), "failover", "+suspend:"},
+		{"stop", stop(0), "suspend:5 suspend:soon", "+suspend:"},
+		{"stop", stop(0), "suspend:05 suspend:5", "+suspend: -suspend:05"},
+		{"stop", stop(0), "suspend", ""},
+		{"stop", stop(0), "suspend:", ""},
+		{"stop", stop(8), "suspend:5", "+suspend:08"},
+		{"stop", stop(8), "suspend:05", "+suspend:08 -suspend:05"},
+		{"stop", stop(8), "suspend:8", ""},
+		{"stop", stop(8), "suspend:", ""},
+		{"unstop", Object.Unstop, "suspend suspend:5 suspend: suspend:09 suspend:soon suspend:0 failover", "-suspend: -suspend:09"},
 		{"ack", Object.Acknowledge, "result:failover:a:1:failure:2 result:failover:b:1:success:2 result:x pending:failover:c:1:", "-result:failover:a:1:failure:2"},
 		{"repair", request(Migrate), "", "+pending:migrate:x:7:"},
 		{"repair", request(Migrate), "pending:failover:a:1:", ""},

@@ -24,6 +24,8 @@ const (
 type Suspend struct {
 	Until int64  // Unix time in seconds at which it ends; 0 if it never does
 	Tag   string // the tag as it stands in the configuration
+	// ByStop says that the tag is spelled as the command stop does, see StopTag.
+	ByStop bool
 }
 
 // Forever reports whether the suspension has no end of its own.

@@ -28,13 +28,13 @@ func permitsNewDisks(dir *read.Directory, actions []tagAction, now int64) string
 		o.Tags.Suspends = nil
 		return o
 	}
-	before := dir.Policies(resumed, now)
-	then := dir.Policies(func(o tagstore.Object) tagstore.Object {
+	before := dir.With(resumed).Policies(now)
+	then := dir.With(func(o tagstore.Object) tagstore.Object {
 		if changed, ok := after[o.String()]; ok {
 			o = changed
 		}
 		return resumed(o)
-	}, now)
+	}).Policies(now)
 	var covered []string
 	for k, i := range dir.Instances {
 		if then[k].Type == tagstore.Reinstall && before[k].Type != tagstore.Reinstall {

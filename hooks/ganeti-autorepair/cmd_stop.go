@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
@@ -14,6 +14,7 @@ import (
 
 // stopCmd is "ganeti-autorepair stop".
 type stopCmd struct {
+	For span `placeholder:"TIME" help:"How long, for example 2h or 1d (default: until it is resumed)."`
 	writeFlags
 }
 
@@ -55,7 +56,41 @@ func (cmd *stopCmd) Run(ctx context.Context, e *env) error {
 		fmt.Fprintf(e.stdout, "%s: job %d (%s of repair %s) %s\n", j.Instance, int64(j.Job), j.Step, j.Repair, word)
 	}
 	fmt.Fprintf(e.stdout, "%s %s\n", countOf(len(jobs), "job"), word)
+	if err := cmd.tellRunning(ctx, e, c); err != nil {
+		return err
+	}
 	return failed
+}
+
+// tellRunning lists the repair jobs that go on, and how each could be stopped.
+func (cmd *stopCmd) tellRunning(ctx context.Context, e *env, c *luxi.Client) error {
+	jobs, err := unfinishedJobs(ctx, c)
+	if err != nil {
+		return err
+	}
+	begun := 0
+	for _, j := range jobs {
+		switch {
+		case j.begun:
+			begun++
+			fmt.Fprintf(e.stdout, "%s: %s has begun and goes on to its end\n", j.instance, j)
+		case !cmd.DryRun:
+			fmt.Fprintf(e.stdout, "%s: %s could not be taken back yet; to try again: ganeti-autorepair stop\n", j.instance, j)
+		}
+	}
+	if begun > 0 {
+		fmt.Fprintf(e.stdout, "%s\n", goesOn(begun))
+		e.note("hint: to end one at once, half done: gnt-job cancel --kill --yes-do-it JOB")
+	}
+	return nil
+}
+
+// goesOn counts jobs that run on: "1 job goes on".
+func goesOn(n int) string {
+	if n == 1 {
+		return "1 job goes on"
+	}
+	return countOf(n, "job") + " go on"
 }
 
 // suspendAll suspends the cluster, and every object that permits repairs itself and so
@@ -66,24 +101,26 @@ func (cmd *stopCmd) suspendAll(ctx context.Context, e *env, c *luxi.Client) (fai
 	if err != nil {
 		return nil, err
 	}
+	until, added := int64(0), false
+	if cmd.For != 0 {
+		until = e.now().Add(time.Duration(cmd.For)).Unix()
+	}
 	var actions []tagAction
-	var words []string
 	for _, o := range append([]tagstore.Object{dir.Cluster}, permitting(dir)...) {
-		change, longer := o.Suspend(0)
-		a := tagAction{object: o, change: change, done: suspendedUntil(0), would: "would be " + suspendedUntil(0)}
+		change, longer := o.Stop(until)
+		a := tagAction{object: o, change: change, done: suspendedUntil(until), would: "would be " + suspendedUntil(until)}
 		if longer != nil {
 			a.unchanged = "already " + suspendedUntil(longer.Until)
-		} else {
-			words = append(words, word(o))
 		}
+		added = added || longer == nil
 		actions = append(actions, a)
 	}
 	failed = cmd.carryOut(ctx, e, c, "stop", actions)
 	if ctx.Err() != nil {
 		return nil, failed
 	}
-	if len(words) > 0 && !cmd.DryRun {
-		e.note("hint: to let repairs go on: ganeti-autorepair resume %s", strings.Join(words, " "))
+	if added && !cmd.DryRun {
+		e.note("hint: to let repairs go on: ganeti-autorepair resume --all")
 	}
 	if errors.Is(failed, errFailed) {
 		failed = fmt.Errorf("the cluster is not suspended")

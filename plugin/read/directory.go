@@ -120,21 +120,56 @@ func (d *Directory) Policy(o tagstore.Object, now int64) tagstore.Policy {
 	return tagstore.EffectivePolicy(now, objects...)
 }
 
-// Policies returns the policy of each instance, in their order, with every object as
-// the function gives it.
-func (d *Directory) Policies(as func(tagstore.Object) tagstore.Object, now int64) []tagstore.Policy {
-	cluster := as(d.Cluster)
-	groups := make(map[string]tagstore.Object, len(d.groups)) // by the name of a node
-	for node, g := range d.groups {
-		groups[node] = as(g)
+// With returns the directory with every object as the function gives it.
+func (d *Directory) With(as func(tagstore.Object) tagstore.Object) *Directory {
+	then := &Directory{Cluster: as(d.Cluster), Nodes: d.Nodes, groups: make(map[string]tagstore.Object)}
+	for _, g := range d.Groups {
+		then.Groups = append(then.Groups, as(g))
 	}
+	for node, g := range d.groups {
+		then.groups[node] = as(g)
+	}
+	for _, l := range d.Instances {
+		l.Object = as(l.Object)
+		then.Instances = append(then.Instances, l)
+	}
+	return then
+}
+
+// Covers reports whether the instance is one of the objects, or below one of them.
+func (d *Directory) Covers(objects []tagstore.Object, instance string) bool {
+	group := ""
+	for _, l := range d.Instances {
+		if l.Name == instance {
+			group = d.groups[l.Primary].Name
+		}
+	}
+	for _, o := range objects {
+		switch o.Kind {
+		case luxi.TagCluster:
+			return true
+		case luxi.TagGroup:
+			if group != "" && o.Name == group {
+				return true
+			}
+		case luxi.TagInstance:
+			if o.Name == instance {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Policies returns the policy of each instance, in their order.
+func (d *Directory) Policies(now int64) []tagstore.Policy {
 	list := make([]tagstore.Policy, len(d.Instances))
 	for k, l := range d.Instances {
-		objects := []tagstore.Object{as(l.Object)}
-		if g, ok := groups[l.Primary]; ok {
+		objects := []tagstore.Object{l.Object}
+		if g, ok := d.groups[l.Primary]; ok {
 			objects = append(objects, g)
 		}
-		list[k] = tagstore.EffectivePolicy(now, append(objects, cluster)...)
+		list[k] = tagstore.EffectivePolicy(now, append(objects, d.Cluster)...)
 	}
 	return list
 }
