@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ganeti-autorepair/luxi"
 )
@@ -152,7 +153,9 @@ func (b *Batch) fill(ctx context.Context) {
 	if len(jobs) == 0 {
 		return
 	}
+	ctx, cancel := outlasting(ctx, b.w.Grace)
 	submitted, err := b.w.Client.SubmitManyJobs(ctx, jobs)
+	cancel()
 	if err != nil {
 		b.err = fmt.Errorf("submitting tag jobs: %w", err)
 		for _, group := range groups {
@@ -167,6 +170,30 @@ func (b *Batch) fill(ctx context.Context) {
 		}
 		b.jobs = append(b.jobs, newTagJob(s.ID, len(jobs[k]), groups[k]))
 	}
+}
+
+// outlasting returns a context that ends that long after the given one, or with cancel,
+// which must be called. One that has ended already is not outlasted.
+func outlasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	if grace <= 0 || ctx.Err() != nil {
+		return context.WithCancel(ctx)
+	}
+	longer, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-longer.Done():
+			return
+		case <-ctx.Done():
+		}
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-longer.Done():
+		case <-t.C:
+			cancel()
+		}
+	}()
+	return longer, cancel
 }
 
 // places returns how many more jobs may be in the queue. Jobs that are leaving

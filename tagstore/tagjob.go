@@ -76,10 +76,27 @@ func (b *Batch) wait(ctx context.Context) error {
 				return err
 			}
 			b.clearTheWay(ctx, j)
+			b.tellIdle(ctx)
 			return nil
 		case j.moved():
 			return b.collect(ctx)
 		}
+	}
+}
+
+// tellIdle tells the caller which jobs nothing happens to.
+func (b *Batch) tellIdle(ctx context.Context) {
+	if b.w.Idle == nil {
+		return
+	}
+	jobs := make(map[int]luxi.JobID)
+	for _, j := range b.underWay() {
+		for _, p := range j.parts {
+			jobs[p.index] = j.id
+		}
+	}
+	if len(jobs) > 0 {
+		b.w.Idle(ctx, jobs)
 	}
 }
 

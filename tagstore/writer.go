@@ -1,6 +1,7 @@
 package tagstore
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -70,6 +71,13 @@ type Writer struct {
 	// Jobs that were canceled because they wait for a lock come on top, at most as
 	// many again.
 	Window int
+	// Idle is called when nothing has happened to a batch for two seconds, with the
+	// jobs of the changes that have not been made, by their index; nil if nobody wants
+	// to know. It must not take long.
+	Idle func(ctx context.Context, jobs map[int]luxi.JobID)
+	// Grace is how long the answer to a submission is waited for after the context has
+	// ended. Without it jobs may be there that nobody knows of, and so cannot cancel.
+	Grace time.Duration
 	// PerJob is how many changes share a job at most: starting a job's process
 	// takes longer than writing a tag. Each is reported as its own opcodes end.
 	// One that fails, or waits for a lock, is split off from the others (C5). 0

@@ -39,11 +39,15 @@ func takeLock(state stateDir) (*passLock, error) {
 
 func (l *passLock) release() { l.dir.Close() }
 
+// lockPatience is how long a command waits for a lock before it says for whom.
+const lockPatience = 2 * time.Second
+
 // waitForLock takes the lock. It waits for a running pass to end, which has a limit
 // in time.
 func (e *env) waitForLock(ctx context.Context, bound time.Duration) (*passLock, error) {
 	end := time.Now().Add(bound + 10*time.Second)
-	for told := false; ; {
+	begun, told := time.Now(), false
+	for {
 		lock, err := takeLock(e.paths.state())
 		if !errors.Is(err, errLocked) {
 			return lock, err
@@ -51,12 +55,12 @@ func (e *env) waitForLock(ctx context.Context, bound time.Duration) (*passLock, 
 		if time.Now().After(end) {
 			return nil, err
 		}
-		if !told {
-			e.note("waiting for the pass that runs")
+		if !told && time.Since(begun) >= lockPatience {
+			e.note("waiting for the pass that runs, process %s", lockHolder(e.paths.state()))
 			told = true
 		}
 		if !sleep(ctx, time.Second/4) {
-			return nil, ctx.Err()
+			return nil, errors.New("stopped by a signal while a pass ran; nothing more is done")
 		}
 	}
 }

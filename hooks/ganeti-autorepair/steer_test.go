@@ -284,9 +284,46 @@ func TestSteerStoppedBySignal(t *testing.T) {
 	})
 	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
 	b.m.Advance(time.Second)
-	code, stderr := b.runUntil("WaitForJobChange", 2, "suspend", "web2")
+	code, stderr := b.runUntil("WaitForJobChange", 4, "suspend", "web2")
+	// Whose lock it waited for was told once.
+	if strings.Count(stderr, "waiting for") != 1 || !strings.Contains(stderr, "ganeti-autorepair: web2.example.com: waiting for job 1 (INSTANCE_STARTUP, ") {
+		t.Errorf("%s", stderr)
+	}
 	if code != 1 || !strings.Contains(stderr, "error: web2.example.com: tag job 2") || !strings.Contains(stderr, "error: stopped by a signal; the rest is not written\n") {
 		t.Errorf("%d: %s", code, stderr)
+	}
+	b.m.Continue(id)
+	b.m.RunUntilQuiet()
+	if got := b.shown(""); got != "" {
+		t.Errorf("later: %s", got)
+	}
+}
+
+// A signal while jobs are submitted does not leave any that nobody knows of.
+func TestSignalWhileSubmitting(t *testing.T) {
+	b := newBed(t, steered)
+	b.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_INSTANCE_STARTUP" {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	id := b.submit(`{"OP_ID":"OP_INSTANCE_STARTUP","reason":[],"instance_name":"web2.example.com"}`)
+	b.m.Advance(time.Second)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "SubmitManyJobs" {
+			stop()
+			time.Sleep(200 * time.Millisecond) // the answer comes after the signal
+		}
+		return luxitest.Pass()
+	})
+	var out, errs bytes.Buffer
+	code := realMain(ctx, []string{"suspend", "web2"}, b.env(&out, &errs))
+	b.m.OnCall(nil)
+	if code != 1 || strings.Contains(errs.String(), "is not known") || !strings.Contains(errs.String(), "error: web2.example.com: tag job 2: given up") {
+		t.Errorf("%d\n%s", code, errs.String())
 	}
 	b.m.Continue(id)
 	b.m.RunUntilQuiet()

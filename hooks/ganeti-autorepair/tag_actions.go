@@ -28,6 +28,10 @@ type tagAction struct {
 // progress, many enough not to wait for each.
 const batchSize = 40
 
+// submitGrace is how long a signal waits for the answer to a submission, without which
+// tag jobs would be left that nobody knows of.
+const submitGrace = 10 * time.Second
+
 // manyActions is the number of actions above which a terminal shows progress in
 // place of a line for each.
 const manyActions = 20
@@ -49,7 +53,7 @@ func (f writeFlags) carryOut(ctx context.Context, e *env, c *luxi.Client, comman
 	}
 	bound, cancel := context.WithTimeout(ctx, time.Duration(f.Timeout))
 	defer cancel()
-	r.write(bound, &tagstore.Writer{Client: c, Source: repair.Source, User: string(f.Reason), Now: e.now}, todo)
+	r.write(bound, &tagstore.Writer{Client: c, Source: repair.Source, User: string(f.Reason), Now: e.now, Grace: submitGrace}, todo)
 	r.count()
 	e.logSteered(command, string(f.Reason), r.done)
 	switch {
@@ -173,6 +177,14 @@ func (r *tagRun) writeBatch(ctx context.Context, writer *tagstore.Writer, batch 
 	for k, a := range batch {
 		changes[k] = a.change
 	}
+	waits := lockWaits{env: r.env, client: writer.Client, told: make(map[string]bool)}
+	writer.Idle = func(ctx context.Context, jobs map[int]luxi.JobID) {
+		names := make(map[luxi.JobID]string)
+		for k, job := range jobs {
+			names[job] = word(batch[k].object)
+		}
+		waits.tell(ctx, names)
+	}
 	b, err := writer.Submit(ctx, changes)
 	if err != nil {
 		if luxi.OutcomeUnknown(err) {
@@ -186,6 +198,9 @@ func (r *tagRun) writeBatch(ctx context.Context, writer *tagstore.Writer, batch 
 	for b.Unfinished() > 0 {
 		written, err := b.Next(ctx)
 		if err != nil {
+			if errors.Is(ctx.Err(), context.Canceled) {
+				r.env.note("stopping: the tag jobs that wait are canceled")
+			}
 			clean, cancel := context.WithTimeout(context.Background(), time.Minute)
 			written = b.Abandon(clean)
 			cancel()
