@@ -1,6 +1,6 @@
 package main
 
-import "errors"
+import "fmt"
 
 // listFieldsCmd is "ganeti-autorepair list-fields".
 type listFieldsCmd struct {
@@ -20,7 +20,7 @@ func (cmd *listFieldsCmd) Run(e *env) error {
 		for _, name := range cmd.Fields {
 			f := fieldNamed(statusFields(e.now()), name)
 			if f == nil {
-				return &hintError{code: exitUsage, err: errors.New("unknown field \"" + name + "\""), hint: "ganeti-autorepair list-fields"}
+				return &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q%s", name, didYouMean(name, fieldNames(statusFields(e.now())))), hint: "ganeti-autorepair list-fields"}
 			}
 			some = append(some, row{f.name, f.title, f.doc})
 		}

@@ -53,7 +53,11 @@ func (cmd *policyCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	return cmd.carryOut(ctx, e, c, "policy", actions)
+	err = cmd.carryOut(ctx, e, c, "policy", actions)
+	if typ != tagstore.None && ctx.Err() == nil {
+		e.noteLater(cmd.selectFlags, dir, objects, "covered", "ganeti-autorepair policy %s "+typ.String())
+	}
+	return err
 }
 
 // policyAction permits repairs of the object up to a type, or removes its policy.
@@ -83,7 +87,7 @@ func (cmd *policyCmd) show(ctx context.Context, e *env, words []string) error {
 		var h *hintError
 		if len(words) > 1 && errors.As(err, &h) {
 			// The last word is probably a misspelt type.
-			h.err = fmt.Errorf("%w; the types are fix-storage, migrate, failover, reinstall, and none", h.err)
+			h.err = fmt.Errorf("%w; the types are %s, and none%s", h.err, helpTexts["types"], didYouMean(words[len(words)-1], append([]string{"none"}, typeWords...)))
 		}
 		return err
 	}

@@ -21,7 +21,7 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 	last := len(cmd.Args) - 1
 	typ, ok := tagstore.ParseType(cmd.Args[last])
 	if !ok {
-		return usage(fmt.Errorf("%q is not a type of repair: fix-storage, migrate, failover, reinstall", cmd.Args[last]))
+		return usage(fmt.Errorf("%q is not a type of repair: %s%s", cmd.Args[last], helpTexts["types"], didYouMean(cmd.Args[last], typeWords)))
 	}
 	c, set, err := e.steered(ctx)
 	if err != nil {

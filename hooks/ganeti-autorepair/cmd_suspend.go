@@ -46,6 +46,7 @@ func (cmd *suspendCmd) Run(ctx context.Context, e *env) error {
 	}
 	failed := cmd.carryOut(ctx, e, c, "suspend", actions)
 	if ctx.Err() == nil {
+		e.noteLater(cmd.selectFlags, dir, objects, "suspended", "ganeti-autorepair suspend %s")
 		err = tellGoingOn(ctx, e, c, dir, objects)
 	}
 	if failed != nil {

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/alecthomas/kong"
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
 
 // helpTexts are texts that the help of several commands has. kong puts them in
 // place of ${name}.
@@ -9,6 +13,9 @@ var helpTexts = kong.Vars{
 	"instances": "Names of instances, or node:NAME for those on a node",
 	"types":     "fix-storage, migrate, failover, reinstall",
 }
+
+// typeWords are the types of repairs as commands take them.
+var typeWords = strings.Split(helpTexts["types"], ", ")
 
 // objectArgs name objects of any kind.
 type objectArgs struct {

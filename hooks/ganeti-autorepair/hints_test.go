@@ -31,6 +31,28 @@ func TestHints(t *testing.T) {
 	}
 	b.want(1, 1, "there is no node \"nosuch\": gnt-node list", "run", "--dry-run", "--assume-offline=nosuch")
 	b.want(1, 2, "the types are fix-storage, migrate, failover, reinstall, and none", "policy", "cluster", "failovr")
+	// What is nearly a command, a flag, a type, a field or a setting is said to be that.
+	b.write("/etc/ganeti/x.toml", "max_runing = 3\n")
+	for _, row := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{2, "unexpected argument statu, did you mean \"status\"?", []string{"statu"}},
+		{2, "unknown flag --fore, did you mean \"--for\"?", []string{"suspend", "web1", "--fore", "3h"}},
+		{2, "reinstall; did you mean migrate?", []string{"repair", "web1", "migrat"}},
+		{2, "reinstall; did you mean failover?", []string{"repair", "web1", "Failover"}},
+		{2, "reinstall; did you mean fix-storage?", []string{"repair", "web1", "fix_storage"}},
+		{2, "reinstall\n", []string{"repair", "web1", "web2"}},
+		{1, "and none; did you mean failover?", []string{"policy", "cluster", "failovr"}},
+		{1, "and none; did you mean none?", []string{"policy", "cluster", "nune"}},
+		{2, "unknown field \"instanc\"; did you mean instance?", []string{"status", "-o", "instanc"}},
+		{2, "unknown field \"urgent\"; did you mean urgency?", []string{"status", "--sort=urgent"}},
+		{2, "unknown field \"blocked\"; did you mean blocked_by?", []string{"list-fields", "blocked"}},
+		{2, "max_runing: unknown key; did you mean max_running?", []string{"-c", filepath.Join(b.root, "/etc/ganeti/x.toml"), "status"}},
+	} {
+		b.want(row.code, 2, row.want, row.args...)
+	}
 	b.m.StopLuxid()
 	b.want(1, 2, "hint: systemctl status ganeti-luxid", "status")
 	b.want(1, 1, "ganeti-query", "run", "--from-watcher")

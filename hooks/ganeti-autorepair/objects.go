@@ -48,6 +48,24 @@ func (f selectFlags) filter() (luxi.Filter, error) {
 	return luxi.And(all...), nil // also around one alone, which may ask for names
 }
 
+// noteLater tells a person who has selected instances that others which come to match
+// later are not covered, and the command that would cover them: that of the group in
+// which all of them live, or else that of the cluster.
+func (e *env) noteLater(f selectFlags, dir *read.Directory, objects []tagstore.Object, covered, command string) {
+	if !f.given() {
+		return
+	}
+	what := "that match later"
+	if f == (selectFlags{Tag: f.Tag}) {
+		what = "tagged " + f.Tag + " later"
+	}
+	above := "cluster"
+	if g := dir.CommonGroup(objects); g != "" {
+		above = "group:" + g
+	}
+	e.note("note: instances %s are not %s; what would cover them, and all others there: %s", what, covered, fmt.Sprintf(command, above))
+}
+
 // objectHelp is how objects are named.
 const objectHelp = "cluster, group:NAME, node:NAME (its instances), or the name of an instance."
 

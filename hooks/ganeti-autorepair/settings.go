@@ -40,7 +40,7 @@ type setting struct {
 
 // refusal returns what a value must be instead.
 func (k setting) refusal(v any) string {
-	if k.key == "max_unhealthy_nodes" && v == any(int64(0)) {
+	if k.key == "max_unhealthy_nodes" && (v == any(int64(0)) || v == any("0")) {
 		return `"100%" if there is to be no bound, or "0%" if one bad node is to block the repairs of its group; 0 could mean both`
 	}
 	return k.allowed
@@ -65,8 +65,8 @@ var settingsTable = []setting{
 	{"event_dir", `the absolute path of a directory, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.eventDir })},
 }
 
-// setShare reads a bound on bad nodes. A bare 0 is refused: elsewhere it means that
-// there is no bound (V2).
+// setShare reads a bound on bad nodes. A bare 0 is refused, as a number of nodes, too:
+// elsewhere it means that there is no bound (V2).
 func setShare(s *settings, v any) bool {
 	switch v := v.(type) {
 	case int64:
@@ -75,7 +75,7 @@ func setShare(s *settings, v any) bool {
 	case string:
 		share, err := repair.ParseShare(v)
 		s.engine.MaxUnhealthy = share
-		return err == nil
+		return err == nil && v != "0"
 	}
 	return false
 }

@@ -18,7 +18,7 @@ func TestSettingsBounds(t *testing.T) {
 		"max_new_per_pass":    {`0`, `100000`},
 		"max_copying":         {`0`, `1000`},
 		"replace_disks_after": {`"0s"`, `"168h"`},
-		"max_unhealthy_nodes": {`1`, `100`, `"0%"`, `"50%"`, `"100%"`, `"0"`, `"2"`},
+		"max_unhealthy_nodes": {`1`, `100`, `"0%"`, `"50%"`, `"100%"`, `"2"`},
 		"max_attempts":        {`1`, `10`},
 		"results_kept":        {`0`, `100`},
 		"fence":               {`"none"`, `"oob"`, `"/usr/local/sbin/fence"`, `"/a b"`},

@@ -52,8 +52,8 @@ func parseSettings(path, data string) (settings, error) {
 	for _, key := range keys {
 		known := settingFor(key)
 		if known == nil {
-			hint := "known are " + knownKeys()
-			if near := nearestKey(key); near != "" {
+			hint := "known are " + strings.Join(knownKeys(), ", ")
+			if near := nearest(strings.ReplaceAll(key, "-", "_"), knownKeys()); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 			return s, fmt.Errorf("%s:%d: %s: unknown key; %s", path, lineOf(data, key), key, hint)
@@ -74,12 +74,12 @@ func settingFor(key string) *setting {
 	return nil
 }
 
-func knownKeys() string {
+func knownKeys() []string {
 	var keys []string
 	for _, s := range settingsTable {
 		keys = append(keys, s.key)
 	}
-	return strings.Join(keys, ", ")
+	return keys
 }
 
 // lineOf returns the line on which a top-level key or table begins, as the decoder
@@ -93,47 +93,4 @@ func lineOf(data, key string) int {
 		}
 	}
 	return 1
-}
-
-// nearestKey returns the key that was probably meant by one that is not known; "" if
-// none is near.
-func nearestKey(key string) string {
-	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
-	best, least := "", 3
-	for _, s := range settingsTable {
-		if len(key) >= 4 && strings.HasPrefix(s.key, key) {
-			return s.key
-		}
-		if d := editDistance(key, s.key); d < least {
-			best, least = s.key, d
-		}
-	}
-	return best
-}
-
-// editDistance returns how many letters have to be added, removed or changed to make
-// one word of the other.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for k := range row {
-		row[k] = k
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for k := 1; k <= len(b); k++ {
-			d := diagonal
-			if a[i-1] != b[k-1] {
-				d++
-			}
-			if row[k]+1 < d {
-				d = row[k] + 1
-			}
-			if row[k-1]+1 < d {
-				d = row[k-1] + 1
-			}
-			diagonal, row[k] = row[k], d
-		}
-	}
-	return row[len(b)]
 }

@@ -71,6 +71,7 @@ func TestBadSettings(t *testing.T) {
 		{"time too short", "pass_timeout = \"1s\"\n", `f:1: pass_timeout: must be a time like "60s", from "10s" to "10m"`},
 		{"too large", "max_unhealthy_nodes = 101\n", "f:1: max_unhealthy_nodes: must be a share like \"50%\", a number of nodes like \"2\", or a whole number"},
 		{"zero unhealthy nodes", "max_unhealthy_nodes = 0\n", `f:1: max_unhealthy_nodes: must be "100%" if there is to be no bound, or "0%" if one bad node is to block the repairs of its group; 0 could mean both`},
+		{"zero unhealthy nodes in words", "max_unhealthy_nodes = \"0\"\n", `f:1: max_unhealthy_nodes: must be "100%" if there is to be no bound, or "0%" if one bad node is to block the repairs of its group; 0 could mean both`},
 		{"negative", "results_kept = -1\n", "f:1: results_kept: must be a whole number from 0 to 100"},
 		{"zero tries", "max_attempts = 0\n", "f:1: max_attempts: must be a whole number from 1 to 10"},
 		{"fraction", "max_attempts = 2.5\n", "f:1: max_attempts: must be"},

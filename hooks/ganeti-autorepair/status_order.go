@@ -72,7 +72,7 @@ func sortViews(views []report.View, key string, fields []field[report.View]) err
 	}
 	f := fieldNamed(fields, key)
 	if f == nil {
-		return &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q", key), hint: "ganeti-autorepair list-fields"}
+		return &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q%s", key, didYouMean(key, append([]string{byUrgency}, fieldNames(fields)...))), hint: "ganeti-autorepair list-fields"}
 	}
 	if f.sortBy != "" {
 		f = fieldNamed(fields, f.sortBy)

@@ -31,7 +31,7 @@ func selectFields[T any](all []field[T], usual []string, selected string) ([]fie
 	for _, name := range names {
 		f := fieldNamed(all, name)
 		if f == nil {
-			return nil, &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q", name), hint: "ganeti-autorepair list-fields"}
+			return nil, &hintError{code: exitUsage, err: fmt.Errorf("unknown field %q%s", name, didYouMean(name, fieldNames(all))), hint: "ganeti-autorepair list-fields"}
 		}
 		list = append(list, *f)
 	}
@@ -152,4 +152,12 @@ func writeFoldedRows[T any](w io.Writer, t terminal, fields []field[T], objects 
 			writeFolded(w, "    ", "    ", text, t.columns-4)
 		}
 	}
+}
+
+func fieldNames[T any](all []field[T]) []string {
+	var names []string
+	for _, f := range all {
+		names = append(names, f.name)
+	}
+	return names
 }

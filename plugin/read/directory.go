@@ -136,6 +136,27 @@ func (d *Directory) With(as func(tagstore.Object) tagstore.Object) *Directory {
 	return then
 }
 
+// CommonGroup returns the name of the node group in which all of the instances live; ""
+// if there is none.
+func (d *Directory) CommonGroup(objects []tagstore.Object) string {
+	wanted := make(map[string]bool, len(objects))
+	for _, o := range objects {
+		wanted[o.Name] = o.Kind == luxi.TagInstance
+	}
+	common := ""
+	for _, l := range d.Instances {
+		if !wanted[l.Name] {
+			continue
+		}
+		g := d.groups[l.Primary].Name
+		if g == "" || common != "" && g != common {
+			return ""
+		}
+		common = g
+	}
+	return common
+}
+
 // Covers reports whether the instance is one of the objects, or below one of them.
 func (d *Directory) Covers(objects []tagstore.Object, instance string) bool {
 	group := ""
