@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"unicode/utf8"
-	"unsafe"
+
+	"golang.org/x/term"
 )
 
 // terminal describes where output goes. The zero value is a file or a pipe: lines
@@ -30,16 +30,16 @@ func terminalOf(w io.Writer, getenv func(string) string) terminal {
 	if !ok {
 		return terminal{columns: given}
 	}
-	var size struct{ rows, columns, x, y uint16 }
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size))); errno != 0 {
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
 		return terminal{columns: given}
 	}
-	t := terminal{columns: int(size.columns), rows: int(size.rows)}
+	t := terminal{columns: columns, rows: rows}
 	if t.columns == 0 {
 		t.columns, t.rows = 80, 24
 	}
-	term := getenv("TERM")
-	t.colour = getenv("NO_COLOR") == "" && term != "" && term != "dumb"
+	kind := getenv("TERM")
+	t.colour = getenv("NO_COLOR") == "" && kind != "" && kind != "dumb"
 	return t
 }
 
