@@ -69,7 +69,7 @@ func realMain(ctx context.Context, args []string, e *env) int {
 		helpTexts, kong.Vars{"version": "ganeti-autorepair " + version},
 		kong.Writers(e.stdout, e.stderr),
 		kong.Exit(func(c int) { exited, code = true, c }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+		kong.Help(printHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: e.screen.helpWidth()}),
 	)
 	if err != nil {
 		return e.fail(usage(err))

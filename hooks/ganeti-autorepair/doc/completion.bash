@@ -1,8 +1,9 @@
 # bash completion for ganeti-autorepair                    -*- shell-script -*-
 #
-# Commands, flags and kinds of arguments are read from --help, fields from
-# list-fields; only the kinds are known here. Names come from the files that Ganeti keeps on every node, without
-# asking its daemons.
+# Commands and flags are those of the command line, from which this file is made:
+# go test ./hooks/ganeti-autorepair -run Completions -update
+# Names come from the files that Ganeti keeps on every node, without asking its
+# daemons.
 
 _ganeti_autorepair_names()
 {
@@ -14,15 +15,19 @@ _ganeti_autorepair_values()
 {
     case $1 in
         INSTANCE) _ganeti_autorepair_names instance_list ;;
+        INSTANCES)
+            _ganeti_autorepair_values NODE | sed 's/^/node:/'
+            _ganeti_autorepair_values INSTANCE
+            ;;
         NODE) _ganeti_autorepair_names node_list ;;
         GROUP) _ganeti_autorepair_names nodegroups | cut -d ' ' -f 2- ;;
         OBJECT)
             echo cluster
             _ganeti_autorepair_values GROUP | sed 's/^/group:/'
-            _ganeti_autorepair_values NODE | sed 's/^/node:/'
-            _ganeti_autorepair_values INSTANCE
+            _ganeti_autorepair_values INSTANCES
             ;;
         TYPE) printf '%s\n' fix-storage migrate failover reinstall ;;
+        POLICY) printf '%s\n' fix-storage migrate failover reinstall none ;;
         TEMPLATE) printf '%s\n' blockdev diskless drbd ext file gluster plain rbd sharedfile ;;
         FIELD | FIELDS) ganeti-autorepair list-fields --no-headers --separator=: 2>/dev/null | cut -d : -f 1 ;;
         FILE | SOCKET) compgen -f -- "$2" ;;
@@ -30,13 +35,71 @@ _ganeti_autorepair_values()
     esac
 }
 
-# What a command takes beside that.
-_ganeti_autorepair_further()
+# The flags of a command, each with the kind of its value, or -.
+_ganeti_autorepair_flags()
 {
     case $1 in
-        policy) _ganeti_autorepair_values TYPE && echo none ;;
-        repair) _ganeti_autorepair_values TYPE ;;&
-        status | repair | ack | cancel) _ganeti_autorepair_values NODE | sed 's/^/node:/' ;;
+        run)
+            echo '--from-watcher - -n - --dry-run - -w - --wait - --ignore-pause - --assume-offline NODE, --assume-drained NODE, --opcodes - --json - --snapshot FILE --save FILE'
+            ;;
+        status)
+            echo '--all - --sort FIELD --watch - --every TIME --json - --no-headers - --separator STRING -o FIELDS, --output FIELDS, --snapshot FILE --save FILE -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        explain)
+            echo '--json - --snapshot FILE --save FILE'
+            ;;
+        policy)
+            echo '--no-headers - --separator STRING --yes - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE --snapshot FILE'
+            ;;
+        suspend)
+            echo '--for TIME --until TIME -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        resume)
+            echo '--all - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        repair)
+            echo '--yes - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        ack)
+            echo '--intact - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        cancel)
+            echo '-n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE'
+            ;;
+        stop)
+            echo '--for TIME -n - --dry-run - --timeout TIME --reason TEXT'
+            ;;
+        vouch)
+            echo '--yes - --reason TEXT -n - --dry-run - --timeout TIME'
+            ;;
+        history)
+            echo '--since TIME --json - --no-headers - --separator STRING --snapshot FILE'
+            ;;
+        check)
+            echo '-v - --verbose -'
+            ;;
+        list-fields)
+            echo '--no-headers - --separator STRING'
+            ;;
+    esac
+    echo '-h - --help - -L SOCKET --luxi SOCKET -c FILE --config FILE --version -'
+}
+
+# The kinds of the arguments of a command; with ... if the first may be repeated.
+_ganeti_autorepair_arguments()
+{
+    case $1 in
+        status) echo 'INSTANCES ...' ;;
+        explain) echo 'INSTANCE' ;;
+        policy) echo 'OBJECT POLICY ...' ;;
+        suspend) echo 'OBJECT ...' ;;
+        resume) echo 'OBJECT ...' ;;
+        repair) echo 'INSTANCES TYPE ...' ;;
+        ack) echo 'INSTANCES ...' ;;
+        cancel) echo 'INSTANCES ...' ;;
+        vouch) echo 'NODE ...' ;;
+        history) echo 'INSTANCE' ;;
+        list-fields) echo 'FIELD ...' ;;
     esac
 }
 
@@ -45,71 +108,71 @@ _ganeti_autorepair()
     local cur prev words cword
     _init_completion -n =: || return
 
-    local help command= n
-    help=$("$1" --help 2>/dev/null) || return 0
-    local commands=" $(awk '/^Commands:/ { on = 1; next } /^[^ ]/ { on = 0 } on && /^  [^ ]/ { printf "%s ", $1 }' <<<"$help")"
+    local commands=' run status explain policy suspend resume repair ack cancel stop vouch history check list-fields ' command= n
     for ((n = 1; n < cword; n++)); do
         if [[ $commands == *" ${words[n]} "* ]]; then
             command=${words[n]}
-            help=$("$1" "$command" --help 2>/dev/null) || return 0
             break
         fi
     done
-
-    # The flags, each with the kind of its value if it takes one.
     local -A flags=()
-    local short long kind
-    while read -r short long kind; do
-        flags[$long]=$kind
-        [[ $short == - ]] || flags[$short]=$kind
-    done < <(sed -nE 's/^ {2,6}(-[^-]), (--[a-z-]+)=?([^ ]*).*/\1 \2 \3/p; s/^ {2,6}(--[a-z-]+)=?([^ ]*).*/- \1 \2/p' <<<"$help")
+    local flag kind
+    while read -r flag kind; do
+        [[ -z $flag ]] || flags[$flag]=$kind
+    done < <(printf '%s %s\n' $(_ganeti_autorepair_flags "$command"))
 
-    local value=$cur further=
+    local value=$cur kinds=()
     kind=
     if [[ $cur == --*=* ]]; then
         value=${cur#*=} kind=${flags[${cur%%=*}]-none}
-    elif [[ $prev == -* ]]; then
-        kind=${flags[$prev]-}
-    fi
-    if [[ -z $kind && $cur == -* ]]; then
-        for long in "${!flags[@]}"; do
-            [[ $long == --* && -n ${flags[$long]} ]] && long+==
-            COMPREPLY+=("$long")
+    elif [[ $prev == -* && ${flags[$prev]--} != - ]]; then
+        kind=${flags[$prev]}
+    elif [[ $cur == -* ]]; then
+        for flag in "${!flags[@]}"; do
+            [[ $flag != --* ]] && continue
+            [[ ${flags[$flag]} == - ]] || flag+==
+            COMPREPLY+=("$flag")
         done
         COMPREPLY=($(compgen -W "${COMPREPLY[*]}" -- "$cur"))
         [[ ${COMPREPLY-} != *= ]] || compopt -o nospace
         return 0
-    fi
-    if [[ -z $kind && -z $command ]]; then
+    elif [[ -z $command ]]; then
         COMPREPLY=($(compgen -W "$commands" -- "$cur"))
         return 0
     fi
-    if [[ -z $kind ]]; then
-        # How many arguments are before this one? The last may be repeated.
-        local position=0 kinds
+    if [[ -n $kind ]]; then
+        kinds=("$kind")
+    else
+        # How many arguments are before this one?
+        local position=0
         for ((n++; n < cword; n++)); do
             if [[ ${words[n]} != -* ]]; then
                 ((++position))
-            elif [[ -n ${flags[${words[n]}]-} ]]; then
+            elif [[ ${words[n]} != *=* && ${flags[${words[n]}]--} != - ]]; then
                 ((++n)) # the flag's value
             fi
         done
-        kinds=($(head -n 1 <<<"$help" | grep -o '<[^>]*>' | tr -d '<>' | tr a-z A-Z))
-        if [[ $(head -n 1 <<<"$help") == *...* && position -ge ${#kinds[@]} ]]; then
-            position=$((${#kinds[@]} - 1))
+        kinds=($(_ganeti_autorepair_arguments "$command"))
+        if [[ ${kinds[*]} == *...* ]]; then
+            unset "kinds[-1]"
+            ((position)) || kinds=("${kinds[0]-}")
+        else
+            kinds=("${kinds[position]-}")
         fi
-        kind=${kinds[position]-}
-        further=$(_ganeti_autorepair_further "$command")
     fi
     # Of a list, the last one.
     local before=
-    if [[ $kind == *,... || $kind == FIELDS ]]; then
+    if [[ ${kinds-} == *, ]]; then
         before=${value%"${value##*[,+]}"}
         value=${value#"$before"}
-        kind=${kind%,...}
+        kinds=("${kinds%,}")
     fi
-    COMPREPLY=($(compgen -P "$before" -W "$(_ganeti_autorepair_values "$kind" "$value") $further" -- "$value"))
-    [[ $kind != FILE && $kind != SOCKET ]] || compopt -o filenames
+    local offered=
+    for kind in "${kinds[@]}"; do
+        offered+=" $(_ganeti_autorepair_values "$kind" "$value")"
+    done
+    COMPREPLY=($(compgen -P "$before" -W "$offered" -- "$value"))
+    [[ ${kinds-} != FILE && ${kinds-} != SOCKET ]] || compopt -o filenames
     __ltrim_colon_completions "$value"
 }
 
