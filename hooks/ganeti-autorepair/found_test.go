@@ -40,7 +40,7 @@ func TestWhatThePassMetIsTold(t *testing.T) {
 	}
 	b.m.RunUntilQuiet() // what was held expires
 	told(true)
-	if text := strings.Join(lines(t, filepath.Join(b.root, "metrics.prom")), "\n"); !strings.Contains(text, `instances_by_reason{reason="not-begun"} 1`) {
+	if text := strings.Join(lines(t, filepath.Join(b.root, "metrics.prom")), "\n"); !strings.Contains(text, `,reason="not-begun"} 1`) {
 		t.Errorf("metrics:\n%s", text)
 	}
 	got := lines(t, out)

@@ -27,7 +27,10 @@ func (e *env) writeMetrics(set settings, plan *repair.Plan, facts report.PassFac
 	if path == "" {
 		return
 	}
-	facts.Version = version
+	facts.Version, facts.Cluster = version, e.paths.clusterName()
+	if plan != nil {
+		facts.Cluster = plan.Snapshot.Cluster.Name
+	}
 	var text bytes.Buffer
 	err := report.WriteMetrics(&text, plan, facts)
 	if err == nil {

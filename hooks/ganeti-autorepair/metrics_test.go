@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ganeti-autorepair/plugin/repair"
 )
 
 const promFile = "/var/lib/prometheus/node-exporter/autorepair.prom"
@@ -47,6 +49,7 @@ func TestMetrics(t *testing.T) {
 // is no longer the master removes what it wrote.
 func TestMetricsOfFailedPasses(t *testing.T) {
 	b, metrics := newMeasured(t, badNode)
+	b.write("/var/lib/ganeti/ssconf_cluster_name", "cluster\n")
 	has := func(what string, parts ...string) {
 		t.Helper()
 		text := metrics()
@@ -57,11 +60,11 @@ func TestMetricsOfFailedPasses(t *testing.T) {
 		}
 	}
 	b.want(0, 0, "", "run", "--from-watcher")
-	has("a pass", "ganeti_autorepair_last_pass_success 1\n", "ganeti_autorepair_last_pass_jobs_submitted 1\n", `ganeti_autorepair_instances{state="pending"} 1`)
+	has("a pass", "ganeti_autorepair_last_pass_success{cluster=\"cluster\"} 1\n", "ganeti_autorepair_last_pass_jobs_submitted{cluster=\"cluster\"} 1\n", `ganeti_autorepair_instances{cluster="cluster",state="pending"} 1`)
 	b.m.Advance(time.Hour)
 	b.m.StopLuxid()
 	b.want(1, 1, "ganeti-query", "run", "--from-watcher")
-	has("luxid down", "ganeti_autorepair_last_pass_success 0\n", "ganeti_autorepair_last_complete_pass_timestamp_seconds 1700000000\n", "ganeti_autorepair_last_pass_timestamp_seconds 1700003")
+	has("luxid down", "ganeti_autorepair_last_pass_success{cluster=\"cluster\"} 0\n", "ganeti_autorepair_last_complete_pass_timestamp_seconds{cluster=\"cluster\"} 1700000000\n", "ganeti_autorepair_last_pass_timestamp_seconds{cluster=\"cluster\"} 1700003")
 	if strings.Contains(metrics(), "ganeti_autorepair_instances") {
 		t.Errorf("tells of instances that it could not read:\n%s", metrics())
 	}
@@ -71,7 +74,7 @@ func TestMetricsOfFailedPasses(t *testing.T) {
 	// A failed repair is no success, although the pass was complete.
 	b.fails("web2")
 	b.want(1, 1, "web2: repair web2 failed", "run", "--from-watcher")
-	has("a failure", "ganeti_autorepair_last_pass_success 0\n", `ganeti_autorepair_instances{state="failed"} 1`)
+	has("a failure", "ganeti_autorepair_last_pass_success{cluster=\"cluster\"} 0\n", `ganeti_autorepair_instances{cluster="cluster",state="failed"} 1`)
 	before := metrics()
 	b.want(0, 0, "", "run", "--from-watcher")
 	if metrics() != before {
@@ -106,6 +109,22 @@ func TestMetricsCannotBeWritten(t *testing.T) {
 	b.want(0, 1, "warning: no metrics: ", "run", "--from-watcher")
 	if len(b.m.Jobs()) == 0 {
 		t.Error("nothing was done")
+	}
+}
+
+// Every reason for which a person must do something has an alert.
+func TestEveryPersonIsAlerted(t *testing.T) {
+	rules, err := os.ReadFile("../../examples/autorepair.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range repair.ReasonTable() {
+		if !info.Person || info.Valve != "" || info.Reason == repair.ReasonFailed || info.Reason == repair.ReasonUnreadableTag {
+			continue // these have alerts of their own
+		}
+		if !regexp.MustCompile(`[|"]` + string(info.Reason) + `[|"]`).Match(rules) {
+			t.Errorf("no alert for %s", info.Reason)
+		}
 	}
 }
 

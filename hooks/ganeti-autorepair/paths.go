@@ -57,6 +57,16 @@ func (p paths) localMaster() string {
 	return strings.TrimSpace(string(data))
 }
 
+// clusterName returns the name of the cluster by this node's own files; "" if there is
+// none.
+func (p paths) clusterName() string {
+	data, err := os.ReadFile(p.in("/var/lib/ganeti/ssconf_cluster_name"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
 // oneLine folds a message into one line for logs and terminals.
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")

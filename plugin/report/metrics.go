@@ -19,6 +19,7 @@ type PassFacts struct {
 	Released    int       // repair jobs that it let go
 	LastSuccess time.Time // beginning of the last pass that did not fail; zero if there was none
 	Version     string    // of the program
+	Cluster     string    // its name, a label of all series
 }
 
 // WriteMetrics writes metrics in Prometheus' text format, for its text-file
@@ -27,7 +28,7 @@ type PassFacts struct {
 // after a pass that could not read the cluster.
 func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
 	b := bufio.NewWriter(w)
-	m := metrics{b}
+	m := metrics{b, escapeLabel(p.Cluster)}
 	m.head("build_info", "Version of the program, as a label; always 1.")
 	m.value("build_info", "version", p.Version, 1)
 	m.one("last_pass_timestamp_seconds", "Unix time at which the last pass began.", float64(p.Began.Unix()))
@@ -52,7 +53,12 @@ func number(b bool) float64 {
 	return 0
 }
 
-type metrics struct{ w io.Writer }
+// metrics writes series that all have the cluster as a label, so that a Prometheus of
+// many clusters can tell them apart.
+type metrics struct {
+	w       io.Writer
+	cluster string
+}
 
 const metricsPrefix = "ganeti_autorepair_"
 
@@ -62,12 +68,15 @@ func (m metrics) head(name, help string) {
 
 func (m metrics) one(name, help string, v float64) {
 	m.head(name, help)
-	fmt.Fprintf(m.w, "%s%s %s\n", metricsPrefix, name, format(v))
+	fmt.Fprintf(m.w, "%s%s{cluster=\"%s\"} %s\n", metricsPrefix, name, m.cluster, format(v))
 }
 
 func (m metrics) value(name, label, of string, v float64) {
-	of = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(of)
-	fmt.Fprintf(m.w, "%s%s{%s=\"%s\"} %s\n", metricsPrefix, name, label, of, format(v))
+	fmt.Fprintf(m.w, "%s%s{cluster=\"%s\",%s=\"%s\"} %s\n", metricsPrefix, name, m.cluster, label, escapeLabel(of), format(v))
+}
+
+func escapeLabel(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text)
 }
 
 func format(v float64) string {
