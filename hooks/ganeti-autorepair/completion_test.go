@@ -262,7 +262,7 @@ func TestBashCompletes(t *testing.T) {
 		{root, "vouch n", "node1 node2"},
 		{root, "run ", ""},
 		{root, "nonsense --", "--config= --help --luxi= --version"},
-		{root, "", "ack cancel check explain history list-fields policy repair resume run status stop suspend vouch"},
+		{root, "", "ack cancel check explain history list-fields policy repair report resume run status stop suspend vouch"},
 		// Without a cluster: nothing, and no complaint.
 		{"/none", "explain ", ""},
 		{"/none", "suspend ", "cluster"},

@@ -38,6 +38,7 @@ type cli struct {
 	Stop       stopCmd       `cmd:"" help:"Stop all repairs: suspend everything, and take back the jobs that have not begun."`
 	Vouch      vouchCmd      `cmd:"" help:"Vouch that offline nodes run nothing any more, in place of the fence."`
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
+	Report     reportCmd     `cmd:"" help:"Write a page for browsers that shows the cluster and its repairs."`
 	Check      checkCmd      `cmd:"" help:"Check that auto-repair works and whether anything waits for a person, for Nagios."`
 	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
 }

@@ -20,6 +20,7 @@ var usages = map[string]string{
 	"cancel":      "INSTANCE...",
 	"vouch":       "NODE...",
 	"history":     "[INSTANCE]",
+	"report":      "FILE",
 	"list-fields": "[FIELD...]",
 }
 

@@ -75,6 +75,9 @@ _ganeti_autorepair_flags()
         history)
             echo '--since TIME --json - --no-headers - --separator STRING --snapshot FILE'
             ;;
+        report)
+            echo '--since TIME --snapshot FILE --save FILE'
+            ;;
         check)
             echo '-v - --verbose -'
             ;;
@@ -99,6 +102,7 @@ _ganeti_autorepair_arguments()
         cancel) echo 'INSTANCES ...' ;;
         vouch) echo 'NODE ...' ;;
         history) echo 'INSTANCE' ;;
+        report) echo 'FILE' ;;
         list-fields) echo 'FIELD ...' ;;
     esac
 }
@@ -108,7 +112,7 @@ _ganeti_autorepair()
     local cur prev words cword
     _init_completion -n =: || return
 
-    local commands=' run status explain policy suspend resume repair ack cancel stop vouch history check list-fields ' command= n
+    local commands=' run status explain policy suspend resume repair ack cancel stop vouch history report check list-fields ' command= n
     for ((n = 1; n < cword; n++)); do
         if [[ $commands == *" ${words[n]} "* ]]; then
             command=${words[n]}

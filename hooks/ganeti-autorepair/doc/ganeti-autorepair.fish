@@ -71,7 +71,7 @@ function __ganeti_autorepair_words
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --separator
+        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -224,6 +224,12 @@ complete -c ganeti-autorepair -n '__ganeti_autorepair_command history' -l no-hea
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command history' -l separator -x -a '(__ganeti_autorepair_string)' -d 'Put this between fields instead of aligning them'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command history' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_argument history 0' -a '(__ganeti_autorepair_instance)'
+
+complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a report -d 'Write a page for browsers that shows the cluster and its repairs'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command report' -l since -x -a '(__ganeti_autorepair_time)' -d 'Show repairs since this long ago'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command report' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command report' -l save -x -a '(__ganeti_autorepair_file)' -d 'Save what was read, without secrets, for a bug report or another look'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_argument report 0' -a '(__ganeti_autorepair_file)'
 
 complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a check -d 'Check that auto-repair works and whether anything waits for a person, for Nagios'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command check' -s v -l verbose -d 'Tell the result of every check, not only what is wrong'
