@@ -208,24 +208,28 @@ func (w *World) meaning(i *luxitest.Instance) string {
 	return strings.Join(words, "; ")
 }
 
+// idLetters are the letters of ids of the program's own repairs, without those that look
+// like others: of an id with another letter the program cannot tell who gave it.
+const idLetters = "abcdefghjkmnpqrstuvwxyz"
+
 // ownID returns the letters of the n-th id of the program's own repairs.
 func ownID(n int) string {
 	id := []byte("zzaaaaaa")
 	for k := len(id) - 1; n > 0; k-- {
-		id[k] += byte(n % 26)
-		n /= 26
+		id[k] = idLetters[n%len(idLetters)]
+		n /= len(idLetters)
 	}
 	return string(id)
 }
 
-var idWord = regexp.MustCompile(`\b(?:([pr])-)?zz([a-z]{6})\b`)
+var idWord = regexp.MustCompile(`\b(?:([pr])-)?zz([a-hjkmnp-z]{6})\b`)
 
 // shownID is an own id as logs show it: r1, r2, ...
 func shownID(id string) string {
 	m := idWord.FindStringSubmatch(id)
 	n := 0
 	for _, c := range m[2] {
-		n = n*26 + int(c-'a')
+		n = n*len(idLetters) + strings.IndexRune(idLetters, c)
 	}
 	return "r" + strconv.Itoa(n)
 }
