@@ -180,7 +180,7 @@ func statusOf(i *judge.Instance) string {
 
 // recordedJobs reads the queue and its archive.
 func (c *chaos) recordedJobs() []judge.Job {
-	rows, err := c.Query(c.ctx, "job", []string{"id", "status", "ops", "opstatus", "opresult", "opexec", "opend", "oplog", "received_ts", "end_ts", "archived"}, nil)
+	rows, err := c.Query(c.ctx, "job", []string{"id", "status", "ops", "opstatus", "opresult", "opstart", "opexec", "opend", "oplog", "received_ts", "end_ts", "archived"}, nil)
 	c.must(err)
 	var list []judge.Job
 	for _, row := range rows {
@@ -188,15 +188,15 @@ func (c *chaos) recordedJobs() []judge.Job {
 		var ops []map[string]any
 		var status []string
 		var results []json.RawMessage
-		var began, ended [][]int64
+		var waits, began, ended [][]int64
 		var logs [][][]any
 		var received, end []int64
-		c.must(unpackRow(row[1:], &j.Status, &ops, &status, &results, &began, &ended, &logs, &received, &end))
+		c.must(unpackRow(row[1:], &j.Status, &ops, &status, &results, &waits, &began, &ended, &logs, &received, &end))
 		id, err := strconv.ParseInt(strings.Trim(string(row[0]), `"`), 10, 64)
 		c.must(err)
 		j.ID, j.Received, j.Ended = id, stamp(received), stamp(end)
 		for k, params := range ops {
-			op := judge.Op{Params: params, Status: status[k], Began: stamp(began[k]), Ended: stamp(ended[k])}
+			op := judge.Op{Params: params, Status: status[k], Waits: stamp(waits[k]), Began: stamp(began[k]), Ended: stamp(ended[k])}
 			op.ID = op.Text("OP_ID")
 			op.Reason, op.Depends = reasons(params["reason"]), depends(params["depends"])
 			if status[k] == "error" {

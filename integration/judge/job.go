@@ -23,6 +23,7 @@ type Op struct {
 	Reason  [][2]string // sources and texts of the reason trail
 	Depends []int64
 	Status  string
+	Waits   time.Time // when it began to wait for its locks; zero if it never did
 	Began   time.Time // when it had its locks; zero if it never did
 	Ended   time.Time
 	// Class, Message and Code are those of its error.
@@ -152,6 +153,17 @@ func (j *Job) First() time.Time {
 
 // beganBy and endedBy report whether the job had begun, and ended, at a time.
 func (j *Job) beganBy(t time.Time) bool { return j.Began() && !j.First().After(t) }
+
+// waited reports whether an opcode of the job had begun to wait for its locks by the time.
+func (j *Job) waited(t time.Time) bool {
+	for _, op := range j.Ops {
+		if !op.Waits.IsZero() && !op.Waits.After(t) {
+			return true
+		}
+	}
+	return false
+}
+
 func (j *Job) endedBy(t time.Time) bool { return !j.Ended.IsZero() && !j.Ended.After(t) }
 
 // refused reports whether the job ended in the checks of its first opcode, or
@@ -169,8 +181,15 @@ func (j *Job) refused() bool {
 	return true
 }
 
-// refused reports whether the opcode failed in its checks.
-func (op *Op) refused() bool { return op.Class == "OpPrereqError" || noAnswer(op.Message) }
+// refused reports whether the opcode failed in its checks. The last thing that
+// REPLACE_DISKS does is to deactivate the disks of what does not run, which has a check of
+// its own: by then the new copy is in place (lib/cmdlib/instance_storage.py).
+func (op *Op) refused() bool {
+	if strings.Contains(op.Message, "cannot shutdown disks") {
+		return false
+	}
+	return op.Class == "OpPrereqError" || noAnswer(op.Message)
+}
 
 // noRoom reports whether the job was refused for want of room (S8).
 func (j *Job) noRoom() bool {

@@ -371,7 +371,8 @@ func (v *verdict) begin(k int, m *Moment, j *Job) {
 }
 
 // left reports whether a pass that nothing disturbed has had the same reason to take
-// the job back, after it was released and before it began, and has not tried to.
+// the job back, after it was released and before it began, and has not tried to. A job of
+// several opcodes may only be taken back while all of them are queued.
 func (v *verdict) left(released, begins int, j *Job, o objection) bool {
 	for _, m := range v.Moments[released:begins] {
 		if m.Kind == TakenBack && m.Job == j.ID {
@@ -379,7 +380,7 @@ func (v *verdict) left(released, begins int, j *Job, o objection) bool {
 		}
 	}
 	for _, p := range v.passes {
-		if p.begin < released || p.end > begins {
+		if p.begin < released || p.end > begins || len(j.Ops) > 1 && j.waited(v.Moments[p.end].Cluster.Time) {
 			continue
 		}
 		for _, then := range v.objections(v.Moments[p.begin].Cluster, j) {
@@ -436,8 +437,13 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 				return
 			}
 		}
-		if i := m.Cluster.ByUUID(j.uuid()); i != nil && j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i) {
+		i := m.Cluster.ByUUID(j.uuid())
+		switch {
+		case i == nil:
+		case j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i):
 			return // its allocator has no node left to choose
+		case NeedOf(m.Cluster, i).first() != j.Step():
+			return // another step leads further, though this one may be begun, too
 		}
 		v.wrong("P15", "job %d, %s of %s, was taken back although everything is as it was", j.ID, j.Step(), j.Instance())
 	}

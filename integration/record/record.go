@@ -187,7 +187,7 @@ func Status(c *luxitest.Cluster, i *luxitest.Instance) string {
 func Job(j luxitest.Job) judge.Job {
 	out := judge.Job{ID: j.ID, Status: j.Status, Received: j.Received, Ended: j.End, Purged: j.Purged}
 	for _, op := range j.Ops {
-		o := judge.Op{ID: op.ID, Params: op.Params, Status: op.Status, Began: op.Exec, Ended: op.End, Log: op.Log}
+		o := judge.Op{ID: op.ID, Params: op.Params, Status: op.Status, Waits: op.Start, Began: op.Exec, Ended: op.End, Log: op.Log}
 		for _, r := range op.Reason {
 			o.Reason = append(o.Reason, [2]string{r.Source, r.Text})
 		}
