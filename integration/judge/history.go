@@ -82,6 +82,8 @@ type verdict struct {
 	passes   []span        // those that nothing disturbed
 	open     span          // the pass under way
 	inPass   bool
+	last     int64          // the job that the pass under way released last
+	cut      map[int64]bool // jobs that a pass released last before it died
 	begun    map[int64]bool
 	given    map[string]bool  // by the instance's UUID: it was failed over to a copy that lacks what an offline node has
 	running  map[string]int64 // by the instance's UUID: the repair job that began last
@@ -95,7 +97,7 @@ type span struct{ begin, end int }
 // Judge returns what is wrong with a history.
 func Judge(h *History) []Finding {
 	v := &verdict{
-		History: h, jobs: make(map[int64]*Job), released: make(map[int64]int), begun: make(map[int64]bool),
+		History: h, jobs: make(map[int64]*Job), released: make(map[int64]int), begun: make(map[int64]bool), cut: make(map[int64]bool),
 		running: make(map[string]int64), given: make(map[string]bool), seen: make(map[string]bool),
 	}
 	for k := range h.Jobs {
@@ -130,16 +132,17 @@ func (v *verdict) moment(k int, m *Moment) {
 	j := v.jobs[m.Job]
 	switch m.Kind {
 	case PassBegins:
-		v.open, v.inPass = span{begin: k}, true
+		v.open, v.inPass, v.last = span{begin: k}, true, 0
 	case PassEnds:
 		v.open.end, v.inPass = k, false
 		v.passes = append(v.passes, v.open)
 		v.passEnded(v.open)
 	case PassFails:
 		v.inPass = false
+		v.cut[v.last] = true
 	case Released:
 		if j != nil {
-			v.released[j.ID] = k
+			v.released[j.ID], v.last = k, j.ID
 			v.release(m, j)
 		}
 	case Begins:

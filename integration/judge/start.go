@@ -362,6 +362,9 @@ func (v *verdict) begin(k int, m *Moment, j *Job) {
 				o.demand = "P15"
 			}
 			v.wrong(o.demand, "job %d, %s of %s, begins although %s, and a whole pass has left it in the queue", j.ID, j.Step(), j.Instance(), o.why)
+		case v.cut[j.ID]:
+			// luxid looks for jobs to start when something happens in its queue, or after
+			// five minutes. Here nothing more came from the program.
 		case delicate(m.Cluster, j) && since > atOnce:
 			v.wrong("P16", "job %d, %s of %s, begins %v after its release, and %s", j.ID, j.Step(), j.Instance(), since, o.why)
 		}
