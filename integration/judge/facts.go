@@ -53,7 +53,7 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 		switch op.ID {
 		case "OP_INSTANCE_REPLACE_DISKS":
 			switch target := op.target(); {
-			case op.Status == "success":
+			case op.Status == "success", op.onlyDisksLeft():
 				half = ""
 			case op.refused(), j.Purged: // of what is purged nobody can know
 			case target != "":
@@ -86,8 +86,8 @@ var (
 // had begun to transfer it and has not ended well; open is false once that is settled
 // (S16).
 func (v *verdict) whereabouts(i *Instance, t time.Time) (target string, open bool) {
-	v.before(i, t, func(_ *Job, op *Op) {
-		if op.unfinished(t) {
+	v.before(i, t, func(j *Job, op *Op) {
+		if op.unfinished(t) || j.Purged {
 			return
 		}
 		switch op.ID {

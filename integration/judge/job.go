@@ -181,15 +181,15 @@ func (j *Job) refused() bool {
 	return true
 }
 
-// refused reports whether the opcode failed in its checks. The last thing that
-// REPLACE_DISKS does is to deactivate the disks of what does not run, which has a check of
-// its own: by then the new copy is in place (lib/cmdlib/instance_storage.py).
+// refused reports whether the opcode failed in its checks.
 func (op *Op) refused() bool {
-	if strings.Contains(op.Message, "cannot shutdown disks") {
-		return false
-	}
-	return op.Class == "OpPrereqError" || noAnswer(op.Message)
+	return (op.Class == "OpPrereqError" || noAnswer(op.Message)) && !op.onlyDisksLeft()
 }
+
+// onlyDisksLeft recognizes a REPLACE_DISKS that failed in the last thing it does, the
+// deactivation of disks, which has a check of its own: by then the new copy is whole
+// (lib/cmdlib/instance_storage.py).
+func (op *Op) onlyDisksLeft() bool { return strings.Contains(op.Message, "cannot shutdown disks") }
 
 // noRoom reports whether the job was refused for want of room (S8).
 func (j *Job) noRoom() bool {

@@ -115,7 +115,7 @@ func (v *verdict) concluded(change Change, r Record, l *life) {
 		case r.Outcome == "" || j == nil || j.Purged:
 		case v.stranger(j, change.Object):
 			v.wrong("S14", "%s names job %d, which is not of this repair", change.Tag, id)
-		case !j.Began():
+		case !j.Began() && !(j.Status == "error" && j.Ops[0].refused()):
 			v.wrong("S13", "%s names job %d, which never began", change.Tag, id)
 		}
 	}

@@ -216,7 +216,7 @@ func (v *verdict) release(m *Moment, j *Job) {
 	}
 	for _, earlier := range v.Moments[:v.released[j.ID]] {
 		o := v.jobs[earlier.Job]
-		if earlier.Kind != Canceled || o == nil || o.Began() || o.Kind() != "repair" || o.Repair() != j.Repair() || o.Step() != j.Step() {
+		if earlier.Kind != Canceled || o == nil || o.Status != "canceled" || o.Began() || o.Kind() != "repair" || o.Repair() != j.Repair() || o.Step() != j.Step() {
 			continue
 		}
 		if !isNamed(earlier.Cluster, o) {
