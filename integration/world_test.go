@@ -303,7 +303,7 @@ func (w *world) settle(passes int) {
 func (w *world) anythingToDo() bool {
 	w.t.Helper()
 	for _, i := range w.status().Instances {
-		if i.State == "pending" || i.Reason == "ready" || i.Reason == "busy" || i.Reason == "unsettled" {
+		if i.State == "pending" || i.Reason == "ready" || i.Reason == "busy" || i.Reason == "unsettled" || i.Reason == "not-begun" {
 			return true
 		}
 	}

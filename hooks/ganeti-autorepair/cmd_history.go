@@ -55,15 +55,11 @@ func (cmd *historyCmd) read(ctx context.Context, e *env) ([]read.PastRepair, err
 		if err != nil {
 			return nil, err
 		}
-		list := saved.History
-		if list == nil {
-			list = read.HistoryOf(s)
-		}
 		var names []string
 		for _, i := range s.Instances {
 			names = append(names, i.Name)
 		}
-		return read.OfInstance(list, cmd.fullName(names), cmd.since(e)), nil
+		return read.OfInstance(pastOf(saved, s), cmd.fullName(names), cmd.since(e)), nil
 	}
 	if err := e.onMaster(); err != nil {
 		return nil, err

@@ -27,12 +27,11 @@ func (cmd *reportCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	page := report.Page{Plan: l.plan, Version: version, Zone: time.Local}
-	if cmd.Snapshot != "" {
-		page.Repairs = knownRepairs(l.plan)
-	} else if page.Repairs, err = cmd.pastRepairs(ctx, e); err != nil {
+	past, err := cmd.past(ctx, e, l)
+	if err != nil {
 		return err
 	}
+	page := report.Page{Plan: l.plan, Version: version, Zone: time.Local, Repairs: pageRepairs(past)}
 	var text bytes.Buffer
 	if err := page.Write(&text); err != nil {
 		return err
@@ -54,14 +53,19 @@ func (cmd *reportCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
-// pastRepairs reads the repairs of the timeline from tags and the job queue.
-func (cmd *reportCmd) pastRepairs(ctx context.Context, e *env) ([]report.PageRepair, error) {
+// past reads the repairs of the timeline, from the snapshot or from tags and the job queue.
+func (cmd *reportCmd) past(ctx context.Context, e *env, l *looked) ([]read.PastRepair, error) {
+	since := e.now().Add(-time.Duration(cmd.Since))
+	if cmd.Snapshot != "" {
+		return read.OfInstance(l.past, "", since), nil
+	}
 	c := e.client()
 	defer c.Close()
-	past, err := read.ReadHistory(ctx, c, "", e.now().Add(-time.Duration(cmd.Since)))
-	if err != nil {
-		return nil, err
-	}
+	return read.ReadHistory(ctx, c, "", since)
+}
+
+// pageRepairs are repairs as the page shows them.
+func pageRepairs(past []read.PastRepair) []report.PageRepair {
 	var list []report.PageRepair
 	for _, p := range past {
 		r := report.PageRepair{Instance: p.Instance, ID: p.ID, Type: p.Type, Outcome: p.Outcome, Began: p.Began, Ended: p.Ended}
@@ -70,38 +74,5 @@ func (cmd *reportCmd) pastRepairs(ctx context.Context, e *env) ([]report.PageRep
 		}
 		list = append(list, r)
 	}
-	return list, nil
-}
-
-// knownRepairs lists the repairs that a plan knows of: a snapshot has the pending ones
-// with their jobs, and of others how they ended.
-func knownRepairs(plan *repair.Plan) []report.PageRepair {
-	var list []report.PageRepair
-	for _, d := range plan.Decisions {
-		records := d.Instance.Tags.Records()
-		for _, r := range records.Repairs {
-			p := report.PageRepair{Instance: d.Instance.Name, ID: r.ID, Type: r.Type.String(), Outcome: read.PastPending, Began: r.Time}
-			for _, id := range r.Jobs {
-				f := plan.Snapshot.Jobs[id]
-				if f == nil || !f.Info.Known {
-					continue
-				}
-				j := report.PageJob{ID: int64(id), Step: string(f.Step), Status: string(f.Info.Status), Began: unixOf(f.Info.Started), Ended: unixOf(f.Info.Ended)}
-				p.Jobs = append(p.Jobs, j)
-			}
-			list = append(list, p)
-		}
-		for _, r := range records.Results {
-			list = append(list, report.PageRepair{Instance: d.Instance.Name, ID: r.ID, Type: r.Type.String(), Outcome: string(r.Outcome), Began: r.Time, Ended: r.Time})
-		}
-	}
 	return list
-}
-
-// unixOf is a time in Unix seconds; 0 if it has not come.
-func unixOf(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
 }

@@ -49,6 +49,7 @@ type looked struct {
 	plan *repair.Plan
 	pass *plugin.Pass
 	set  settings
+	past []read.PastRepair // the repairs that a snapshot tells of
 	// Of the cluster as it is, not of snapshots:
 	noPass     []string     // why no pass would act now, in sentences
 	passes     passTimes    // of this node's memory
@@ -137,7 +138,7 @@ func (e *env) noPass(ctx context.Context, pass *plugin.Pass) ([]string, error) {
 // lookBack makes a plan of a saved snapshot, at its time and with its settings, or
 // else with those of --config.
 func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
-	saved, _, err := f.open(e)
+	saved, s, err := f.open(e)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +153,15 @@ func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Snapshot, err)
 	}
-	return &looked{plan: plan, pass: e.pass(set, nil), set: set}, nil
+	return &looked{plan: plan, pass: e.pass(set, nil), set: set, past: pastOf(saved, s)}, nil
+}
+
+// pastOf returns the repairs that a snapshot tells of.
+func pastOf(saved *read.Saved, s *repair.Snapshot) []read.PastRepair {
+	if saved.History != nil {
+		return saved.History
+	}
+	return read.HistoryOf(s)
 }
 
 // noSnapshot is the error for a file that is no snapshot, with how to get one.
