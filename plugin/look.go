@@ -80,6 +80,9 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 	if err := p.recall(ctx, s, placer); err != nil {
 		return nil, nil, err
 	}
+	if s.Rules, err = p.Client.QueryFilterRules(ctx); err != nil {
+		return nil, nil, fmt.Errorf("reading the job filters: %w", err)
+	}
 	saved := read.NewSaved(s, placer, p.Settings)
 	if saved.History, err = read.ReadHistory(ctx, p.Client, "", time.Time{}); err != nil {
 		return nil, nil, err

@@ -142,6 +142,9 @@ func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	if err != nil {
 		return nil, err
 	}
+	if unknown := saved.Unknown(); unknown != "" {
+		e.note("note: %s was saved by an older version, which did not save: %s", f.Snapshot, unknown)
+	}
 	set := defaultSettings()
 	saved.Apply(&set.engine)
 	if e.cli.Config != "" {

@@ -33,6 +33,7 @@ type Saved struct {
 	Jobs      []SavedJob      `json:"jobs"` // unfinished ones, and those that open repairs and failures name
 	// History are the repairs that tags and jobs told of; missing in files of version 0.1.0.
 	History []PastRepair `json:"history,omitempty"`
+	SavedFacts
 }
 
 // SavedSettings are the settings that a plan depends on.
@@ -43,6 +44,7 @@ type SavedSettings struct {
 	MaxUnhealthy repair.Share `json:"max_unhealthy_nodes"`
 	MaxAttempts  int          `json:"max_attempts"`
 	ResultsKept  int          `json:"results_kept"`
+	SavedLimits
 }
 
 // SavedCluster is the cluster itself.
@@ -56,6 +58,7 @@ type SavedCluster struct {
 	// VolumeGroup is the cluster's own, and Exclusions are what exclusion tags begin with.
 	VolumeGroup string   `json:"volume_group,omitempty"`
 	Exclusions  []string `json:"exclusion_tag_prefixes,omitempty"`
+	Slots       int      `json:"max_running_jobs,omitempty"` // missing if luxid did not say
 }
 
 // SavedGroup is a node group.
@@ -73,8 +76,9 @@ type SavedNode struct {
 	Offline   bool   `json:"offline"`
 	Drained   bool   `json:"drained"`
 	VMCapable bool   `json:"vm_capable"`
-	Memory    *int64 `json:"free_memory,omitempty"` // MiB
-	Disk      *int64 `json:"free_disk,omitempty"`   // MiB
+	SavedMarks
+	Memory *int64 `json:"free_memory,omitempty"` // MiB
+	Disk   *int64 `json:"free_disk,omitempty"`   // MiB
 	SavedStorage
 	// OSes are the operating systems that are there, with their variants; nil if the node
 	// did not say.
@@ -94,6 +98,7 @@ type SavedInstance struct {
 	Memory      *int64   `json:"memory,omitempty"` // MiB
 	Disk        *int64   `json:"disk,omitempty"`   // MiB on each of its nodes
 	Tags        []string `json:"tags"`
+	SavedMoves
 	SavedNeeds
 }
 
@@ -108,6 +113,8 @@ type SavedJob struct {
 	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
 	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
 	From    string    `json:"from_node,omitempty"`           // that a repair job takes its instance from
+	Past    bool      `json:"past,omitempty"`                // it may have left something behind
+	Log     *SavedLog `json:"log,omitempty"`
 }
 
 // SavedOp is an opcode of a job.
@@ -138,8 +145,8 @@ var savedLists = []string{"nodes", "node_names"}
 func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *Saved {
 	f := &Saved{
 		Version: SavedVersion, Program: repair.Source, Time: s.Time.Unix(),
-		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept},
-		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk, s.Cluster.VolumeGroup, s.Cluster.Exclusions},
+		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept, saveLimits(set)},
+		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk, s.Cluster.VolumeGroup, s.Cluster.Exclusions, s.Cluster.Slots},
 		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
 	}
 	for _, g := range s.SortedGroups() {
@@ -152,7 +159,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 		}
 	}
 	for _, n := range s.Nodes {
-		sn := SavedNode{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
+		sn := SavedNode{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable, SavedMarks: saveMarks(n)}
 		if r, ok := rooms[n.Name]; ok {
 			sn.Memory = &r.Memory
 			if free, known := r.FreeDisk(s); known {
@@ -167,7 +174,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 	for _, i := range s.Instances {
 		si := SavedInstance{
 			Name: i.Name, UUID: i.UUID, Primary: i.Primary, Secondaries: append([]string{}, i.Secondaries...), Template: i.Template,
-			AdminState: i.AdminState, Forthcoming: i.Forthcoming, Tags: rawTags(i.Tags),
+			AdminState: i.AdminState, Forthcoming: i.Forthcoming, Tags: rawTags(i.Tags), SavedMoves: saveMoves(i),
 		}
 		if i.Live != nil {
 			si.Status = i.Live.Status
@@ -179,6 +186,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 		f.Instances = append(f.Instances, si)
 	}
 	f.saveJobs(s)
+	f.SavedFacts = saveFacts(s)
 	return f
 }
 
@@ -203,8 +211,16 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 		j := add(info)
 		j.Running, j.Target = true, s.Targets[info.ID]
 	}
+	for _, fact := range s.PastJobs {
+		j := add(fact.Info)
+		j.Past, j.Log = true, saveLog(fact.Log)
+	}
 	for _, fact := range s.Jobs {
-		add(fact.Info).Named = true
+		j := add(fact.Info)
+		j.Named = true
+		if fact.Log != nil {
+			j.Log = saveLog(fact.Log)
+		}
 	}
 	for _, j := range jobs {
 		f.Jobs = append(f.Jobs, *j)
@@ -290,7 +306,7 @@ func ReadSaved(r io.Reader) (*Saved, error) {
 func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 	s := &repair.Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, Targets: map[luxi.JobID]string{}}
 	c := f.Cluster
-	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk, VolumeGroup: c.VolumeGroup, Exclusions: c.Exclusions}
+	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk, VolumeGroup: c.VolumeGroup, Exclusions: c.Exclusions, Slots: c.Slots}
 	for _, g := range f.Groups {
 		s.Groups[g.UUID] = &repair.Group{UUID: g.UUID, Name: g.Name, Tags: tagstore.Parse(luxi.TagGroup, g.Tags)}
 	}
@@ -298,13 +314,16 @@ func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 		if s.Groups[n.Group] == nil {
 			return nil, fmt.Errorf("node %s is in group %s, which is not in the snapshot", n.Name, n.Group)
 		}
-		s.Nodes[n.Name] = &repair.Node{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
+		x := &repair.Node{Name: n.Name, UUID: n.UUID, Group: n.Group, Offline: n.Offline, Drained: n.Drained, VMCapable: n.VMCapable}
+		n.restore(x)
+		s.Nodes[n.Name] = x
 	}
 	for _, i := range f.Instances {
 		x := &repair.Instance{
 			UUID: i.UUID, Name: i.Name, Tags: tagstore.Parse(luxi.TagInstance, i.Tags), PlaceKnown: true, Primary: i.Primary,
 			Secondaries: i.Secondaries, Template: i.Template, AdminState: i.AdminState, Forthcoming: i.Forthcoming,
 		}
+		i.SavedMoves.restore(x)
 		if i.Status != "" {
 			x.Live = &repair.Live{Status: i.Status}
 		}
@@ -319,10 +338,18 @@ func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 				s.Targets[info.ID] = j.Target
 			}
 		}
+		fact := repair.NewJobFact(info)
+		if j.Log != nil {
+			fact = fact.WithLog(j.Log.fact())
+		}
 		if j.Named {
-			s.Jobs[info.ID] = repair.NewJobFact(info)
+			s.Jobs[info.ID] = fact
+		}
+		if j.Past {
+			s.PastJobs = append(s.PastJobs, fact)
 		}
 	}
+	f.SavedFacts.restore(s)
 	return s, nil
 }
 
@@ -361,6 +388,7 @@ func (f *Saved) Apply(set *repair.Settings) {
 	s := f.Settings
 	set.IAllocator, set.MaxRunning, set.MaxNew = s.IAllocator, s.MaxRunning, s.MaxNew
 	set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept = s.MaxUnhealthy, s.MaxAttempts, s.ResultsKept
+	s.SavedLimits.apply(set)
 }
 
 // Plan plans as a pass would then have done, under an assumption if there is

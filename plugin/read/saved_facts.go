@@ -1,0 +1,186 @@
+package read
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
+)
+
+// What version 0.1.0 did not save. Whatever is missing in a file is not known (X1).
+
+// SavedLimits are settings that 0.1.0 did not have, or did not save.
+type SavedLimits struct {
+	Interval          *int64  `json:"interval,omitempty"` // seconds
+	MaxCopying        *int    `json:"max_copying,omitempty"`
+	ReplaceDisksAfter *int64  `json:"replace_disks_after,omitempty"` // seconds
+	Fence             *string `json:"fence,omitempty"`
+}
+
+func saveLimits(set repair.Settings) SavedLimits {
+	interval, after := int64(set.Interval/time.Second), int64(set.ReplaceDisksAfter/time.Second)
+	return SavedLimits{&interval, &set.MaxCopying, &after, &set.Fence}
+}
+
+func (l SavedLimits) apply(set *repair.Settings) {
+	if l.Interval != nil {
+		set.Interval = time.Duration(*l.Interval) * time.Second
+	}
+	if l.MaxCopying != nil {
+		set.MaxCopying = *l.MaxCopying
+	}
+	if l.ReplaceDisksAfter != nil {
+		set.ReplaceDisksAfter = time.Duration(*l.ReplaceDisksAfter) * time.Second
+	}
+	if l.Fence != nil {
+		set.Fence = *l.Fence
+	}
+}
+
+// SavedMarks are what tags say of a node, and when it was last changed.
+type SavedMarks struct {
+	Tags     *[]string `json:"tags,omitempty"`
+	Modified int64     `json:"mtime,omitempty"` // Unix time in seconds
+}
+
+func saveMarks(n *repair.Node) SavedMarks {
+	tags := rawTags(n.Tags)
+	return SavedMarks{Tags: &tags, Modified: n.Modified}
+}
+
+func (m SavedMarks) restore(n *repair.Node) {
+	if m.Tags != nil {
+		n.Tags = tagstore.Parse(luxi.TagNode, *m.Tags)
+	}
+	n.Modified = m.Modified
+}
+
+// SavedMoves are what decides whether an instance can be migrated (P18), and whether its
+// disks are active.
+type SavedMoves struct {
+	AlwaysFailover *bool  `json:"always_failover,omitempty"`
+	Hypervisor     string `json:"hypervisor,omitempty"`
+	DisksActive    *bool  `json:"disks_active,omitempty"`
+}
+
+func saveMoves(i *repair.Instance) SavedMoves {
+	if !i.PlaceKnown {
+		return SavedMoves{}
+	}
+	always := i.AlwaysFailover
+	return SavedMoves{&always, i.Hypervisor, i.DisksActive}
+}
+
+func (m SavedMoves) restore(i *repair.Instance) {
+	i.AlwaysFailover = m.AlwaysFailover != nil && *m.AlwaysFailover
+	i.Hypervisor, i.DisksActive = m.Hypervisor, m.DisksActive
+}
+
+// SavedFacts are what the queue tells beside its jobs.
+type SavedFacts struct {
+	NewestJob *int64         `json:"newest_job,omitempty"` // number, archived jobs included
+	Filters   *[]SavedFilter `json:"filters,omitempty"`    // of jobs
+	// Acknowledged is what people said of instances that a job had left in doubt.
+	Acknowledged []SavedWord `json:"acknowledged,omitempty"`
+}
+
+// SavedFilter is a job filter, without the reason that its author gave.
+type SavedFilter struct {
+	UUID       string          `json:"uuid"`
+	Priority   int             `json:"priority"`
+	Watermark  int64           `json:"watermark"`
+	Predicates json.RawMessage `json:"predicates"`
+	Action     string          `json:"action"`
+	Limit      int             `json:"limit,omitempty"`
+}
+
+// SavedWord is what a person said of an instance, as a job tells it.
+type SavedWord struct {
+	Job    int64  `json:"job"`
+	UUID   string `json:"uuid"`
+	Intact bool   `json:"intact"` // its system is there; else its copies are whole
+}
+
+func saveFacts(s *repair.Snapshot) SavedFacts {
+	var f SavedFacts
+	if s.NewestKnown {
+		newest := int64(s.NewestJob)
+		f.NewestJob = &newest
+	}
+	if s.Rules != nil {
+		list := []SavedFilter{}
+		for _, r := range s.Rules {
+			list = append(list, SavedFilter{r.UUID, r.Priority, int64(r.Watermark), r.Predicates, string(r.Action), r.Limit})
+		}
+		f.Filters = &list
+	}
+	for _, a := range s.Said {
+		f.Acknowledged = append(f.Acknowledged, SavedWord{int64(a.Job), a.UUID, a.Intact})
+	}
+	return f
+}
+
+// restore adds the facts to a snapshot that has its jobs.
+func (f SavedFacts) restore(s *repair.Snapshot) {
+	if f.NewestJob != nil {
+		s.NewestJob, s.NewestKnown = luxi.JobID(*f.NewestJob), true
+	}
+	if f.Filters != nil {
+		s.Rules = []luxi.FilterRule{}
+		for _, r := range *f.Filters {
+			s.Rules = append(s.Rules, luxi.FilterRule{
+				UUID: r.UUID, Priority: r.Priority, Watermark: luxi.JobID(r.Watermark), Predicates: r.Predicates,
+				Action: luxi.FilterAction(r.Action), Limit: r.Limit,
+			})
+		}
+	}
+	for _, a := range f.Acknowledged {
+		s.Said = append(s.Said, repair.Acknowledgement{Job: luxi.JobID(a.Job), UUID: a.UUID, Intact: a.Intact})
+	}
+	s.Past = repair.NewPast(s.PastJobs, s.Said)
+}
+
+// SavedLog is what the log of a job tells of a step that did not succeed.
+type SavedLog struct {
+	Copied      bool   `json:"copied,omitempty"`      // replace-disks: all disks, only the old ones were left
+	Target      string `json:"target,omitempty"`      // node that was being copied or migrated to
+	Transferred bool   `json:"transferred,omitempty"` // migrate: the transfer had begun, or nobody can tell
+	FoundOn     string `json:"found_on,omitempty"`    // the only node on which a cleanup found the instance
+}
+
+func saveLog(l *repair.LogFact) *SavedLog {
+	if l == nil {
+		return nil
+	}
+	return &SavedLog{l.Copied, l.Target, l.Transferred, l.FoundOn}
+}
+
+func (l SavedLog) fact() repair.LogFact {
+	return repair.LogFact{Copied: l.Copied, Target: l.Target, Transferred: l.Transferred, FoundOn: l.FoundOn}
+}
+
+// Unknown returns what a file of an older version does not tell, in words; empty if it
+// has all that a plan is made from.
+func (f *Saved) Unknown() string {
+	var list []string
+	missing := func(is bool, what string) {
+		if is {
+			list = append(list, what)
+		}
+	}
+	tags, moves := len(f.Nodes) > 0, false
+	for _, n := range f.Nodes {
+		tags = tags && n.Tags == nil
+	}
+	for _, i := range f.Instances {
+		moves = moves || i.AlwaysFailover == nil
+	}
+	missing(f.Settings.Fence == nil, "the setting fence")
+	missing(tags, "the tags of nodes")
+	missing(moves, "whether instances can be migrated")
+	missing(f.Filters == nil, "job filters, what earlier jobs left behind")
+	return strings.Join(list, ", ")
+}
