@@ -222,7 +222,7 @@ func (v *verdict) release(m *Moment, j *Job) {
 		if !isNamed(earlier.Cluster, o) {
 			continue // a pass died before it wrote the tag: nothing tells of the job
 		}
-		if since := m.Cluster.Time.Sub(earlier.Cluster.Time); since < m.Cluster.Settings.Interval {
+		if since := m.Cluster.Clock.Sub(earlier.Cluster.Clock); since < m.Cluster.Settings.Interval {
 			v.wrong("S13", "job %d, %s of %s, is released %v after a person has canceled job %d", j.ID, j.Step(), j.Instance(), since, o.ID)
 		}
 	}
@@ -443,6 +443,8 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 		i := m.Cluster.ByUUID(j.uuid())
 		switch {
 		case i == nil:
+		case i.Name != j.Instance():
+			return // Ganeti refuses a job of a renamed instance
 		case j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i):
 			return // its allocator has no node left to choose
 		case NeedOf(m.Cluster, i).first() != j.Step():
