@@ -32,6 +32,10 @@ type Pass struct {
 	// RoomTests are the tests for room that the report of the pass before tells of; losing
 	// them costs a few tests (P21).
 	RoomTests map[string]repair.RoomTest
+	// Suspects are the instances, by UUID, that the report of the pass before tells of as
+	// left otherwise than the configuration says; losing them hides those whose jobs are
+	// archived, until they are to be repaired (S16, S18).
+	Suspects map[string]luxi.JobID
 }
 
 // Run does a whole pass within Settings.PassTimeout. When the context ends
@@ -47,7 +51,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, NewJob: p.submitNothing}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, Suspects: p.Suspects, NewJob: p.submitNothing}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.plan, a.report = plan, &Report{Plan: plan, Outcomes: make(map[string]Outcome), RoomTests: make(map[string]repair.RoomTest)}
+	a.plan, a.report = plan, &Report{Plan: plan, Outcomes: make(map[string]Outcome), RoomTests: make(map[string]repair.RoomTest), Suspects: s.InDoubt()}
 	a.keepRoomTests()
 	a.report.TakenBack = a.takeBack(ctx, plan)
 	// What is queued still runs while the queue takes no more jobs, so it is taken back

@@ -20,7 +20,10 @@ type Report struct {
 	TakenBack []TakenBack
 	// RoomTests are to be given to the next pass.
 	RoomTests map[string]repair.RoomTest
-	Written   int // changes of tags made
+	// Suspects are the instances, by UUID, that a job has left otherwise than the
+	// configuration says. They are to be given to the next pass.
+	Suspects map[string]luxi.JobID
+	Written  int // changes of tags made
 	// Problems are things that went wrong and that a person should look at;
 	// each concerns one object alone.
 	Problems []string

@@ -55,6 +55,14 @@ func TestAckIntact(t *testing.T) {
 	if got := state(); !strings.Contains(got, "no-system") {
 		t.Errorf("after ack: %s", got)
 	}
+	// ganeti-watcher archives jobs after six hours.
+	for n := 0; n < 2; n++ {
+		b.m.ArchiveJobs(0)
+		pass()
+		if got := state(); !strings.Contains(got, "no-system") {
+			t.Errorf("once its job is archived: %s", got)
+		}
+	}
 	jobs := len(b.m.Jobs())
 	want(0, "would be acknowledged", "ack", "--intact", "--dry-run", "p")
 	if n := len(b.m.Jobs()); n != jobs {
@@ -70,4 +78,8 @@ func TestAckIntact(t *testing.T) {
 		t.Errorf("after ack --intact: %s", got)
 	}
 	want(1, "no reinstallation of it is known that failed halfway", "ack", "--intact", "p")
+	pass()
+	if list := readSuspects(newPaths(b.getenv).state()); len(list) != 0 {
+		t.Errorf("remembered of what is well: %v", list)
+	}
 }

@@ -59,7 +59,7 @@ func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
 	c := e.client()
 	return &plugin.Pass{
 		Client: c, Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: e.fence(set.engine.Fence, c),
-		RoomTests: readRoomTests(e.paths.state()),
+		RoomTests: readRoomTests(e.paths.state()), Suspects: readSuspects(e.paths.state()),
 	}
 }
 

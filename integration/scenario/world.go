@@ -44,6 +44,7 @@ type World struct {
 	skew      time.Duration
 	ids       int
 	roomTests map[string]repair.RoomTest // of the last pass
+	suspects  map[string]luxi.JobID      // of the last pass
 	passes    int
 	calls     int
 	states    map[string]repair.State
@@ -238,7 +239,7 @@ func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now, Dial: w.Master.Dial}), Settings: w.Settings, Now: w.now, Log: w,
-		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests,
+		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests, Suspects: w.suspects,
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -281,7 +282,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 		did, err = p.Run(ctx)
 	}
 	if did != nil {
-		w.roomTests = did.RoomTests
+		w.roomTests, w.suspects = did.RoomTests, did.Suspects
 	}
 	w.mu.Lock()
 	w.inPass = false

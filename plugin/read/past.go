@@ -15,20 +15,25 @@ const pastJobs = 20000
 
 // readSuspects lists the instances that a failed job of the live queue may have left
 // otherwise than the configuration says: those whose reinstallation failed halfway, or
-// that may have been migrated. ganeti-watcher archives jobs after six hours.
+// that may have been migrated. ganeti-watcher archives jobs after six hours, which settles
+// nothing (S15), so those that the pass before found are looked at again.
 func (r *Reader) readSuspects(ctx context.Context, s *repair.Snapshot) error {
 	jobs, err := r.Client.ListJobs(ctx, luxi.Eq("status", string(luxi.JobError)), false)
 	if err != nil {
 		return fmt.Errorf("reading the failed jobs: %w", err)
 	}
 	s.Suspects = make(map[string]luxi.JobID)
+	for uuid, job := range r.Suspects {
+		s.Suspects[uuid] = job
+	}
 	for _, job := range jobs {
 		f := repair.NewJobFact(job)
 		if !f.BeganChain() && !(f.Step == repair.StepMigrate && f.WantsLog()) {
 			continue
 		}
 		for _, op := range job.Ops {
-			if uuid := op.Param("instance_uuid"); uuid != "" {
+			uuid := op.Param("instance_uuid")
+			if older, known := s.Suspects[uuid]; uuid != "" && (!known || job.ID < older) {
 				s.Suspects[uuid] = job.ID
 			}
 		}

@@ -36,6 +36,9 @@ type Reader struct {
 	NewJob func(context.Context) (luxi.JobID, error)
 	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
 	RoomTests map[string]repair.RoomTest
+	// Suspects are the instances, by UUID, that the pass before found to be otherwise than
+	// the configuration says, with the job that has left them so.
+	Suspects map[string]luxi.JobID
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what

@@ -60,6 +60,22 @@ func (p Past) Transfer(i *Instance) (Transfer, bool) {
 	return t, moved
 }
 
+// InDoubt returns the instances, by UUID, that a job has left otherwise than the
+// configuration says: without a system, or nobody knows where (S16, S18).
+func (s *Snapshot) InDoubt() map[string]luxi.JobID {
+	list := make(map[string]luxi.JobID)
+	for _, i := range s.Instances {
+		c, broken := s.Past.Chains[i.UUID]
+		if broken {
+			list[i.UUID] = c.Job.Info.ID
+		}
+		if t, moved := s.Past.Transfer(i); moved && (!broken || t.Job.Info.ID < c.Job.Info.ID) {
+			list[i.UUID] = t.Job.Info.ID
+		}
+	}
+	return list
+}
+
 // BrokenChain is a reinstallation that failed after its first opcode.
 type BrokenChain struct {
 	Job   *JobFact
