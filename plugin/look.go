@@ -11,13 +11,13 @@ import (
 
 // Read reads what a pass reads and plans as it would. It changes nothing.
 func (p *Pass) Read(ctx context.Context) (*repair.Plan, error) {
-	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Suspects: p.Suspects})
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Suspects: p.Suspects, TakenBack: p.TakenBack})
 }
 
 // Look reads the whole cluster and plans as a pass would, under an assumption
 // if there is one. It changes nothing.
 func (p *Pass) Look(ctx context.Context, assume repair.Assumption) (*repair.Plan, error) {
-	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume, Suspects: p.Suspects})
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume, Suspects: p.Suspects, TakenBack: p.TakenBack})
 }
 
 func (p *Pass) look(ctx context.Context, r *read.Reader) (*repair.Plan, error) {
@@ -68,7 +68,7 @@ func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Pl
 // at again without the cluster, and under any assumption: the live status of
 // every instance, what every node has free, and the history of repairs, too.
 func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, error) {
-	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, Suspects: p.Suspects}
+	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, Suspects: p.Suspects, TakenBack: p.TakenBack}
 	s, err := r.Read(ctx)
 	if err != nil {
 		return nil, nil, err

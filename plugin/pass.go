@@ -36,6 +36,9 @@ type Pass struct {
 	// left otherwise than the configuration says; losing them hides those whose jobs are
 	// archived, until they are to be repaired (S16, S18).
 	Suspects map[string]luxi.JobID
+	// TakenBack are the jobs that passes before have canceled before they began; one that is
+	// forgotten counts as canceled by a person (S13).
+	TakenBack map[luxi.JobID]bool
 }
 
 // Run does a whole pass within Settings.PassTimeout. When the context ends
@@ -51,7 +54,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, Suspects: p.Suspects, NewJob: p.submitNothing}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, Suspects: p.Suspects, TakenBack: p.TakenBack, NewJob: p.submitNothing}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +177,7 @@ func (a *act) carryOutAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ready = a.apart(ready)
 	if ready, err = a.fence(ctx, ready); err != nil {
 		return err
 	}

@@ -75,6 +75,24 @@ func (a *act) probe(ctx context.Context, actions []repair.Action) ([]repair.Acti
 	return ready, ctx.Err()
 }
 
+// apart returns the actions that were found to have room without the steps that would
+// wait for what this pass has begun, or for one another, and must not (P16).
+func (a *act) apart(ready []repair.Action) []repair.Action {
+	var list []repair.Action
+	for k, why := range repair.KeptFromBeginning(a.plan.Snapshot, a.Settings, a.plan.Actions, ready) {
+		action := ready[k]
+		if why != "" {
+			d := action.Decision
+			a.report.leave(d.Instance, d.State, repair.ReasonNoSlot, why)
+			action = repair.WithoutStep(a.plan.Snapshot, d)
+		}
+		if !action.Empty() {
+			list = append(list, action)
+		}
+	}
+	return list
+}
+
 // pickProbes chooses the actions to test for room where there are more than may run
 // side by side: half of them the most urgent ones, and the others drawn by the time of
 // the snapshot, so that none that never fits keeps another one waiting for ever.

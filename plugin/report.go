@@ -111,3 +111,18 @@ func (r *Report) PlanAfter() *repair.Plan {
 	plan.Decisions = r.Decisions()
 	return &plan
 }
+
+// JobsTakenBack returns the jobs that this pass has taken back, and of those that earlier
+// ones have the ones that tags still name. They are to be given to the next pass.
+func (r *Report) JobsTakenBack() map[luxi.JobID]bool {
+	list := make(map[luxi.JobID]bool)
+	for _, t := range r.TakenBack {
+		list[t.Job] = true
+	}
+	for id := range r.Plan.Snapshot.Jobs {
+		if r.Plan.Snapshot.TakenBack[id] {
+			list[id] = true
+		}
+	}
+	return list
+}

@@ -79,7 +79,7 @@ func TestAckIntact(t *testing.T) {
 	}
 	want(1, "no reinstallation of it is known that failed halfway", "ack", "--intact", "p")
 	pass()
-	if list := readSuspects(newPaths(b.getenv).state()); len(list) != 0 {
+	if list := readJobMemory(newPaths(b.getenv).state()).Suspects; len(list) != 0 {
 		t.Errorf("remembered of what is well: %v", list)
 	}
 }

@@ -107,7 +107,7 @@ func (r *runner) keep(did *plugin.Report) {
 		{"stamp", state.writeStamp(r.stampOf(did))},
 		{"node flags", flagsOf(did.Plan.Snapshot).write(state)},
 		{"tests for room", writeRoomTests(state, did.RoomTests)},
-		{"instances in doubt", writeSuspects(state, did.Suspects)},
+		{"earlier jobs", jobMemory{did.Suspects, did.JobsTakenBack()}.write(state)},
 		{"reasons", now.write(state)},
 	} {
 		if k.err != nil {

@@ -28,7 +28,7 @@ func TestNothingCanBeWritten(t *testing.T) {
 		state + stampFile:     "not kept: stamp: ",
 		state + nodeFlagsFile: "not kept: node flags: ",
 		state + roomTestsFile: "not kept: tests for room: ",
-		state + suspectsFile:  "not kept: instances in doubt: ",
+		state + jobMemoryFile: "not kept: earlier jobs: ",
 		state + reasonsFile:   "not kept: reasons: ",
 		"/var/log/ganeti-autorepair/ganeti-autorepair.log": "no log: ",
 		"/m/x.prom": "no metrics: ",

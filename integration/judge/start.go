@@ -325,6 +325,9 @@ func (j *Job) nodes(c *Cluster) []string {
 	var list []string
 	for k := range j.Ops {
 		op := &j.Ops[k]
+		if !op.Ended.IsZero() && !op.Ended.After(c.Time) {
+			continue // its locks are free
+		}
 		for _, key := range []string{"target_node", "remote_node", "node_name"} {
 			if name := op.Text(key); name != "" {
 				list = append(list, name)

@@ -45,6 +45,7 @@ type World struct {
 	ids       int
 	roomTests map[string]repair.RoomTest // of the last pass
 	suspects  map[string]luxi.JobID      // of the last pass
+	takenBack map[luxi.JobID]bool        // of the last pass
 	passes    int
 	calls     int
 	states    map[string]repair.State
@@ -239,7 +240,7 @@ func (w *World) now() time.Time { return w.Master.Now().Add(w.skew) }
 func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now, Dial: w.Master.Dial}), Settings: w.Settings, Now: w.now, Log: w,
-		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests, Suspects: w.suspects,
+		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests, Suspects: w.suspects, TakenBack: w.takenBack,
 		Fence: func(_ context.Context, node string, _ []string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -282,7 +283,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 		did, err = p.Run(ctx)
 	}
 	if did != nil {
-		w.roomTests, w.suspects = did.RoomTests, did.Suspects
+		w.roomTests, w.suspects, w.takenBack = did.RoomTests, did.Suspects, did.JobsTakenBack()
 	}
 	w.mu.Lock()
 	w.inPass = false

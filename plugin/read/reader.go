@@ -39,6 +39,9 @@ type Reader struct {
 	// Suspects are the instances, by UUID, that the pass before found to be otherwise than
 	// the configuration says, with the job that has left them so.
 	Suspects map[string]luxi.JobID
+	// TakenBack are the jobs that passes have canceled before they began, as far as they are
+	// remembered.
+	TakenBack map[luxi.JobID]bool
 }
 
 // Read reads a snapshot of the whole cluster. What it asks for grows with what
@@ -56,7 +59,7 @@ func (r *Reader) ReadOnly(ctx context.Context, uuids []string) (*repair.Snapshot
 }
 
 func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, error) {
-	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests}
+	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests, TakenBack: r.TakenBack}
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the
 	// configuration read later, so nothing is missed in between.

@@ -203,7 +203,7 @@ func (x *decider) proceed(r *tagstore.Repair, jobs []*JobFact) bool {
 	case probe:
 		reason, detail = ReasonNoRoom, last.Detail
 	case last != nil && last.Outcome == OutcomeRefused:
-		reason, detail = ReasonRetry, fmt.Sprintf("%s; refused %d of %d times", detailOf(jobs), refusalsOf(jobs, step), x.set.MaxAttempts)
+		reason, detail = ReasonRetry, fmt.Sprintf("%s; refused %d of %d times", detailOf(jobs), refusalsOf(x.i, jobs, step), x.set.MaxAttempts)
 	case tries > 0:
 		reason, detail = ReasonRetry, fmt.Sprintf("%s; tried %d of %d times", detailOf(jobs), tries, x.set.MaxAttempts)
 	}

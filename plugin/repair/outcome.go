@@ -80,6 +80,16 @@ func (f *JobFact) WithLog(log LogFact) *JobFact {
 	return &g
 }
 
+// InstanceName returns the name that the job has of its instance; empty if it has none.
+func (f *JobFact) InstanceName() string {
+	for _, op := range f.Info.Ops {
+		if name := op.Param("instance_name"); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // WantsLog reports whether the job's log tells more of what came of it than its
 // status does.
 func (f *JobFact) WantsLog() bool {

@@ -157,7 +157,7 @@ func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
 		return fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i))
 	}
 	if last := lastJob(jobs); last != nil && last.Outcome == OutcomeRefused {
-		if n := refusalsOf(jobs, step); n >= x.set.MaxAttempts {
+		if n := refusalsOf(x.i, jobs, step); n >= x.set.MaxAttempts {
 			return fmt.Sprintf("job %d: %s; refused %d times in a row", last.Info.ID, last.Detail, n)
 		}
 	}
@@ -217,11 +217,11 @@ func (x *decider) beyondRetry(last *JobFact) string {
 }
 
 // waitsAfterCancel returns until when a step is not tried again that a person canceled
-// before it began (S13), and whether that time is yet to come. A job that would not be
-// wanted now is none: it was taken back, or the world has changed since.
+// before it began (S13), and whether that time is yet to come. A job that a pass has taken
+// back is none, nor is one that would not be wanted now: the world has changed since.
 func (x *decider) waitsAfterCancel(r *tagstore.Repair, jobs []*JobFact) (string, bool) {
 	last := lastJob(jobs)
-	if last == nil || last.Outcome != OutcomeWithdrawn || last.Step != x.d.Need.First() || x.unwanted(last, r, jobs) != "" {
+	if last == nil || last.Outcome != OutcomeWithdrawn || x.s.TakenBack[last.Info.ID] || last.Step != x.d.Need.First() || x.unwanted(last, r, jobs) != "" {
 		return "", false
 	}
 	when := last.Info.Ended
@@ -275,9 +275,16 @@ func triesOf(jobs []*JobFact, step Step) int {
 }
 
 // refusalsOf counts how often in a row the newest jobs were refused for the step with
-// the same words.
-func refusalsOf(jobs []*JobFact, step Step) int {
-	return len(sameRefusals(jobs, step))
+// the same words. Ganeti refuses every job that has another name of the instance, so
+// those say nothing of it (S13).
+func refusalsOf(i *Instance, jobs []*JobFact, step Step) int {
+	n := 0
+	for _, f := range sameRefusals(jobs, step) {
+		if named := f.InstanceName(); named == "" || NameMatches(named, i.Name) {
+			n++
+		}
+	}
+	return n
 }
 
 // sameRefusals returns the newest jobs in a row that were refused for the step with the

@@ -28,6 +28,9 @@ type Snapshot struct {
 	// Suspects are the instances, by UUID, that a failed job may have left otherwise than
 	// the configuration says, with the job.
 	Suspects map[string]luxi.JobID
+	// TakenBack are the jobs that passes have canceled before they began, as far as they are
+	// remembered: no person did (S13).
+	TakenBack map[luxi.JobID]bool
 	// PastJobs and Said are what Past was made from, and PastUpTo is the newest job that
 	// was looked at for it: a fresh look goes on from there.
 	PastJobs []*JobFact

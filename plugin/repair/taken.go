@@ -35,6 +35,11 @@ func (t *taken) add(d Decision, place Place) {
 	if d.Start.Probe && place.IAllocator != "" {
 		return
 	}
+	t.begin(d, place)
+}
+
+// begin takes a step into account that begins.
+func (t *taken) begin(d Decision, place Place) {
 	t.slots++
 	if !copies(d.Start.Step) {
 		t.busy++
@@ -100,4 +105,25 @@ func (t *taken) avoid(d Decision) map[string]bool {
 // steps of the plan take the nodes.
 func (t *taken) keeps(p *Placer, d Decision) bool {
 	return d.Start.Step == StepReinstall && len(t.nodes) > 0 && p.Fits(t.s, d.Instance, d.Start.Step)
+}
+
+// KeptFromBeginning returns, of actions whose tests have found room, why the step must not
+// begin beside the others and those of the plan (P16); "" where it may, or there is none.
+func KeptFromBeginning(s *Snapshot, set Settings, planned, ready []Action) []string {
+	t := newTaken(s, set)
+	for _, a := range planned {
+		if a.Job != nil && !a.Job.Test {
+			t.begin(a.Decision, a.Job.Place)
+		}
+	}
+	why := make([]string, len(ready))
+	for k, a := range ready {
+		if a.Job == nil {
+			continue
+		}
+		if why[k] = t.blocks(a.Decision); why[k] == "" {
+			t.begin(a.Decision, a.Job.Place)
+		}
+	}
+	return why
 }
