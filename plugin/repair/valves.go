@@ -88,10 +88,10 @@ func (v *valves) block(d Decision) (Reason, string) {
 	return "", ""
 }
 
-// waitedForRoom reports whether the step is a reinstallation that had no place when it
-// became pending.
+// waitedForRoom reports whether the step had no room the last time: none was tried since
+// the repair became pending, or a test comes first.
 func waitedForRoom(d Decision) bool {
-	return d.Start.Step == StepReinstall && !d.Start.New && len(d.Start.Repair.Jobs) == 0
+	return d.Start.Probe || !d.Start.New && len(d.Start.Repair.Jobs) == 0
 }
 
 // blockCopy blocks a replace-disks until its time has come, as a node that is away for a
