@@ -142,7 +142,8 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 		return Place{Nodes: []string{d.Start.Target}}, ""
 	}
 	if step == StepFailover && (f.clearsTheWay(d) || f.choosesHere(d)) {
-		for _, avoid := range []map[string]luxi.JobID{f.wanted, f.held} {
+		// One job to wait for is better than all.
+		for _, avoid := range []map[string]luxi.JobID{f.wanted, f.held, nil} {
 			if nodes, noRoom := placer.Place(f.snapshot, i, step, nodeSet(avoid)); noRoom == "" {
 				return Place{Nodes: nodes}, ""
 			}
@@ -160,13 +161,13 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 
 // clearsTheWay reports whether the target of the step is named here although an
 // allocator could choose it. With an allocator a failover takes the locks of all nodes:
-// it would wait for a job that holds one of them for long (P20), and keep a
+// it would wait for a job that has one of them for long, or is about to (P20), and keep a
 // reinstallation that must begin at once (P16).
 func (f *Draft) clearsTheWay(d Decision) bool {
 	if d.Start.Step != StepFailover || !externallyMirrored(d.Instance.Template) || d.Start.Target != "" {
 		return false
 	}
-	return len(f.held) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)]
+	return len(f.wanted) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)]
 }
 
 // WaveSize is how many steps, and as many changes of tags alone, a pass submits
