@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,16 +36,34 @@ func crowdedDesk(t *testing.T) (d *desk, owners []int64) {
 	return d, owners
 }
 
+// peak is the highest of numbers that calls on several connections note.
+type peak struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (p *peak) note(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n > p.n {
+		p.n = n
+	}
+}
+
+func (p *peak) value() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.n
+}
+
 // unheard has each cancellation reach its job, but not the answer the client, or
 // another answer. Of a job that waits for a lock it can take most of a minute, which
 // a virtual clock would let pass for everybody. It returns the most jobs beside those
 // of somebody else that were ever in the queue.
-func (d *desk) unheard(owners int, answer ...luxitest.Fault) (most *int) {
-	most = new(int)
+func (d *desk) unheard(owners int, answer ...luxitest.Fault) (most *peak) {
+	most = new(peak)
 	d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if n := d.unfinished() - owners; n > *most {
-			*most = n
-		}
+		most.note(d.unfinished() - owners)
 		if c.Method != "CancelJob" {
 			return luxitest.Pass()
 		}
@@ -101,8 +120,8 @@ func TestLockedCostNothing(t *testing.T) {
 			for k := 0; k < 30; k++ {
 				d.wantTags(fmt.Sprintf("f%d", k), "new")
 			}
-			if row.window > 0 && *most > 2*row.window {
-				t.Errorf("%d jobs at a time", *most)
+			if row.window > 0 && most.value() > 2*row.window {
+				t.Errorf("%d jobs at a time", most.value())
 			}
 			for _, h := range owners {
 				d.m.Continue(h)
@@ -205,11 +224,9 @@ func TestLockedCannotBeCanceled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d, owners := crowdedDesk(t)
 			d.w.Window, d.w.PerJob = 5, 1
-			most := 0
+			var most peak
 			d.m.OnCall(func(c luxitest.Call) luxitest.Fault {
-				if n := d.unfinished() - len(owners); n > most {
-					most = n
-				}
+				most.note(d.unfinished() - len(owners))
 				if c.Method == "CancelJob" {
 					return fault
 				}
@@ -219,8 +236,8 @@ func TestLockedCannotBeCanceled(t *testing.T) {
 			if took := d.untilLeft(b, 6); took > 20*time.Second {
 				t.Errorf("the others took %v", took)
 			}
-			if most > 10 {
-				t.Errorf("%d jobs at a time", most)
+			if most.value() > 10 {
+				t.Errorf("%d jobs at a time", most.value())
 			}
 			for _, h := range owners {
 				d.m.Continue(h)
