@@ -13,6 +13,8 @@ const (
 	exitDone      = 0  // done, or rightly nothing done
 	exitFailed    = 1  // something failed that a person must look at
 	exitUsage     = 2  // wrong usage or bad settings
+	exitStuck     = 3  // nodes --wait: a node does not become empty
+	exitTimeout   = 4  // nodes --wait: the time is over
 	exitNotMaster = 11 // this node is not the master
 
 	exitConfirmation = 13 // nobody said yes to a question (EXIT_CONFIRMATION in lib/_constants.py)

@@ -25,6 +25,8 @@ const (
 	eventStarted = "repair-started" // its first job was released
 	eventEnded   = "repair-ended"   // its result is written
 	eventBlocked = "repair-blocked" // a valve, or what the pass met, keeps it from going on
+
+	eventNodeEmpty = "node-empty" // a drained or offline node has no instance any more
 )
 
 // event is an event in the form in which programs get it.
@@ -33,7 +35,8 @@ type event struct {
 	Event    string `json:"event"`
 	Time     int64  `json:"time"` // Unix time in seconds
 	Cluster  string `json:"cluster"`
-	Instance string `json:"instance"`
+	Instance string `json:"instance"`       // empty in events of nodes
+	Node     string `json:"node,omitempty"` // of node-empty
 	Repair   string `json:"repair,omitempty"` // id
 	Type     string `json:"type,omitempty"`
 	Step     string `json:"step,omitempty"`
@@ -48,7 +51,7 @@ type event struct {
 func (v event) environment() []string {
 	var list []string
 	for _, pair := range [][2]string{
-		{"EVENT", v.Event}, {"TIME", fmt.Sprint(v.Time)}, {"CLUSTER", v.Cluster}, {"INSTANCE", v.Instance}, {"REPAIR", v.Repair}, {"TYPE", v.Type},
+		{"EVENT", v.Event}, {"TIME", fmt.Sprint(v.Time)}, {"CLUSTER", v.Cluster}, {"INSTANCE", v.Instance}, {"NODE", v.Node}, {"REPAIR", v.Repair}, {"TYPE", v.Type},
 		{"STEP", v.Step}, {"JOBS", v.Jobs}, {"RESULT", v.Result}, {"REASON", v.Reason}, {"VALVE", v.Valve}, {"WHY", v.Why},
 	} {
 		list = append(list, "AUTOREPAIR_"+pair[0]+"="+strings.ReplaceAll(pair[1], "\x00", ""))
@@ -75,15 +78,19 @@ func (r *runner) event(report *plugin.Report, v event) {
 	r.events = append(r.events, v)
 }
 
-// passEvents keeps the events of a pass: what is blocked now and was not before, and the repairs that it began and ended.
-func (r *runner) passEvents(did *plugin.Report, changed []reasonChange) {
-	for _, c := range changed {
+// passEvents keeps the events of a pass: what is blocked now and was not before, the
+// repairs that it began and ended, and the nodes that are empty now and were not before.
+func (r *runner) passEvents(did *plugin.Report, changed changes) {
+	for _, c := range changed.reasons {
 		if v, blocked := blockedEvent(c.v); blocked {
 			r.event(did, v)
 		}
 	}
 	for _, v := range didEvents(did) {
 		r.event(did, v)
+	}
+	for _, n := range changed.emptyNodes {
+		r.event(did, event{Event: eventNodeEmpty, Node: n.Name, Why: "no instance and no unfinished job has it any more"})
 	}
 }
 
@@ -115,7 +122,11 @@ func (r *runner) tellEvents(ctx context.Context) {
 				return
 			}
 			if err := runEvent(ctx, path, v, r.env.eventBounds.one); err != nil {
-				r.log.Warn("event program failed", "program", path, "event", v.Event, "instance", v.Instance, "error", oneLine(err.Error()))
+				about := []any{"instance", v.Instance}
+				if v.Node != "" {
+					about = []any{"node", v.Node}
+				}
+				r.log.Warn("event program failed", append(append([]any{"program", path, "event", v.Event}, about...), "error", oneLine(err.Error()))...)
 			}
 		}
 	}

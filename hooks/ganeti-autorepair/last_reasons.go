@@ -16,6 +16,7 @@ type lastReasons struct {
 	Instances    map[string]lastReason `json:"instances"`       // by UUID
 	BadTags      []string              `json:"unreadable_tags"` // object and tag
 	NoNewRepairs []string              `json:"no_new_repairs"`  // why, by node group
+	EmptyNodes   []string              `json:"empty_nodes"`     // by UUID
 }
 
 // lastReason is the reason of one instance.
@@ -80,6 +81,7 @@ type changes struct {
 	reasons      []reasonChange
 	noNewRepairs []string
 	badTags      []report.BadTag
+	emptyNodes   []*repair.Node
 }
 
 // reasonChange is an instance whose reason has changed.
@@ -133,6 +135,16 @@ func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 			c.badTags = append(c.badTags, b)
 		}
 	}
+	known = setOf(l.EmptyNodes)
+	for _, n := range repair.NodeStatusesOf(plan) {
+		if n.State != repair.NodeEmpty {
+			continue
+		}
+		now.EmptyNodes = append(now.EmptyNodes, n.Node.UUID)
+		if !known[n.Node.UUID] {
+			c.emptyNodes = append(c.emptyNodes, n.Node)
+		}
+	}
 	return now, c
 }
 
@@ -167,6 +179,9 @@ func (r *runner) logChanges(c changes) {
 	}
 	r.logReasons(c.reasons)
 	r.logBadTags(c.badTags)
+	for _, n := range c.emptyNodes {
+		r.log.Info("node is empty", "node", n.Name)
+	}
 }
 
 // logReasons logs the reasons that have changed: a line for each instance, or one

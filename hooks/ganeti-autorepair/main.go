@@ -29,6 +29,7 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Do one pass: repair what may be repaired now."`
 	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
 	Explain    explainCmd    `cmd:"" help:"Explain the state of an instance and the next step of its repair."`
+	Nodes      nodesCmd      `cmd:"" help:"Show what drained and offline nodes still have, or wait until they are empty."`
 	Policy     policyCmd     `cmd:"" help:"Show which repairs are permitted, or permit them."`
 	Suspend    suspendCmd    `cmd:"" help:"Let no repair begin or go on."`
 	Resume     resumeCmd     `cmd:"" help:"End suspensions."`

@@ -53,7 +53,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if err != nil {
 		r.env.writeMetrics(r.set, nil, facts)
 		if did != nil {
-			r.passEvents(did, nil) // of what it did before
+			r.passEvents(did, changes{}) // of what it did before
 		}
 		return did, passError(ctx, err)
 	}
@@ -121,7 +121,7 @@ func (r *runner) keep(did *plugin.Report) {
 		}
 	}
 	r.logChanges(changed)
-	r.passEvents(did, changed.reasons)
+	r.passEvents(did, changed)
 }
 
 // problems returns an error if something went wrong that a person should look at.

@@ -12,6 +12,7 @@ import (
 var usages = map[string]string{
 	"status":      "[INSTANCE...]",
 	"explain":     "INSTANCE",
+	"nodes":       "[NODE...]",
 	"policy":      "[OBJECT...] [TYPE|none]",
 	"suspend":     "OBJECT...",
 	"resume":      "OBJECT...",

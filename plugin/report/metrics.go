@@ -75,12 +75,47 @@ func (m metrics) value(name, label, of string, v float64) {
 	fmt.Fprintf(m.w, "%s%s{cluster=\"%s\",%s=\"%s\"} %s\n", metricsPrefix, name, m.cluster, label, escapeLabel(of), format(v))
 }
 
+// labelled writes a value with several labels, given as names and values in turn.
+func (m metrics) labelled(name string, v float64, labels ...string) {
+	text := fmt.Sprintf("cluster=\"%s\"", m.cluster)
+	for k := 0; k+1 < len(labels); k += 2 {
+		text += fmt.Sprintf(",%s=\"%s\"", labels[k], escapeLabel(labels[k+1]))
+	}
+	fmt.Fprintf(m.w, "%s%s{%s} %s\n", metricsPrefix, name, text, format(v))
+}
+
 func escapeLabel(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text)
 }
 
 func format(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", v), "0"), ".")
+}
+
+// nodes writes how many nodes there are in each state, and of those that are not ok the
+// state and the instances that are left (N4).
+func (m metrics) nodes(list []repair.NodeStatus) {
+	counts := make(map[repair.NodeState]int)
+	var bad []repair.NodeStatus
+	for _, n := range list {
+		counts[n.State]++
+		if n.State != repair.NodeUsual {
+			bad = append(bad, n)
+		}
+	}
+	m.head("nodes", "Nodes by state.")
+	for _, s := range repair.NodeStates {
+		m.value("nodes", "state", string(s), float64(counts[s]))
+	}
+	m.head("node_state", "Nodes that are drained or offline, with their state as a label; always 1.")
+	for _, n := range bad {
+		m.labelled("node_state", 1, "node", n.Node.Name, "state", string(n.State))
+	}
+	m.head("node_instances_left", "Instances that a drained or offline node still has: pending ones leave it by themselves, blocked ones do not.")
+	for _, n := range bad {
+		m.labelled("node_instances_left", float64(n.Pending()), "node", n.Node.Name, "repair", "pending")
+		m.labelled("node_instances_left", float64(len(n.Left)-n.Pending()), "node", n.Node.Name, "repair", "blocked")
+	}
 }
 
 func (m metrics) plan(plan *repair.Plan) {
@@ -126,4 +161,5 @@ func (m metrics) plan(plan *repair.Plan) {
 		m.value("result_tags", "result", string(o), float64(results[o]))
 	}
 	m.one("unreadable_tags", "Tags of auto-repair that cannot be read.", float64(unreadable))
+	m.nodes(repair.NodeStatusesOf(plan))
 }

@@ -1,0 +1,188 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+)
+
+// NodeView is the state of one node, in the form users and scripts see.
+type NodeView struct {
+	Node        string             `json:"node"`
+	UUID        string             `json:"uuid"`
+	Group       string             `json:"node_group"`
+	State       repair.NodeState   `json:"state"`
+	Offline     bool               `json:"offline"`
+	Drained     bool               `json:"drained"`
+	Primaries   int                `json:"primaries"`   // instances that have it as primary node
+	Secondaries int                `json:"secondaries"` // and as a secondary node
+	Pending     int                `json:"pending"`     // those that leave it without anybody's doing
+	Blocked     int                `json:"blocked"`     // those that do not
+	Missing     string             `json:"missing,omitempty"`
+	Command     string             `json:"command,omitempty"` // what a person could type about it
+	Instances   []LeftInstanceView `json:"instances"`         // that are left on it; none of a node that is ok
+	Jobs        []NodeJobView      `json:"jobs"`              // unfinished jobs that have it, or may have it
+}
+
+// LeftInstanceView is an instance that a node still has.
+type LeftInstanceView struct {
+	Instance string        `json:"instance"`
+	Role     string        `json:"role"` // "primary" or "secondary"
+	State    repair.State  `json:"state"`
+	Reason   repair.Reason `json:"reason"`
+	Pending  bool          `json:"pending"`
+	Detail   string        `json:"why,omitempty"`
+	Command  string        `json:"command,omitempty"`
+}
+
+// NodeJobView is an unfinished job that has a node, or may have it.
+type NodeJobView struct {
+	ID      int64          `json:"id"`
+	Summary string         `json:"summary"`
+	Status  luxi.JobStatus `json:"status"`
+}
+
+// Nodes returns the views of all nodes, by name.
+func Nodes(p *repair.Plan) []NodeView {
+	var list []NodeView
+	for _, n := range repair.NodeStatusesOf(p) {
+		list = append(list, nodeView(p, n))
+	}
+	return list
+}
+
+// NotableNodes returns the views of the nodes that are not ok.
+func NotableNodes(p *repair.Plan) []NodeView {
+	var list []NodeView
+	for _, n := range repair.NodeStatusesOf(p) {
+		if n.State != repair.NodeUsual {
+			list = append(list, nodeView(p, n))
+		}
+	}
+	return list
+}
+
+func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
+	v := NodeView{
+		Node: n.Node.Name, UUID: n.Node.UUID, State: n.State, Offline: n.Node.Offline, Drained: n.Node.Drained,
+		Instances: []LeftInstanceView{}, Jobs: []NodeJobView{},
+	}
+	if g := p.Snapshot.Groups[n.Node.Group]; g != nil {
+		v.Group = g.Name
+	}
+	for _, l := range n.Left {
+		role := "secondary"
+		if l.Primary {
+			role = "primary"
+			v.Primaries++
+		} else {
+			v.Secondaries++
+		}
+		if n.State == repair.NodeUsual {
+			continue
+		}
+		of := ViewOf(p, l.Decision)
+		v.Instances = append(v.Instances, LeftInstanceView{
+			Instance: of.Instance, Role: role, State: of.State, Reason: of.Reason, Pending: l.Pending, Detail: of.Detail, Command: of.Command,
+		})
+		if l.Pending {
+			v.Pending++
+		} else {
+			v.Blocked++
+		}
+		if !l.Pending {
+			v.Command = of.Command
+		}
+	}
+	for _, job := range n.Jobs {
+		v.Jobs = append(v.Jobs, NodeJobView{ID: int64(job.ID), Summary: strings.Join(job.Summary, ","), Status: job.Status})
+	}
+	switch {
+	case v.Blocked > 1:
+		v.Command = "ganeti-autorepair status node:" + v.Node
+	case v.Blocked == 0 && (v.State == repair.NodeLeaving || v.State == repair.NodeLost):
+		v.Command = "ganeti-autorepair nodes --wait " + v.Node
+	}
+	v.Missing = v.Words(func(name string) string { return name })
+	return v
+}
+
+// AllBlocked reports whether the node has instances left, and none of them leaves without
+// anybody's doing.
+func (v NodeView) AllBlocked() bool { return v.Blocked > 0 && v.Pending == 0 }
+
+// Words tells what is missing until the node is free of instances, with the names of
+// instances as short gives them: "goes on: 2 ready (db1, db2); blocked: 1 no-permission
+// (web2)".
+func (v NodeView) Words(short func(string) string) string {
+	switch {
+	case v.State == repair.NodeUsual:
+		return ""
+	case v.State == repair.NodeEmpty:
+		return "nothing, it is safe to switch off"
+	case len(v.Instances) == 0 && len(v.Jobs) == 0:
+		return "what is left on it is not known"
+	}
+	var parts []string
+	if v.Pending > 0 {
+		parts = append(parts, "goes on: "+v.byReason(true, short))
+	}
+	if v.Blocked > 0 {
+		parts = append(parts, "blocked: "+v.byReason(false, short))
+	}
+	if len(v.Instances) == 0 {
+		parts = append(parts, v.jobWords())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// namesEach is how many instances of a reason are named.
+const namesEach = 3
+
+// byReason counts the instances that are pending, or those that are not, by reason.
+func (v NodeView) byReason(pending bool, short func(string) string) string {
+	names := make(map[repair.Reason][]string)
+	for _, i := range v.Instances {
+		if i.Pending == pending {
+			names[i.Reason] = append(names[i.Reason], short(i.Instance))
+		}
+	}
+	var reasons []repair.Reason
+	for r := range names {
+		reasons = append(reasons, r)
+	}
+	sort.Slice(reasons, func(a, b int) bool {
+		if x, y := len(names[reasons[a]]), len(names[reasons[b]]); x != y {
+			return x > y
+		}
+		return reasons[a] < reasons[b]
+	})
+	var parts []string
+	for _, r := range reasons {
+		list := names[r]
+		count := len(list)
+		if count > namesEach {
+			list = append(list[:namesEach:namesEach], "...")
+		}
+		parts = append(parts, fmt.Sprintf("%d %s (%s)", count, r, strings.Join(list, ", ")))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// jobWords tells which jobs have the node: "job 12 (INSTANCE_REPLACE_DISKS(web1)) may have
+// it".
+func (v NodeView) jobWords() string {
+	j := v.Jobs[0]
+	what, _, several := strings.Cut(j.Summary, ",")
+	if several {
+		what += ", ..."
+	}
+	text := fmt.Sprintf("job %d (%s)", j.ID, what)
+	if more := len(v.Jobs) - 1; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return "no instance; " + text + " may have it still"
+}
