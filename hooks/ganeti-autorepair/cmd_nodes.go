@@ -8,7 +8,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/qlang"
@@ -236,7 +235,7 @@ func writeNodes(w io.Writer, t terminal, l *looked, views []report.NodeView) {
 		v := &views[k]
 		v.Missing = v.Words(instance)
 		if v.Blocked > 0 {
-			v.Missing += ": " + v.Command
+			v.Missing += ": " + strings.Replace(v.Command, " node:"+v.Node, " node:"+node(v.Node), 1)
 		}
 		v.Node = node(v.Node)
 	}
@@ -282,6 +281,3 @@ func writeNodesJSON(w io.Writer, l *looked, views []report.NodeView) error {
 		Nodes: views, Counts: countNodes(l.plan), NoPass: append([]string{}, l.noPass...),
 	})
 }
-
-// every returns the time between two looks.
-func (cmd *nodesCmd) every() time.Duration { return time.Duration(cmd.Every) }

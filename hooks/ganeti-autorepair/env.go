@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -26,6 +27,16 @@ type env struct {
 	progress       bool                               // stderr is a terminal that shows progress
 	messages       terminal                           // where stderr goes
 	eventBounds    eventBounds                        // on event programs
+	// pause waits, or returns false when the context ends first; nil for the clock's own.
+	pause func(context.Context, time.Duration) bool
+}
+
+// sleep waits, or returns false when the context ends first.
+func (e *env) sleep(ctx context.Context, d time.Duration) bool {
+	if e.pause != nil {
+		return e.pause(ctx, d)
+	}
+	return sleep(ctx, d)
 }
 
 // settingsPath returns the path of the settings file of this run.

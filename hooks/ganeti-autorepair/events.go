@@ -35,8 +35,8 @@ type event struct {
 	Event    string `json:"event"`
 	Time     int64  `json:"time"` // Unix time in seconds
 	Cluster  string `json:"cluster"`
-	Instance string `json:"instance"`       // empty in events of nodes
-	Node     string `json:"node,omitempty"` // of node-empty
+	Instance string `json:"instance"`         // empty in events of nodes
+	Node     string `json:"node,omitempty"`   // of node-empty
 	Repair   string `json:"repair,omitempty"` // id
 	Type     string `json:"type,omitempty"`
 	Step     string `json:"step,omitempty"`

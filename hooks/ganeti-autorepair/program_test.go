@@ -33,6 +33,7 @@ type bed struct {
 	kinds  []tagstore.IDKind // of these ids
 	bounds eventBounds
 	tty    *fakeTTY // nil if nobody can be asked
+	pause  func()   // in place of waiting; nil to wait
 }
 
 // fakeTTY is a terminal on which somebody has typed an answer already.
@@ -118,11 +119,19 @@ func (b *bed) env(out, err io.Writer) *env {
 		}
 		return b.tty, nil
 	}
-	return &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, tty: tty, newID: func(kind tagstore.IDKind) string {
+	e := &env{stdout: out, stderr: err, getenv: b.getenv, now: b.m.Now, screen: b.screen, eventBounds: b.bounds, tty: tty, newID: func(kind tagstore.IDKind) string {
 		b.kinds = append(b.kinds, kind)
 		b.ids++
 		return fmt.Sprintf("id%d", b.ids)
 	}}
+	if b.pause != nil {
+		e.pause = func(ctx context.Context, d time.Duration) bool {
+			b.m.Advance(d)
+			b.pause()
+			return ctx.Err() == nil
+		}
+	}
+	return e
 }
 
 // want runs the program and checks its exit code, and that its standard error

@@ -53,7 +53,7 @@ func (w *nodeWait) run(ctx context.Context) error {
 		if limit := time.Duration(w.cmd.Timeout); limit > 0 && w.env.now().Sub(w.began) >= limit {
 			return &hintError{code: exitTimeout, err: fmt.Errorf("not empty after %s: %s", inWordsShort(limit), w.left()), hint: "ganeti-autorepair nodes " + strings.Join(w.cmd.Nodes, " ")}
 		}
-		if !sleep(ctx, w.cmd.every()) {
+		if !w.env.sleep(ctx, time.Duration(w.cmd.Every)) {
 			return errors.New("interrupted; the nodes are as they are")
 		}
 	}

@@ -172,12 +172,12 @@ func (v NodeView) byReason(pending bool, short func(string) string) string {
 	return strings.Join(parts, ", ")
 }
 
-// jobWords tells which jobs have the node: "job 12 (INSTANCE_REPLACE_DISKS(web1)) may have
-// it".
+// jobWords tells which jobs have the node: "no instance; job 12 (INSTANCE_REPLACE_DISKS)
+// may have it still".
 func (v NodeView) jobWords() string {
 	j := v.Jobs[0]
-	what, _, several := strings.Cut(j.Summary, ",")
-	if several {
+	what, _, _ := strings.Cut(j.Summary, "(")
+	if strings.Contains(j.Summary, ",") {
 		what += ", ..."
 	}
 	text := fmt.Sprintf("job %d (%s)", j.ID, what)
