@@ -244,6 +244,9 @@ func TestBashCompletes(t *testing.T) {
 		{root, "status -o sta", "state status"},
 		{root, "status -o +group,sta", "+group,state +group,status"},
 		{root, "list-fields ins", "instance"},
+		{root, "nodes ", "node1 node2"},
+		{root, "nodes -o node,sta", "node,state node,status"},
+		{root, "nodes --wait node1 n", "node1 node2"},
 		{root, "status n", "node:node1 node:node2"},
 		{root, "status --sort sta", "state status"},
 		{root, "policy ", objects},
@@ -262,7 +265,7 @@ func TestBashCompletes(t *testing.T) {
 		{root, "vouch n", "node1 node2"},
 		{root, "run ", ""},
 		{root, "nonsense --", "--config= --help --luxi= --version"},
-		{root, "", "ack cancel check explain history list-fields policy repair report resume run status stop suspend vouch"},
+		{root, "", "ack cancel check explain history list-fields nodes policy repair report resume run status stop suspend vouch"},
 		// Without a cluster: nothing, and no complaint.
 		{"/none", "explain ", ""},
 		{"/none", "suspend ", "cluster"},

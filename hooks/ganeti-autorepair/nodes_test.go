@@ -38,8 +38,8 @@ func TestNodes(t *testing.T) {
 		t.Errorf("%s\n%s\nbut the cluster showed\n%s", stderr, again, live)
 	}
 	for args, want := range map[string]string{
-		"--no-headers --separator=:":                  "node2.example.com:lost:5:2:1:6:",
-		"-o node,state,jobs,instances --separator=: ": "node6.example.com:leaving:8:\n",
+		"--no-headers --separator=:":                                            "node2.example.com:lost:5:2:1:6:",
+		"-o node,state,jobs,instances --separator=: ":                           "node6.example.com:leaving:8:\n",
 		"node1 --no-headers --separator=: -o node,state,primaries,secondaries":  "node1.example.com:ok:1:0\n",
 		"node7 node:node1 node7.example.com --no-headers --separator=: -o node": "node1.example.com\nnode7.example.com\n",
 		"-F drained --no-headers --separator=: -o node,drained,offline":         "node3.example.com:true:false\nnode7.example.com:true:false\n",
@@ -158,7 +158,9 @@ func TestWaitForNodesEnds(t *testing.T) {
 			c.Instance("web1").Tags = []string{"ganeti:watcher:autorepair:suspend"}
 			c.Instance("db1").Secondaries = []string{"node4"}
 		}, "node2", 3, "node2 is stuck: blocked: 1 suspended (web1)\nganeti-autorepair: hint: ganeti-autorepair resume web1\n"},
-		{"offline, and all is blocked", func(c *luxitest.Cluster, _ int) { c.Tags, c.Node("node2").Drained, c.Node("node2").Offline = nil, false, true },
+		{"offline, and all is blocked", func(c *luxitest.Cluster, _ int) {
+			c.Tags, c.Node("node2").Drained, c.Node("node2").Offline = nil, false, true
+		},
 			"node2", 3, "node2 is stuck: "},
 		{"stuck later", func(c *luxitest.Cluster, look int) {
 			if look == 2 {

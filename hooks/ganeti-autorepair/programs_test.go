@@ -65,8 +65,9 @@ esac
 // Mail is sent of what a person has to look at, and of nothing else.
 func TestExampleMail(t *testing.T) {
 	for want, v := range map[string]event{
-		"":                              {Event: eventStarted, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Step: "failover", Jobs: "7"},
-		"web1: repair ended as failure": {Event: eventEnded, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Jobs: "7", Result: "failure", Why: "job 7 failed: $(reboot) `x`"},
+		"node2: empty, safe to switch off": {Event: eventNodeEmpty, Node: "node2", Why: "no instance"},
+		"":                                 {Event: eventStarted, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Step: "failover", Jobs: "7"},
+		"web1: repair ended as failure":    {Event: eventEnded, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Jobs: "7", Result: "failure", Why: "job 7 failed: $(reboot) `x`"},
 		"web2: repair blocked by max_unhealthy_nodes": {Event: eventBlocked, Instance: "web2", Type: "failover", Valve: "max_unhealthy_nodes", Why: "too many"},
 	} {
 		mail, err := tried(t, "sendmail", "echo \"$*\" >>calls; cat >>calls\n", v.environment(), "event-mail")

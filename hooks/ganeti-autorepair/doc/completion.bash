@@ -30,6 +30,7 @@ _ganeti_autorepair_values()
         POLICY) printf '%s\n' fix-storage migrate failover reinstall none ;;
         TEMPLATE) printf '%s\n' blockdev diskless drbd ext file gluster plain rbd sharedfile ;;
         FIELD | FIELDS) ganeti-autorepair list-fields --no-headers --separator=: 2>/dev/null | cut -d : -f 1 ;;
+        COLUMN) ganeti-autorepair list-fields --nodes --no-headers --separator=: 2>/dev/null | cut -d : -f 1 ;;
         FILE | SOCKET) compgen -f -- "$2" ;;
         FILTER | OS | STRING | TAG | TEXT | TIME) ;; # anything
     esac
@@ -47,6 +48,9 @@ _ganeti_autorepair_flags()
             ;;
         explain)
             echo '--json - --snapshot FILE --save FILE'
+            ;;
+        nodes)
+            echo '--all - -F FILTER --filter FILTER -o COLUMN, --output COLUMN, -w - --wait - --timeout TIME --every TIME --json - --no-headers - --separator STRING --snapshot FILE --save FILE'
             ;;
         policy)
             echo '--no-headers - --separator STRING --yes - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE --snapshot FILE'
@@ -82,7 +86,7 @@ _ganeti_autorepair_flags()
             echo '-v - --verbose -'
             ;;
         list-fields)
-            echo '--no-headers - --separator STRING'
+            echo '--nodes - --no-headers - --separator STRING'
             ;;
     esac
     echo '-h - --help - -L SOCKET --luxi SOCKET -c FILE --config FILE --version -'
@@ -94,6 +98,7 @@ _ganeti_autorepair_arguments()
     case $1 in
         status) echo 'INSTANCES ...' ;;
         explain) echo 'INSTANCE' ;;
+        nodes) echo 'NODE ...' ;;
         policy) echo 'OBJECT POLICY ...' ;;
         suspend) echo 'OBJECT ...' ;;
         resume) echo 'OBJECT ...' ;;
@@ -112,7 +117,7 @@ _ganeti_autorepair()
     local cur prev words cword
     _init_completion -n =: || return
 
-    local commands=' run status explain policy suspend resume repair ack cancel stop vouch history report check list-fields ' command= n
+    local commands=' run status explain nodes policy suspend resume repair ack cancel stop vouch history report check list-fields ' command= n
     for ((n = 1; n < cword; n++)); do
         if [[ $commands == *" ${words[n]} "* ]]; then
             command=${words[n]}

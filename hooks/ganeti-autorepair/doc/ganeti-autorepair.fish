@@ -40,6 +40,9 @@ end
 function __ganeti_autorepair_fields
     __ganeti_autorepair_field
 end
+function __ganeti_autorepair_column
+    ganeti-autorepair list-fields --nodes --no-headers --separator=: 2>/dev/null | string replace -r ':.*' ''
+end
 function __ganeti_autorepair_file
     __fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' '')
 end
@@ -71,7 +74,7 @@ function __ganeti_autorepair_words
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
+        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save -F --filter -o --output --timeout --every --separator --snapshot --save --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -132,6 +135,20 @@ complete -c ganeti-autorepair -n '__ganeti_autorepair_command explain' -l json -
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command explain' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command explain' -l save -x -a '(__ganeti_autorepair_file)' -d 'Save what was read, without secrets, for a bug report or another look'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_argument explain 0' -a '(__ganeti_autorepair_instance)'
+
+complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a nodes -d 'Show what drained and offline nodes still have, or wait until they are empty'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l all -d 'Show nodes that are ok, too'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -s F -l filter -x -a '(__ganeti_autorepair_filter)' -d 'Nodes that match a filter, as in gnt-node list -F'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -s o -l output -x -a '(__ganeti_autorepair_list column)' -d 'Columns to show, separated by commas'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -s w -l wait -d 'Wait until all of the nodes are empty'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l timeout -x -a '(__ganeti_autorepair_time)' -d 'With --wait: wait no longer than this'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l every -x -a '(__ganeti_autorepair_time)' -d 'Time between two looks with --wait'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l json -d 'Write JSON'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l no-headers -d 'Leave the headings out'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l separator -x -a '(__ganeti_autorepair_string)' -d 'Put this between fields instead of aligning them'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l save -x -a '(__ganeti_autorepair_file)' -d 'Save what was read, without secrets, for a bug report or another look'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_argument nodes 0' -a '(__ganeti_autorepair_node)'
 
 complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a policy -d 'Show which repairs are permitted, or permit them'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command policy' -l no-headers -d 'Leave the headings out'
@@ -235,6 +252,7 @@ complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a check -d 'Che
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command check' -s v -l verbose -d 'Tell the result of every check, not only what is wrong'
 
 complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a list-fields -d 'List the fields that status can show'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l nodes -d 'List the columns that nodes can show instead'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l no-headers -d 'Leave the headings out'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l separator -x -a '(__ganeti_autorepair_string)' -d 'Put this between fields instead of aligning them'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_argument list-fields 0' -a '(__ganeti_autorepair_field)'
