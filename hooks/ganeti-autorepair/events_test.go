@@ -38,8 +38,8 @@ func lines(t *testing.T, path string) []string {
 	return strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 }
 
-// A repair that began, one that ended, and one that a valve blocks are told once
-// each, with the facts in the environment and on standard input.
+// A repair that began, one that ended, one that a valve blocks, and a node without
+// instances are told once each, with the facts in the environment and on standard input.
 func TestEvents(t *testing.T) {
 	b := newBed(t, badNode)
 	out := b.told(map[string]string{
@@ -69,12 +69,13 @@ func TestEvents(t *testing.T) {
 		"repair-started cluster web1 id1 failover failover 3  ",
 		"repair-ended cluster web1 id1 failover  3 success ",
 		"repair-blocked cluster web2  failover    max_unhealthy_nodes",
+		"node-empty cluster       ", // node4, which nothing lives on
 	}
 	if got := lines(t, out); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	got := lines(t, out+".json")
-	if len(got) != 3 {
+	if len(got) != 4 {
 		t.Fatalf("%q", got)
 	}
 	for _, line := range got {

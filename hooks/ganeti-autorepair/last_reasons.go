@@ -179,7 +179,20 @@ func (r *runner) logChanges(c changes) {
 	}
 	r.logReasons(c.reasons)
 	r.logBadTags(c.badTags)
-	for _, n := range c.emptyNodes {
+	r.logEmptyNodes(c.emptyNodes)
+}
+
+// logEmptyNodes logs the nodes that are empty now: a line for each, or one for many.
+func (r *runner) logEmptyNodes(nodes []*repair.Node) {
+	if len(nodes) > linesEach {
+		var names []string
+		for _, n := range nodes {
+			names = append(names, n.Name)
+		}
+		r.log.Info("node is empty", "nodes", len(nodes), "among_them", among(names))
+		return
+	}
+	for _, n := range nodes {
 		r.log.Info("node is empty", "node", n.Name)
 	}
 }

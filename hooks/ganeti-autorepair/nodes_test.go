@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -300,5 +301,18 @@ func TestNodeFieldsAreThoseOfTheJSON(t *testing.T) {
 	same(t, "nodes -o", fieldNames(nodeFields()), keys)
 	if _, stdout, _ := b.run("list-fields", "--nodes", "--no-headers", "--separator=:", "blocked"); stdout != "blocked:Blocked:Of these, those that do not\n" {
 		t.Errorf("%q", stdout)
+	}
+}
+
+// W8: many nodes that become empty at once share a line of the log.
+func TestManyEmptyNodesShareALine(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("cluster c\nnode node1 master\n")
+	for k := 0; k < 30; k++ {
+		fmt.Fprintf(&text, "node n%02d offline\n", k)
+	}
+	b := newBed(t, text.String()+"instance web1 template=rbd nodes=node1\n")
+	if log := b.nextPass(); len(log) != 1 || !strings.Contains(log[0], `msg="node is empty" nodes=30 among_them="n00 n01 n02 n03 n04"`) {
+		t.Errorf("%q", log)
 	}
 }
