@@ -34,6 +34,10 @@ type ClusterInfo struct {
 	// run, nil if luxid sent none.
 	DefaultIAllocatorParams json.RawMessage `json:"default_iallocator_params"`
 
+	// CandidatePoolSize is how many master candidates there should be, if so many nodes can
+	// be that.
+	CandidatePoolSize int `json:"candidate_pool_size"`
+
 	MaxRunningJobs int `json:"max_running_jobs"` // MaxRunningJobs is how many jobs may have a process.
 	MaxTrackedJobs int `json:"max_tracked_jobs"` // MaxTrackedJobs is how many running jobs luxid watches.
 
@@ -78,6 +82,7 @@ func parseClusterInfo(raw json.RawMessage) (*ClusterInfo, error) {
 		{"enabled_hypervisors", &info.EnabledHypervisors, false},
 		{"default_iallocator", &info.DefaultIAllocator, false},
 		{"default_iallocator_params", &info.DefaultIAllocatorParams, false},
+		{"candidate_pool_size", &info.CandidatePoolSize, false},
 		{"max_running_jobs", &info.MaxRunningJobs, false},
 		{"max_tracked_jobs", &info.MaxTrackedJobs, false},
 		{"maintain_node_health", &info.MaintainNodeHealth, false},

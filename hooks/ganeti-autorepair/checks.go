@@ -71,6 +71,7 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	c.tags(plan)
 	c.instances(plan)
 	c.found(plan)
+	c.advice(ctx, pass.Client)
 	return counted(plan)
 }
 

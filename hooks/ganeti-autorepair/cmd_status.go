@@ -115,7 +115,16 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	}
 	switch {
 	case cmd.JSON:
-		return writeStatusJSON(w, l, views)
+		var findings []repair.Finding
+		if cmd.Snapshot == "" && cmd.Save == "" {
+			c := e.client()
+			defer c.Close()
+			if findings, err = e.findings(ctx, c); err != nil {
+				return err
+			}
+			findings = append([]repair.Finding{}, findings...)
+		}
+		return writeStatusJSON(w, l, views, findings)
 	case cmd.scripted():
 		if fields, err = selectFields(fields, usualFields, cmd.Output); err != nil {
 			return err
@@ -262,9 +271,11 @@ type statusJSON struct {
 	NoPass     []string        `json:"no_pass"` // why no pass acts now, in sentences
 	Bad        []report.BadTag `json:"unreadable_tags"`
 	Unwritable []unwritable    `json:"unwritable"` // by passes
+	// Findings are advice about the cluster; missing in snapshots, which do not tell.
+	Findings *[]repair.Finding `json:"findings,omitempty"` // nil if nobody knows
 }
 
-func writeStatusJSON(w io.Writer, l *looked, views []report.View) error {
+func writeStatusJSON(w io.Writer, l *looked, views []report.View, findings []repair.Finding) error {
 	plan := l.plan
 	s := statusJSON{
 		Version: jsonVersion, Time: plan.Snapshot.Time.Unix(), Cluster: plan.Snapshot.Cluster.Name,
@@ -274,6 +285,9 @@ func writeStatusJSON(w io.Writer, l *looked, views []report.View) error {
 	}
 	for _, d := range plan.Decisions {
 		s.Counts[string(d.State)]++
+	}
+	if findings != nil {
+		s.Findings = &findings
 	}
 	return writeJSON(w, s)
 }

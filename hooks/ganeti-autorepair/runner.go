@@ -58,6 +58,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		return did, passError(ctx, err)
 	}
 	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
+	facts.Findings = r.findingsOfPass(ctx, pass.Client)
 	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
 	if did.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")

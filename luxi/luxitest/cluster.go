@@ -16,6 +16,7 @@ type Cluster struct {
 	QueueDrained      bool
 	MaxRunningJobs    int      // 20 if zero
 	CandidatePool     int      // candidate_pool_size, 10 if zero
+	Complaints        []string // what CLUSTER_VERIFY_GROUP says of any group, without "  - "
 	EnabledTemplates  []string // the first one tells which storage the nodes' free disk space is of
 	ExclusiveStorage  bool     // the node parameter exclusive_storage, for all nodes
 

@@ -119,6 +119,7 @@ func init() {
 		"OP_GROUP_ASSIGN_NODES":        (*Master).prepareAssignNodes,
 		"OP_GROUP_EVACUATE":            (*Master).prepareGroupEvacuate,
 		"OP_GROUP_VERIFY_DISKS":        (*Master).prepareVerifyDisks,
+		"OP_CLUSTER_VERIFY_GROUP":      (*Master).prepareVerifyGroup,
 		"OP_OS_DIAGNOSE":               (*Master).prepareOsDiagnose,
 	}
 }

@@ -166,6 +166,23 @@ func (m *Master) prepareGroupEvacuate(op *queuedOp) (*execution, *opError) {
 	return e, nil
 }
 
+// prepareVerifyGroup prepares CLUSTER_VERIFY_GROUP (LUClusterVerifyGroup), which looks at nothing here and says what the
+// cluster has for it to say.
+func (m *Master) prepareVerifyGroup(op *queuedOp) (*execution, *opError) {
+	if _, err := m.lookupOpGroup(op.text("group_name")); err != nil {
+		return nil, err
+	}
+	e := &execution{locks: func(int) lockSet { return nil }}
+	e.steps = []step{{after: m.duration(op), do: func(e *execution) *opError {
+		for _, line := range m.cluster.Complaints {
+			e.log("  - %s", line)
+		}
+		e.result = len(m.cluster.Complaints) == 0
+		return nil
+	}}}
+	return e, nil
+}
+
 // prepareVerifyDisks prepares GROUP_VERIFY_DISKS (LUGroupVerifyDisks). It looks at instances with active disks only.
 func (m *Master) prepareVerifyDisks(op *queuedOp) (*execution, *opError) {
 	group, err := m.lookupOpGroup(op.text("group_name"))

@@ -71,7 +71,10 @@ var opSpecs = map[string][]paramSpec{
 		def("early_release", false, boolean), opt("iallocator", nonEmptyText), opt("target_groups", nonEmptyTexts),
 		def("sequential", false, boolean), def("force_failover", false, boolean)),
 	"OP_GROUP_VERIFY_DISKS": groupOp(),
-	"OP_OS_DIAGNOSE":        {req("output_fields", nonEmptyTexts), def("names", []string{}, nonEmptyTexts)},
+	"OP_CLUSTER_VERIFY_GROUP": groupOp(
+		def("debug_simulate_errors", false, boolean), def("error_codes", false, boolean), def("skip_checks", []string{}, nonEmptyTexts),
+		def("ignore_errors", []string{}, nonEmptyTexts), def("verbose", false, boolean), def("verify_clutter", false, boolean)),
+	"OP_OS_DIAGNOSE": {req("output_fields", nonEmptyTexts), def("names", []string{}, nonEmptyTexts)},
 	"OP_NODE_QUERY_STORAGE": {
 		req("output_fields", nonEmptyTexts), opt("storage_type", oneOf("lvm-vg", "lvm-pv", "file", "sharedfile", "gluster", "blockdev", "diskless", "ext", "rados")),
 		def("nodes", []string{}, nonEmptyTexts), opt("name", text),

@@ -20,6 +20,7 @@ type PassFacts struct {
 	LastSuccess time.Time // beginning of the last pass that did not fail; zero if there was none
 	Version     string    // of the program
 	Cluster     string    // its name, a label of all series
+	Findings    []repair.Finding
 }
 
 // WriteMetrics writes metrics in Prometheus' text format, for its text-file
@@ -42,6 +43,7 @@ func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
 	m.one("last_complete_pass_timestamp_seconds", "Unix time at which the last pass began that could read the cluster; 0 if there was none.", last)
 	if plan != nil {
 		m.plan(plan)
+		m.findings(p.Findings)
 	}
 	return b.Flush()
 }
@@ -90,6 +92,18 @@ func escapeLabel(text string) string {
 
 func format(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", v), "0"), ".")
+}
+
+// findings writes how many findings there are of each sort (A1).
+func (m metrics) findings(list []repair.Finding) {
+	counts := make(map[repair.FindingWord]int)
+	for _, f := range list {
+		counts[f.Word]++
+	}
+	m.head("findings", "What a person should know of the cluster beside repairs, by sort.")
+	for _, word := range repair.FindingWords {
+		m.value("findings", "finding", string(word), float64(counts[word]))
+	}
 }
 
 // nodes writes how many nodes there are in each state, and of those that are not ok the

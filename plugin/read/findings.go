@@ -1,0 +1,177 @@
+package read
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
+)
+
+// ReadRoles reads what findings need of the configuration. No node is asked.
+func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
+	info, err := c.QueryClusterInfo(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the cluster: %w", err)
+	}
+	o.CandidatePool = info.CandidatePoolSize
+	fields := []string{"name", "group.uuid", "group", "master_candidate", "role", "master_capable", "offline", "drained", "pinst_cnt"}
+	t, err := Query(ctx, c, luxi.ResNode, fields, nil)
+	if err != nil {
+		return fmt.Errorf("reading the roles of nodes: %w", err)
+	}
+	o.Groups = make(map[string]string)
+	for row := range t.Rows {
+		var n repair.NodeRole
+		var group, role string
+		var capable, offline, drained bool
+		var instances int64
+		if err := t.Scan(row, &n.Name, &n.Group, &group, &n.Candidate, &role, &capable, &offline, &drained, &instances); err != nil {
+			return fmt.Errorf("reading the roles of nodes: %w", err)
+		}
+		n.Candidate = n.Candidate || role == "M"
+		n.CanBe, n.Instances = capable && !offline && !drained, int(instances)
+		o.Groups[n.Group] = group
+		o.Roles = append(o.Roles, n)
+	}
+	return nil
+}
+
+// disksBack is how far the first look goes back for GROUP_VERIFY_DISKS, of which there are
+// many.
+const disksBack = 2 * time.Hour
+
+// ReadVerifications goes on from what is known of jobs that verify, through the jobs that
+// are newer, archived ones included: ganeti-watcher archives its own at once.
+func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]string, now time.Time, known repair.Verifications) (repair.Verifications, error) {
+	after := repair.Verifications{UpTo: known.UpTo, Since: known.Since, Groups: make(map[string]repair.VerifiedGroup)}
+	for uuid, v := range known.Groups {
+		if groups[uuid] != "" {
+			after.Groups[uuid] = v
+		}
+	}
+	newest, err := c.NewestJob(ctx, known.UpTo+1)
+	if err != nil {
+		return known, fmt.Errorf("looking for the newest job: %w", err)
+	}
+	if newest < known.UpTo && known.UpTo > 0 {
+		known.UpTo, after.UpTo = 0, 0 // a queue that began anew
+	}
+	var jobs []luxi.JobInfo
+	if known.Since != 0 && newest-known.UpTo < pastJobs {
+		jobs, err = c.FindJobs(ctx, known.UpTo+1, luxi.OpClusterVerifyGroup, luxi.OpGroupVerifyDisks)
+	} else {
+		jobs, after.Since, err = firstVerifications(ctx, c, now, newest)
+	}
+	if err != nil {
+		return known, fmt.Errorf("looking for jobs that verify: %w", err)
+	}
+	after.UpTo = newest
+	logs, err := verifyLogs(ctx, c, jobs)
+	if err != nil {
+		return known, err
+	}
+	for _, job := range jobs {
+		if !job.Status.Final() {
+			if job.ID <= after.UpTo {
+				after.UpTo = job.ID - 1 // its end is for the next look
+			}
+			continue
+		}
+		for k, op := range job.Ops {
+			if op.Status == luxi.JobCanceled || job.Status == luxi.JobCanceled {
+				continue
+			}
+			for uuid, name := range groups {
+				if op.Objects().HasGroup(name, uuid) {
+					after.Groups[uuid] = verified(after.Groups[uuid], job, op, k, logs[job.ID])
+				}
+			}
+		}
+	}
+	return after, nil
+}
+
+// firstVerifications finds the jobs of the last days where none are known yet, and since
+// when none was left out.
+func firstVerifications(ctx context.Context, c *luxi.Client, now time.Time, newest luxi.JobID) ([]luxi.JobInfo, int64, error) {
+	since := now.Add(-repair.VerifyEvery)
+	first, err := c.FirstJobSince(ctx, since, newest)
+	if err != nil {
+		return nil, 0, err
+	}
+	if newest-first >= pastJobs {
+		first, since = newest-pastJobs+1, now
+	}
+	jobs, err := c.FindJobs(ctx, first, luxi.OpClusterVerifyGroup)
+	if err != nil {
+		return nil, 0, err
+	}
+	if first, err = c.FirstJobSince(ctx, now.Add(-disksBack), newest); err != nil {
+		return nil, 0, err
+	}
+	if newest-first >= pastJobs {
+		first = newest - pastJobs + 1
+	}
+	disks, err := c.FindJobs(ctx, first, luxi.OpGroupVerifyDisks)
+	return append(jobs, disks...), since.Unix(), err
+}
+
+// verifyLogs reads the logs of the jobs that verify whole groups.
+func verifyLogs(ctx context.Context, c *luxi.Client, jobs []luxi.JobInfo) (map[luxi.JobID]luxi.JobLog, error) {
+	var ids []luxi.JobID
+	for _, job := range jobs {
+		for _, op := range job.Ops {
+			if op.ID == luxi.OpClusterVerifyGroup && job.Status.Final() {
+				ids = append(ids, job.ID)
+				break
+			}
+		}
+	}
+	logs := make(map[luxi.JobID]luxi.JobLog)
+	if len(ids) == 0 {
+		return logs, nil
+	}
+	list, err := c.JobLog(ctx, ids...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the logs of jobs that verify: %w", err)
+	}
+	for _, log := range list {
+		logs[log.ID] = log
+	}
+	return logs, nil
+}
+
+// verified returns what is known of a group after an opcode that verified it.
+func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, log luxi.JobLog) repair.VerifiedGroup {
+	ended := job.Ended.Unix()
+	switch {
+	case op.ID == luxi.OpGroupVerifyDisks && op.Status == luxi.JobSuccess && ended > v.DisksEnded:
+		v.DisksEnded = ended
+	case op.ID == luxi.OpClusterVerifyGroup && op.Status == luxi.JobSuccess && ended >= v.Ended:
+		v.Ended, v.Complaints = ended, nil
+		if k >= len(log.Ops) {
+			return v
+		}
+		for _, line := range log.Ops[k].Lines {
+			for _, text := range messages(line.Text) {
+				if c, ok := repair.ComplaintOf(text); ok {
+					v.Complaints = append(v.Complaints, c)
+				}
+			}
+		}
+	}
+	return v
+}
+
+// messages returns the lines of an entry in a log: a text, or a list of texts as JSON
+// (ELOG_MESSAGE_LIST in lib/_constants.py).
+func messages(text string) []string {
+	var list []string
+	if json.Unmarshal([]byte(text), &list) == nil {
+		return list
+	}
+	return []string{text}
+}
