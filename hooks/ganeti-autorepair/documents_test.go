@@ -219,6 +219,7 @@ func constants(t *testing.T, dir, word string) []string {
 func TestManualHasEveryReasonAndState(t *testing.T) {
 	page := manual(t, "ganeti-autorepair.8")
 	same(t, "REASONS", find(t, page, "REASONS").allTerms(), constants(t, "../../plugin/repair", "Reason"))
+	same(t, "FINDINGS", find(t, page, "FINDINGS").terms, constants(t, "../../plugin/repair", "FindingWord"))
 	same(t, "STATES", find(t, page, "STATES").allTerms(), constants(t, "../../plugin/repair", "State"))
 }
 

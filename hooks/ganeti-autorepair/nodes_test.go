@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // N1: what nodes says of a bad day, on the terminal, for scripts and as JSON. It changes
@@ -276,6 +277,37 @@ func TestNodeMetrics(t *testing.T) {
 	}
 	if strings.Contains(text, `node="node1.example.com"`) {
 		t.Error("a node that is ok has a series of its own")
+	}
+}
+
+// X2: the states of nodes are known to the manual, the schema and the metrics, findings to
+// the schema, the metrics and the alert rules; for the manual see
+// TestManualHasEveryReasonAndState.
+func TestNodeStatesAndFindingsAreKnownEverywhere(t *testing.T) {
+	read := func(path string) string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	for _, state := range repair.NodeStates {
+		for path, text := range map[string]string{
+			"doc/ganeti-autorepair.8": ".IP \\fB" + string(state) + "\\fP 9\n", "schema/nodes.json": `"` + string(state) + `"`, "testdata/metrics.prom": `state="` + string(state) + `"`,
+		} {
+			if !strings.Contains(read(path), text) {
+				t.Errorf("%s does not know the state %s of nodes", path, state)
+			}
+		}
+	}
+	for _, word := range repair.FindingWords {
+		for path, text := range map[string]string{
+			"schema/status.json": `"` + string(word) + `"`, "testdata/metrics.prom": `finding="` + string(word) + `"`, "../../examples/autorepair.rules.yml": string(word),
+		} {
+			if !strings.Contains(read(path), text) {
+				t.Errorf("%s does not know the finding %s", path, word)
+			}
+		}
 	}
 }
 
