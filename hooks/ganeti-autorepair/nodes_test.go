@@ -280,6 +280,35 @@ func TestNodeMetrics(t *testing.T) {
 	}
 }
 
+// What the manual and the README show of nodes is what the program says.
+func TestDocumentsShowNodes(t *testing.T) {
+	b := newBed(t, `
+	cluster cluster tags=ganeti:watcher:autorepair:migrate
+	group default
+	node node1 mem=8192 disk=100000 master
+	node node2 mem=8192 disk=100000 drained
+	node node3 mem=8192 disk=100000
+	node node4 mem=8192 disk=100000
+	instance db1 template=drbd nodes=node3,node2 mem=512
+	instance web1 template=sharedfile nodes=node2 mem=512
+	instance web2 template=sharedfile nodes=node2 mem=512
+`)
+	b.screen = terminal{columns: 80, rows: 24}
+	_, shown, _ := b.run("nodes")
+	b.m.Edit(func(c *luxitest.Cluster) { c.Instances = nil })
+	b.screen = terminal{}
+	_, empty, _ := b.run("nodes", "--wait", "node2")
+	for _, path := range []string{"doc/ganeti-autorepair.8", "../../README.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "nodes\n"+shown) || !strings.Contains(string(text), "\n"+empty) {
+			t.Errorf("%s does not show\n%s%s", path, shown, empty)
+		}
+	}
+}
+
 // X2: the states of nodes are known to the manual, the schema and the metrics, findings to
 // the schema, the metrics and the alert rules; for the manual see
 // TestManualHasEveryReasonAndState.

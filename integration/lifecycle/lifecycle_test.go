@@ -284,7 +284,7 @@ func TestLifecycle(t *testing.T) {
 		for _, file := range []string{"examples/autorepair.rules.yml", "examples/grafana-dashboard.json", "schema/status.json", "schema/event.json"} {
 			read(t, doc+"/"+file)
 		}
-		for _, file := range []string{"examples/fence-ipmi", "examples/event-mail"} {
+		for _, file := range []string{"examples/fence-ipmi", "examples/event-mail", "examples/rolling-reboot"} {
 			if got := mode(t, doc+"/"+file); got != 0o755 {
 				t.Errorf("%s has mode %o", file, got)
 			}
