@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -196,6 +198,26 @@ func TestWaitForNodesEnds(t *testing.T) {
 			t.Errorf("%s: told %d times that no pass acts", row.what, n)
 		}
 		b.idle(row.what)
+	}
+}
+
+// N2: a terminal shows a line for each node, cut to its width, over those of the last look,
+// and none when it is over.
+func TestWaitForNodesOnTerminal(t *testing.T) {
+	b := newBed(t, leaving)
+	looks := 0
+	b.pause = func() {
+		if looks++; looks == 2 {
+			b.m.Edit(func(c *luxitest.Cluster) { c.Instances = nil })
+		}
+	}
+	var out, stderr bytes.Buffer
+	e := b.env(&out, &stderr)
+	e.progress, e.messages = true, terminal{columns: 50, rows: 10}
+	code := realMain(context.Background(), []string{"nodes", "--wait", "node2", "--every", "10s"}, e)
+	const clear = "\x1b[1A\r\x1b[J"
+	if want := "0 s  node2: leaving, 1 primary, 1 secondary; g...\n" + clear + "10 s  node2: leaving, 1 primary, 1 secondary; ...\n" + clear; code != 0 || stderr.String() != want || out.String() != "node2: empty, safe to switch off\n" {
+		t.Errorf("%d\n%q\n%q, want %q", code, out.String(), stderr.String(), want)
 	}
 }
 
