@@ -35,7 +35,9 @@ func TestFindings(t *testing.T) {
 	b, metrics := newMeasured(t, strings.Replace(calm, "cluster c ", "cluster c candidate-pool=3 ", 1))
 	b.write("/etc/ganeti/hooks/watcher/ganeti-autorepair", "#!/bin/sh\n")
 	os.Chmod(newPaths(b.getenv).hook(), 0o755)
-	if b.nextPass(); len(b.found()) != 0 {
+	b.nextPass()
+	b.nextPass() // a cluster that is new is not yet missed to be verified
+	if len(b.found()) != 0 {
 		t.Errorf("of what is well: %v", b.found())
 	}
 	if text := metrics(); strings.Count(text, "ganeti_autorepair_findings{") != len(repair.FindingWords) || strings.Contains(text, "ganeti_autorepair_findings{cluster=\"c\",finding=\"not-n1\"} 1") {

@@ -102,8 +102,11 @@ func firstVerifications(ctx context.Context, c *luxi.Client, now time.Time, newe
 	if err != nil {
 		return nil, 0, err
 	}
-	if newest-first >= pastJobs {
+	switch {
+	case newest-first >= pastJobs:
 		first, since = newest-pastJobs+1, now
+	case first == 1:
+		since = now // the queue is younger than that, and so perhaps the cluster
 	}
 	jobs, err := c.FindJobs(ctx, first, luxi.OpClusterVerifyGroup)
 	if err != nil {

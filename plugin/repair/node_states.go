@@ -62,14 +62,12 @@ func NodeStatusesOf(p *Plan) []NodeStatus {
 		if !d.Instance.PlaceKnown {
 			continue
 		}
-		seen := make(map[string]bool)
 		for k, name := range d.Instance.Nodes() {
 			switch {
-			case name == "" || seen[name]:
+			case name == "" || k > 0 && name == d.Instance.Primary:
 			case d.Instance.Forthcoming:
 				unplaced[name] = true
 			default:
-				seen[name] = true
 				left[name] = append(left[name], LeftInstance{Decision: d, Primary: k == 0})
 			}
 		}
