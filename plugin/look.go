@@ -68,7 +68,20 @@ func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Pl
 // at again without the cluster, and under any assumption: the live status of
 // every instance, what every node has free, and the history of repairs, too.
 func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, error) {
-	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, Suspects: p.Suspects, TakenBack: p.TakenBack}
+	s, placer, err := p.readAll(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, Suspects: p.Suspects, TakenBack: p.TakenBack})
+	if err != nil {
+		return nil, nil, err
+	}
+	saved := read.NewSaved(s, placer, p.Settings)
+	if saved.History, err = read.ReadHistory(ctx, p.Client, "", time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	return repair.NewPlan(s, placer, p.Settings, p.NewID), saved, nil
+}
+
+// readAll reads a snapshot, the job filters, and the room of all nodes, with what the
+// passes of the last hour were told about it.
+func (p *Pass) readAll(ctx context.Context, r *read.Reader) (*repair.Snapshot, *repair.Placer, error) {
 	s, err := r.Read(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -77,17 +90,21 @@ func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.recall(ctx, s, placer); err != nil {
-		return nil, nil, err
-	}
 	if s.Rules, err = p.Client.QueryFilterRules(ctx); err != nil {
 		return nil, nil, fmt.Errorf("reading the job filters: %w", err)
 	}
-	saved := read.NewSaved(s, placer, p.Settings)
-	if saved.History, err = read.ReadHistory(ctx, p.Client, "", time.Time{}); err != nil {
+	return s, placer, p.recall(ctx, s, placer)
+}
+
+// Rehearser reads all that decides about the instances of nodes that die, or are drained.
+// It changes nothing.
+func (p *Pass) Rehearser(ctx context.Context, drained bool) (*repair.Rehearser, *repair.Snapshot, error) {
+	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true}
+	s, placer, err := p.readAll(ctx, r)
+	if err != nil {
 		return nil, nil, err
 	}
-	return repair.NewPlan(s, placer, p.Settings, p.NewID), saved, nil
+	return repair.NewRehearser(s, placer, p.Settings, drained), s, nil
 }
 
 // everyInstance wants room for every instance to be known, whatever it needs.

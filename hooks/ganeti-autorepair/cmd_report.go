@@ -32,6 +32,9 @@ func (cmd *reportCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	page := report.Page{Plan: l.plan, Version: version, Zone: time.Local, Repairs: pageRepairs(past)}
+	if page.Rehearsals, err = cmd.rehearsals(ctx, e); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	if err := page.Write(&text); err != nil {
 		return err
@@ -51,6 +54,15 @@ func (cmd *reportCmd) Run(ctx context.Context, e *env) error {
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
+}
+
+// rehearsals rehearses the loss of every node.
+func (cmd *reportCmd) rehearsals(ctx context.Context, e *env) ([]repair.Rehearsal, error) {
+	r, err := (&rehearseCmd{snapshotFlag: cmd.snapshotFlag}).read(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return r.rehearser.Nodes(allNodes(r.snapshot)), nil
 }
 
 // past reads the repairs of the timeline, from the snapshot or from tags and the job queue.

@@ -263,9 +263,10 @@ func TestBashCompletes(t *testing.T) {
 		{root, "ack --template d", "diskless drbd"},
 		{root, "vouch --", "--config= --dry-run --help --luxi= --reason= --timeout= --version --yes"},
 		{root, "vouch n", "node1 node2"},
+		{root, "rehearse --drained n", "node1 node2"},
 		{root, "run ", ""},
 		{root, "nonsense --", "--config= --help --luxi= --version"},
-		{root, "", "ack cancel check explain history list-fields nodes policy repair report resume run status stop suspend vouch"},
+		{root, "", "ack cancel check explain history list-fields nodes policy rehearse repair report resume run status stop suspend vouch"},
 		// Without a cluster: nothing, and no complaint.
 		{"/none", "explain ", ""},
 		{"/none", "suspend ", "cluster"},

@@ -354,3 +354,29 @@ func TestManualHasWordsOfTheLog(t *testing.T) {
 		}
 	}
 }
+
+// Text lines of the manual pages are at most 80 bytes long, as mandoc has it, and lines of
+// examples, which are shown 9 columns from the left, at most 71.
+func TestManualLines(t *testing.T) {
+	for _, page := range []string{"doc/ganeti-autorepair.8", "doc/ganeti-autorepair.toml.5"} {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		example := false
+		for n, line := range strings.Split(string(data), "\n") {
+			switch {
+			case line == ".EX" || line == ".nf":
+				example = true
+			case line == ".EE" || line == ".fi":
+				example = false
+			case strings.HasPrefix(line, "."):
+			case example && len(shownAs.Replace(line)) > 71, !example && len(line) > 80 && strings.Contains(line, " "):
+				t.Errorf("%s:%d is too long: %s", page, n+1, line)
+			}
+		}
+	}
+}
+
+// shownAs replaces what the manual pages write otherwise than it is shown.
+var shownAs = strings.NewReplacer(`\-`, "-", `\fB`, "", `\fI`, "", `\fP`, "", `\e`, `\`, `\&`, "")

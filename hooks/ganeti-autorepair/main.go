@@ -30,6 +30,7 @@ type cli struct {
 	Status     statusCmd     `cmd:"" help:"Show the instances that are not plainly healthy, and why."`
 	Explain    explainCmd    `cmd:"" help:"Explain the state of an instance and the next step of its repair."`
 	Nodes      nodesCmd      `cmd:"" help:"Show what drained and offline nodes still have, or wait until they are empty."`
+	Rehearse   rehearseCmd   `cmd:"" help:"Tell what would become of the instances of each node if it died."`
 	Policy     policyCmd     `cmd:"" help:"Show which repairs are permitted, or permit them."`
 	Suspend    suspendCmd    `cmd:"" help:"Let no repair begin or go on."`
 	Resume     resumeCmd     `cmd:"" help:"End suspensions."`
@@ -41,7 +42,7 @@ type cli struct {
 	History    historyCmd    `cmd:"" help:"List repairs, past and present, from tags and the job queue."`
 	Report     reportCmd     `cmd:"" help:"Write a page for browsers that shows the cluster and its repairs."`
 	Check      checkCmd      `cmd:"" help:"Check that auto-repair works and whether anything waits for a person, for Nagios."`
-	ListFields listFieldsCmd `cmd:"" help:"List the fields that status can show."`
+	ListFields listFieldsCmd `cmd:"" help:"List the fields that status and rehearse can show."`
 }
 
 func main() {

@@ -29,6 +29,7 @@ func newMeasured(t *testing.T, cluster string) (*bed, func() string) {
 // O7: the metrics of a bad day. "make check" has promtool look at the file.
 func TestMetrics(t *testing.T) {
 	b, metrics := newMeasured(t, exampleClusters["bad-day"])
+	b.write("/etc/ganeti/autorepair.toml", "metrics_file = \""+promFile+"\"\nrehearsal_metrics = true\n")
 	if code, _, stderr := b.run("run", "--from-watcher"); code != 0 {
 		t.Fatal(stderr)
 	}
@@ -136,7 +137,7 @@ func TestExamplesUseMetrics(t *testing.T) {
 	}
 	known := string(data)
 	series := regexp.MustCompile(`ganeti_autorepair_[a-z_]+`)
-	label := regexp.MustCompile(`(?:state|reason|valve|type|result)=~?\\?"([a-z_|-]+)\\?"`)
+	label := regexp.MustCompile(`(?:state|reason|valve|type|result|outcome)=~?\\?"([a-z_|-]+)\\?"`)
 	for _, name := range []string{"autorepair.rules.yml", "autorepair.rules.test.yml", "grafana-dashboard.json"} {
 		text, err := os.ReadFile(filepath.Join("../../examples", name))
 		if err != nil {

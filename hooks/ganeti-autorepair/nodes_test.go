@@ -312,8 +312,8 @@ func TestDocumentsShowNodes(t *testing.T) {
 	node node3 mem=8192 disk=100000
 	node node4 mem=8192 disk=100000
 	instance db1 template=drbd nodes=node3,node2 mem=512
-	instance web1 template=sharedfile nodes=node2 mem=512
-	instance web2 template=sharedfile nodes=node2 mem=512
+	instance web template=sharedfile nodes=node2 mem=512
+	instance www template=sharedfile nodes=node2 mem=512
 `)
 	b.screen = terminal{columns: 80, rows: 24}
 	_, shown, _ := b.run("nodes")

@@ -9,6 +9,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
 )
 
@@ -57,6 +58,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		}
 		return did, passError(ctx, err)
 	}
+	facts.Rehearsals = r.rehearse(ctx, pass)
 	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
 	facts.Findings = r.findingsOfPass(ctx, pass.Client)
 	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
@@ -68,6 +70,22 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 		r.env.writeStatus(did.PlanAfter(), r.set)
 	}
 	return did, r.problems(did)
+}
+
+// rehearse rehearses the loss of every node for the metrics, if that is set. An error does
+// not stop the pass.
+func (r *runner) rehearse(ctx context.Context, pass *plugin.Pass) []repair.Rehearsal {
+	if !r.set.rehearsalMetrics || r.set.metricsFile == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout)
+	defer cancel()
+	rehearser, s, err := pass.Rehearser(ctx, false)
+	if err != nil {
+		r.env.note("warning: nothing rehearsed: %s", oneLine(err.Error()))
+		return nil
+	}
+	return rehearser.Nodes(allNodes(s))
 }
 
 // takeBackOnly lets a pass take back what is no longer wanted, which is all that can

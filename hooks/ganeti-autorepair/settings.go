@@ -18,6 +18,9 @@ type settings struct {
 	logFormat    string        // of the log file: "text" or "json"
 	metricsFile  string        // for Prometheus' text-file collector; "" is none
 	eventDir     string        // directory of programs to run on events; "" is none
+	// rehearsalMetrics says that each pass rehearses the loss of every node for the
+	// metrics (N3).
+	rehearsalMetrics bool
 }
 
 // defaultSettings returns the settings of an empty settings file.
@@ -62,6 +65,7 @@ var settingsTable = []setting{
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.log })},
 	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *settings) *string { return &s.logFormat })},
 	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *settings) *string { return &s.metricsFile })},
+	{"rehearsal_metrics", "true or false", boolean(func(s *settings) *bool { return &s.rehearsalMetrics })},
 	{"event_dir", `the absolute path of a directory, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.eventDir })},
 }
 
@@ -103,6 +107,14 @@ func number(min, max int64, at func(*settings) *int) func(*settings, any) bool {
 		}
 		*at(s) = int(n)
 		return true
+	}
+}
+
+func boolean(at func(*settings) *bool) func(*settings, any) bool {
+	return func(s *settings, v any) bool {
+		b, ok := v.(bool)
+		*at(s) = b
+		return ok
 	}
 }
 

@@ -13,6 +13,7 @@ var usages = map[string]string{
 	"status":      "[INSTANCE...]",
 	"explain":     "INSTANCE",
 	"nodes":       "[NODE...]",
+	"rehearse":    "[NODE...]",
 	"policy":      "[OBJECT...] [TYPE|none]",
 	"suspend":     "OBJECT...",
 	"resume":      "OBJECT...",

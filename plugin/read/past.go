@@ -52,7 +52,7 @@ func (r *Reader) readPast(ctx context.Context, s *repair.Snapshot) error {
 	for _, i := range s.Instances {
 		suspect, suspected := s.Suspects[i.UUID]
 		switch {
-		case repair.NeedsPast(s, i):
+		case r.PastOfAll || repair.NeedsPast(s, i):
 			concerned++
 		case suspected && (from == 0 || suspect < from):
 			from = suspect

@@ -24,6 +24,9 @@ type Reader struct {
 	// LiveOfAll reads the live status of every instance, not only of those for
 	// which it matters.
 	LiveOfAll bool
+	// PastOfAll reads what earlier jobs left behind of every instance, not only of those
+	// for which it matters.
+	PastOfAll bool
 	Assume    repair.Assumption // what to take for true beside what is read
 	// Running are the unfinished jobs, if they were read just now and nothing else
 	// since; nil has them read.

@@ -403,3 +403,12 @@ func (f *Saved) Plan(assume repair.Assumption, set repair.Settings, newID repair
 	}
 	return repair.NewPlan(s, f.placer(s), set, newID), nil
 }
+
+// Rehearser returns a rehearser of what was read, and the snapshot.
+func (f *Saved) Rehearser(set repair.Settings, drained bool) (*repair.Rehearser, *repair.Snapshot, error) {
+	s, err := f.Snapshot()
+	if err != nil {
+		return nil, nil, err
+	}
+	return repair.NewRehearser(s, f.placer(s), set, drained), s, nil
+}

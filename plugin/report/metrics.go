@@ -21,6 +21,9 @@ type PassFacts struct {
 	Version     string    // of the program
 	Cluster     string    // its name, a label of all series
 	Findings    []repair.Finding
+	// Rehearsals are what would become of the instances of each node if it died; nil if
+	// that was not asked for.
+	Rehearsals []repair.Rehearsal
 }
 
 // WriteMetrics writes metrics in Prometheus' text format, for its text-file
@@ -44,6 +47,9 @@ func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
 	if plan != nil {
 		m.plan(plan)
 		m.findings(p.Findings)
+	}
+	if p.Rehearsals != nil {
+		m.rehearsals(p.Rehearsals)
 	}
 	return b.Flush()
 }

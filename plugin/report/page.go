@@ -20,6 +20,9 @@ type Page struct {
 	Repairs []PageRepair // past and present, oldest first
 	Version string       // of the program
 	Zone    *time.Location
+	// Rehearsals are what would become of the instances of each node if it died; nil if
+	// that is not known.
+	Rehearsals []repair.Rehearsal
 }
 
 // PageRepair is a repair in the timeline of a page. Times are Unix times in seconds; 0
@@ -59,7 +62,10 @@ type pageContent struct {
 	Counts                 []pageCount
 	Waiting                []pageReason
 	Groups                 []pageGroup
-	Begin, End             string // of the timeline
+	Rehearsed              bool
+	Harms                  []pageHarm // nodes that may not die
+	Harmless               int        // how many nodes with instances may
+	Begin, End             string     // of the timeline
 	Bars                   []pageBar
 }
 
@@ -84,6 +90,13 @@ type pageNode struct {
 	Notable     []View // of the instances that have it as primary node
 	Healthy     []View
 	Second      int // instances that have it as secondary node
+}
+
+// pageHarm is a node that may not die.
+type pageHarm struct {
+	Node       string
+	Lost, Down string // numbers of instances: "3", or "3 to 5"
+	Fates      []FateView
 }
 
 // pageBar is a repair in the timeline. Places are in thousandths of its width.
@@ -142,6 +155,7 @@ func (p Page) content() pageContent {
 		}
 		c.Groups = append(c.Groups, group)
 	}
+	p.rehearsals(&c)
 	p.timeline(&c)
 	return c
 }
@@ -168,13 +182,7 @@ func (p Page) policyOf(g *repair.Group) string {
 }
 
 func (p Page) node(n *repair.Node, decisions []repair.Decision, second int) pageNode {
-	node := pageNode{Name: n.Name, State: "online", Second: second}
-	switch {
-	case n.Offline:
-		node.State = "offline"
-	case n.Drained:
-		node.State = "drained"
-	}
+	node := pageNode{Name: n.Name, State: nodeState(n), Second: second}
 	for _, d := range decisions {
 		v := ViewOf(p.Plan, d)
 		if d.Plain() {
@@ -184,6 +192,27 @@ func (p Page) node(n *repair.Node, decisions []repair.Decision, second int) page
 		}
 	}
 	return node
+}
+
+// rehearsals lists the nodes that may not die, the worst first.
+func (p Page) rehearsals(c *pageContent) {
+	c.Rehearsed = p.Rehearsals != nil
+	list := append([]repair.Rehearsal(nil), p.Rehearsals...)
+	WorstFirst(list)
+	for _, h := range list {
+		switch {
+		case h.Harm():
+			harm := pageHarm{Node: h.Node.Name, Lost: SpanText(h.Becomes[repair.BecomesReinstalled], " to "), Down: SpanText(h.Down, " to ")}
+			for _, f := range RehearsalViewOf(p.Plan.Snapshot, h, true).Fates {
+				if f.Down || f.Outcome == string(repair.BecomesReinstalled) {
+					harm.Fates = append(harm.Fates, f)
+				}
+			}
+			c.Harms = append(c.Harms, harm)
+		case h.Instances() > 0:
+			c.Harmless++
+		}
+	}
 }
 
 // timeline puts the repairs on a line from the first of them to the present.

@@ -52,6 +52,9 @@ _ganeti_autorepair_flags()
         nodes)
             echo '--all - -F FILTER --filter FILTER -o COLUMN, --output COLUMN, -w - --wait - --timeout TIME --every TIME --json - --no-headers - --separator STRING --snapshot FILE --save FILE'
             ;;
+        rehearse)
+            echo '--drained - -v - --verbose - --json - --no-headers - --separator STRING -o FIELDS, --output FIELDS, --snapshot FILE'
+            ;;
         policy)
             echo '--no-headers - --separator STRING --yes - -n - --dry-run - --timeout TIME --reason TEXT -F FILTER --filter FILTER --tag TAG --os OS --template TEMPLATE --snapshot FILE'
             ;;
@@ -86,7 +89,7 @@ _ganeti_autorepair_flags()
             echo '-v - --verbose -'
             ;;
         list-fields)
-            echo '--nodes - --no-headers - --separator STRING'
+            echo '--nodes - --rehearse - --no-headers - --separator STRING'
             ;;
     esac
     echo '-h - --help - -L SOCKET --luxi SOCKET -c FILE --config FILE --version -'
@@ -99,6 +102,7 @@ _ganeti_autorepair_arguments()
         status) echo 'INSTANCES ...' ;;
         explain) echo 'INSTANCE' ;;
         nodes) echo 'NODE ...' ;;
+        rehearse) echo 'NODE ...' ;;
         policy) echo 'OBJECT POLICY ...' ;;
         suspend) echo 'OBJECT ...' ;;
         resume) echo 'OBJECT ...' ;;
@@ -117,7 +121,7 @@ _ganeti_autorepair()
     local cur prev words cword
     _init_completion -n =: || return
 
-    local commands=' run status explain nodes policy suspend resume repair ack cancel stop vouch history report check list-fields ' command= n
+    local commands=' run status explain nodes rehearse policy suspend resume repair ack cancel stop vouch history report check list-fields ' command= n
     for ((n = 1; n < cword; n++)); do
         if [[ $commands == *" ${words[n]} "* ]]; then
             command=${words[n]}

@@ -74,7 +74,7 @@ function __ganeti_autorepair_words
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save -F --filter -o --output --timeout --every --separator --snapshot --save --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
+        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save -F --filter -o --output --timeout --every --separator --snapshot --save --separator -o --output --snapshot --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -149,6 +149,16 @@ complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l separato
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command nodes' -l save -x -a '(__ganeti_autorepair_file)' -d 'Save what was read, without secrets, for a bug report or another look'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_argument nodes 0' -a '(__ganeti_autorepair_node)'
+
+complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a rehearse -d 'Tell what would become of the instances of each node if it died'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -l drained -d 'As if the node were drained, instead of dead'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -s v -l verbose -d 'Tell of every instance what would become of it, and why'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -l json -d 'Write JSON'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -l no-headers -d 'Leave the headings out'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -l separator -x -a '(__ganeti_autorepair_string)' -d 'Put this between fields instead of aligning them'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -s o -l output -x -a '(__ganeti_autorepair_list fields)' -d 'Fields to show, separated by commas'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command rehearse' -l snapshot -x -a '(__ganeti_autorepair_file)' -d 'Look at a saved snapshot instead of the cluster'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_argument rehearse 0' -a '(__ganeti_autorepair_node)'
 
 complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a policy -d 'Show which repairs are permitted, or permit them'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command policy' -l no-headers -d 'Leave the headings out'
@@ -251,8 +261,9 @@ complete -c ganeti-autorepair -n '__ganeti_autorepair_argument report 0' -a '(__
 complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a check -d 'Check that auto-repair works and whether anything waits for a person, for Nagios'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command check' -s v -l verbose -d 'Tell the result of every check, not only what is wrong'
 
-complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a list-fields -d 'List the fields that status can show'
+complete -c ganeti-autorepair -n __ganeti_autorepair_no_command -a list-fields -d 'List the fields that status and rehearse can show'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l nodes -d 'List the columns that nodes can show instead'
+complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l rehearse -d 'List those of rehearse instead of status'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l no-headers -d 'Leave the headings out'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_command list-fields' -l separator -x -a '(__ganeti_autorepair_string)' -d 'Put this between fields instead of aligning them'
 complete -c ganeti-autorepair -n '__ganeti_autorepair_argument list-fields 0' -a '(__ganeti_autorepair_field)'

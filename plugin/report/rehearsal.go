@@ -1,0 +1,178 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"ganeti-autorepair/plugin/repair"
+)
+
+// RehearsalView is what would become of the instances of a node, in the form users and
+// scripts see.
+type RehearsalView struct {
+	Node     string                 `json:"node"`
+	Group    string                 `json:"node_group"`
+	State    string                 `json:"state"` // "online", "drained" or "offline", as it is
+	Master   bool                   `json:"master,omitempty"`
+	Count    int                    `json:"instances"`
+	Outcomes map[string]repair.Span `json:"outcomes"` // those that no instance has are left out
+	Down     repair.Span            `json:"down"`     // instances that should be up and stay down
+	OneCopy  repair.Span            `json:"one_copy"` // instances that are left with one copy of their disks
+	Stays    repair.Span            `json:"stays"`    // instances that still have the node
+	Harm     bool                   `json:"harm"`     // data may be lost, or instances stay down
+	Fates    []FateView             `json:"fates,omitempty"`
+}
+
+// FateView is what would become of one instance: at worst, where an allocator's choice
+// decides.
+type FateView struct {
+	Instance string        `json:"instance"`
+	UUID     string        `json:"uuid"`
+	Primary  string        `json:"primary_node"`
+	Second   []string      `json:"secondary_nodes,omitempty"`
+	Template string        `json:"disk_template"`
+	Outcome  string        `json:"outcome"`
+	AtBest   string        `json:"outcome_at_best"`
+	Steps    []string      `json:"steps"` // that succeed
+	Down     bool          `json:"down,omitempty"`
+	OneCopy  bool          `json:"one_copy,omitempty"`
+	Stays    bool          `json:"stays,omitempty"`
+	Reason   repair.Reason `json:"reason"` // why it comes no further
+	Detail   string        `json:"why,omitempty"`
+}
+
+// RehearsalViewOf returns the view of a rehearsal, with every instance if fates is set.
+func RehearsalViewOf(s *repair.Snapshot, h repair.Rehearsal, fates bool) RehearsalView {
+	v := RehearsalView{
+		Node: h.Node.Name, State: nodeState(h.Node), Master: h.Node.Name == s.Cluster.Master, Count: h.Instances(),
+		Outcomes: make(map[string]repair.Span), Down: h.Down, OneCopy: h.OneCopy, Stays: h.Stays, Harm: h.Harm(),
+	}
+	if g := s.Groups[h.Node.Group]; g != nil {
+		v.Group = g.Name
+	}
+	for what, span := range h.Becomes {
+		if span.AtMost > 0 {
+			v.Outcomes[string(what)] = span
+		}
+	}
+	if !fates {
+		return v
+	}
+	for _, f := range h.Fates {
+		x := FateView{
+			Instance: f.Instance.Name, UUID: f.Instance.UUID, Primary: f.Instance.Primary, Second: f.Instance.Secondaries, Template: f.Instance.Template,
+			Outcome: string(f.Becomes), AtBest: string(f.AtBest), Steps: []string{}, Down: f.Down, OneCopy: f.OneCopy, Stays: f.Stays,
+			Reason: f.Reason, Detail: f.Detail,
+		}
+		for _, step := range f.Steps {
+			x.Steps = append(x.Steps, string(step))
+		}
+		v.Fates = append(v.Fates, x)
+	}
+	sort.SliceStable(v.Fates, func(a, b int) bool { return badness(v.Fates[a]) < badness(v.Fates[b]) })
+	return v
+}
+
+// badness orders fates, the worst first.
+func badness(f FateView) int {
+	n := 2 * len(repair.AllBecomes)
+	for k, what := range repair.AllBecomes {
+		if f.Outcome == string(what) {
+			n = 2 * k
+		}
+	}
+	if !f.Down && f.Outcome != string(repair.BecomesReinstalled) {
+		n += 2 * len(repair.AllBecomes)
+	}
+	if f.OneCopy {
+		n--
+	}
+	return n
+}
+
+// nodeState is the state of a node in one word.
+func nodeState(n *repair.Node) string {
+	switch {
+	case n.Offline:
+		return "offline"
+	case n.Drained:
+		return "drained"
+	}
+	return "online"
+}
+
+// InWords says what becomes of the instance: "no-room, stays down; or restarted".
+func (f FateView) InWords() string {
+	text := f.Outcome
+	if f.Outcome == string(repair.BecomesReinstalled) {
+		text += ", data lost"
+	}
+	if f.Down {
+		text += ", stays down"
+	}
+	if f.OneCopy {
+		text += ", one copy left"
+	}
+	if f.AtBest != f.Outcome {
+		text += "; or " + f.AtBest
+	}
+	if f.Detail != "" && f.Reason != repair.ReasonHealthy && f.Reason != repair.ReasonUnsettled {
+		text += ": " + strings.TrimRight(f.Detail, ".")
+	}
+	return text
+}
+
+// WorstFirst puts rehearsals in the order in which people want to see them: where data
+// would be lost, where most would stay down, and the others by name.
+func WorstFirst(list []repair.Rehearsal) {
+	sort.SliceStable(list, func(a, b int) bool {
+		x, y := list[a], list[b]
+		for _, n := range [][2]int{
+			{x.Becomes[repair.BecomesReinstalled].AtMost, y.Becomes[repair.BecomesReinstalled].AtMost},
+			{x.Down.AtMost, y.Down.AtMost},
+		} {
+			if n[0] != n[1] {
+				return n[0] > n[1]
+			}
+		}
+		return repair.NiceLess(x.Node.Name, y.Node.Name)
+	})
+}
+
+// rehearsals writes what would become of the instances of each node that has any: of what
+// is bad at most so many, of what is good at least.
+func (m metrics) rehearsals(list []repair.Rehearsal) {
+	m.head("rehearsal_instances", "Instances by what would become of them if the node died: restarted, moved and copied at least so many, others at most.")
+	for _, h := range list {
+		if h.Instances() == 0 {
+			continue
+		}
+		for _, what := range repair.AllBecomes {
+			n := h.Becomes[what].AtMost
+			switch what {
+			case repair.BecomesRestarted, repair.BecomesMoved, repair.BecomesCopied:
+				n = h.Becomes[what].AtLeast
+			}
+			m.labelled("rehearsal_instances", float64(n), "node", h.Node.Name, "outcome", string(what))
+		}
+	}
+	m.head("rehearsal_down_instances", "Instances that should be up and would stay down if the node died, at most.")
+	for _, h := range list {
+		if h.Instances() > 0 {
+			m.labelled("rehearsal_down_instances", float64(h.Down.AtMost), "node", h.Node.Name)
+		}
+	}
+}
+
+// SpanText returns a number of instances, or the least and the most with the text between
+// them; "" if it is none.
+func SpanText(s repair.Span, between string) string {
+	switch {
+	case s.AtMost == 0:
+		return ""
+	case s.AtLeast == s.AtMost:
+		return fmt.Sprint(s.AtMost)
+	}
+	return fmt.Sprint(s.AtLeast, between, s.AtMost)
+}
