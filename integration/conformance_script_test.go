@@ -15,8 +15,8 @@ type scriptPart struct {
 	do   func(*side)
 }
 
-// conformanceScript is everything that is compared on a virtual cluster.
-var conformanceScript = []scriptPart{
+// callsScript is what is compared of calls, tags and the queue on a virtual cluster.
+var callsScript = []scriptPart{
 	{"fields", scriptFields},
 	{"filters", scriptFilters},
 	{"values", scriptValues},
@@ -25,6 +25,10 @@ var conformanceScript = []scriptPart{
 	{"queue", scriptQueue},
 	{"held jobs", scriptHeld},
 	{"jobs", scriptJobQueries},
+}
+
+// jobsScript is what is compared of jobs on instances and nodes, on another one.
+var jobsScript = []scriptPart{
 	{"healthy moves", scriptHealthyMoves},
 	{"state", scriptState},
 	{"drained", scriptDrained},

@@ -38,7 +38,11 @@ instance s1 template=sharedfile nodes=node2 mem=16 disk=16
 instance s2 template=sharedfile nodes=node3 mem=16 disk=16 state=down
 `
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T)       { conforms(t, callsScript) }
+func TestConformanceOfJobs(t *testing.T) { conforms(t, jobsScript) }
+
+// conforms plays a script on a real cluster like conformanceCluster and a simulated one.
+func conforms(t *testing.T, script []scriptPart) {
 	t.Parallel()
 	if err := vcluster.Available(); err != nil {
 		t.Fatal(err)
@@ -49,7 +53,7 @@ func TestConformance(t *testing.T) {
 	cluster.SoftwareVersion = release
 	cluster.EnabledTemplates = []string{luxitest.Diskless, luxitest.File, luxitest.SharedFile}
 	simulated := simulatedSide(t, cluster)
-	playBoth(t, release, real, simulated, conformanceScript)
+	playBoth(t, release, real, simulated, script)
 }
 
 // playBoth plays the parts of a script on both sides, and compares what each sees.
