@@ -28,17 +28,17 @@ func newTaken(s *Snapshot, set Settings) *taken {
 }
 
 // add takes a step of the plan into account that goes to the place. One that is tested
-// for room first, and has no place that is known here, is not expected to begin. What must
-// not wait itself keeps nobody: RECREATE_DISKS, and the failover of what is stopped, have
-// the locks of nodes for seconds only.
+// for room first is not expected to begin; if it may, KeptFromBeginning tells what must
+// not begin beside it.
 func (t *taken) add(d Decision, place Place) {
-	if d.Start.Probe && place.IAllocator != "" {
-		return
+	if !d.Start.Probe {
+		t.begin(d, place)
 	}
-	t.begin(d, place)
 }
 
-// begin takes a step into account that begins.
+// begin takes a step into account that begins. What must not wait itself keeps nobody:
+// RECREATE_DISKS, and the failover of what is stopped, have the locks of nodes for seconds
+// only.
 func (t *taken) begin(d Decision, place Place) {
 	t.slots++
 	if !copies(d.Start.Step) {
