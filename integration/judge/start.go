@@ -446,6 +446,8 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 		i := m.Cluster.ByUUID(j.uuid())
 		switch {
 		case i == nil:
+		case v.inPass && delicate(m.Cluster, j) && !j.Received.Before(v.Moments[v.open.begin].Cluster.Time):
+			return // the pass that submitted it found that it does not begin at once (P16)
 		case i.Name != j.Instance():
 			return // Ganeti refuses a job of a renamed instance
 		case j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i):
