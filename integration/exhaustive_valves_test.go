@@ -189,7 +189,7 @@ func delayed(s *repair.Snapshot, set repair.Settings, d repair.Decision, ahead [
 	for _, a := range ahead {
 		switch {
 		case a.Reason == repair.ReasonCopiesLater:
-		case a.Start.Step == repair.StepReinstall && !a.Start.New && len(a.Start.Repair.Jobs) == 0:
+		case !slow(a) && placedHere(s, set, a) && !a.Start.New && len(a.Start.Repair.Jobs) == 0:
 			// It had no place; the plan counts it once it has one.
 		case !slow(a):
 			busy++
@@ -198,6 +198,12 @@ func delayed(s *repair.Snapshot, set repair.Settings, d repair.Decision, ahead [
 		}
 	}
 	return set.MaxRunning > 0 && busy >= set.MaxRunning || hasNode(s, d.Instance)
+}
+
+// placedHere: neither an allocator nor the secondary node settles where the step goes.
+func placedHere(s *repair.Snapshot, set repair.Settings, d repair.Decision) bool {
+	return d.Start.Step == repair.StepReinstall ||
+		s.Cluster.IAllocator == "" && set.IAllocator == "" && d.Start.Target == "" && len(d.Instance.Secondaries) == 0
 }
 
 // copiesLater: a replace-disks whose time has not come (V7), or while others are brought

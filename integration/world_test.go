@@ -205,6 +205,25 @@ func (w *world) allow(object string, words ...string) {
 		tags = append(tags, tagstore.Prefix+word)
 	}
 	w.must(w.AddTags(w.ctx, kind, name, tags...))
+	w.shows(kind, name, tags)
+}
+
+// shows waits until luxid, which reads the configuration anew some time after a job has
+// ended, shows the tags of an object.
+func (w *world) shows(kind, name string, tags []string) {
+	w.t.Helper()
+	for {
+		have, err := w.luxi.QueryTags(w.ctx, luxi.TagKind(kind), name)
+		w.must(err)
+		missing := false
+		for _, tag := range tags {
+			missing = missing || !contains(have, tag)
+		}
+		if !missing {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // disallow removes what allow has set.

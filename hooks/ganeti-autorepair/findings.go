@@ -94,7 +94,8 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 	}
 }
 
-// findingsOfPass returns the findings after a pass and remembers what the next one needs.
+// findingsOfPass returns the findings after a pass, and keeps what the next one needs; keep
+// tells where that cannot be written.
 // They are advice: where they cannot be had, the pass is what it is without them.
 func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client) []repair.Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
@@ -105,9 +106,7 @@ func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client) []repair.Fi
 		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
 		return nil
 	}
-	if err := after.write(state); err != nil {
-		r.env.note("warning: not kept: findings: %s", err)
-	}
+	r.findings = after.write(state)
 	return list
 }
 

@@ -20,9 +20,10 @@ type runner struct {
 	set settings
 	log plugin.Logger
 
-	began  time.Time // the pass
-	events []event   // that nobody was told of yet
-	drawn  int       // lines of progress on the terminal
+	began    time.Time // the pass
+	events   []event   // that nobody was told of yet
+	findings error     // why what the next pass needs of findings was not kept; nil if it was
+	drawn    int       // lines of progress on the terminal
 }
 
 // onePass does one pass under the lock.
@@ -126,6 +127,7 @@ func (r *runner) keep(did *plugin.Report) {
 		{"stamp", state.writeStamp(r.stampOf(did))},
 		{"node flags", flagsOf(did.Plan.Snapshot).write(state)},
 		{"tests for room", writeRoomTests(state, did.RoomTests)},
+		{"findings", r.findings},
 		{"earlier jobs", jobMemory{did.Suspects, did.JobsTakenBack()}.write(state)},
 		{"reasons", now.write(state)},
 	} {

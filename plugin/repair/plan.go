@@ -223,14 +223,16 @@ func allocator(s *Snapshot, set Settings) string {
 
 // choosesHere reports whether nodes are to be chosen here for the step: neither the
 // allocator nor the secondary node settles that.
-func (f *Draft) choosesHere(d Decision) bool {
+func (f *Draft) choosesHere(d Decision) bool { return choosesHere(f.snapshot, f.set, d) }
+
+func choosesHere(s *Snapshot, set Settings, d Decision) bool {
 	switch {
 	case d.Start.Step == StepReinstall:
 		return true
 	case d.Start.Target != "":
 		return false
 	}
-	return allocator(f.snapshot, f.set) == "" && !movesToSecondary(d)
+	return allocator(s, set) == "" && !movesToSecondary(d)
 }
 
 // movesToSecondary reports whether the step brings the instance to its secondary

@@ -80,7 +80,7 @@ func (v *valves) block(d Decision) (Reason, string) {
 	switch {
 	case copies(d.Start.Step):
 		v.copying = append(v.copying, d.Instance)
-	case waitedForRoom(d):
+	case v.waitedForRoom(d):
 		// It takes a slot once there is room; until then others may have it.
 	default:
 		v.busy++
@@ -88,10 +88,10 @@ func (v *valves) block(d Decision) (Reason, string) {
 	return "", ""
 }
 
-// waitedForRoom reports whether the step had no room the last time: none was tried since
-// the repair became pending, or a test comes first.
-func waitedForRoom(d Decision) bool {
-	return d.Start.Probe || !d.Start.New && len(d.Start.Repair.Jobs) == 0
+// waitedForRoom reports whether the step had no room the last time: a test comes first, or
+// its place is chosen here, and none was tried since the repair became pending.
+func (v *valves) waitedForRoom(d Decision) bool {
+	return d.Start.Probe || choosesHere(v.s, v.set, d) && !d.Start.New && len(d.Start.Repair.Jobs) == 0
 }
 
 // blockCopy blocks a replace-disks until its time has come, as a node that is away for a
