@@ -62,7 +62,6 @@ func TestCompletion(t *testing.T) {
 		{"ganeti-autorepair policy group:", "default rack2"},
 		{"ganeti-autorepair policy cluster f", "failover fix-storage"},
 		{"ganeti-autorepair list-fields policy.t", "policy.tag policy.type"},
-		{"no-such-program ", ""},
 	} {
 		if got := offers(t, root, tt.line); got != tt.want {
 			t.Errorf("%q: offered are %q, want %q", tt.line, got, tt.want)
