@@ -94,10 +94,10 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 	}
 }
 
-// findingsOfPass returns the findings after a pass, and keeps what the next one needs; keep
-// tells where that cannot be written.
-// They are advice: where they cannot be had, the pass is what it is without them.
-func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client) []repair.Finding {
+// findingsOfPass returns the findings after a pass and remembers what the next one needs.
+// They are advice: where they cannot be had, the pass is what it is without them. That they
+// cannot be remembered is told only where all else was kept: one line is enough (W8).
+func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client, kept bool) []repair.Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
 	defer cancel()
 	state := r.env.paths.state()
@@ -106,7 +106,9 @@ func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client) []repair.Fi
 		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
 		return nil
 	}
-	r.findings = after.write(state)
+	if err := after.write(state); err != nil && kept {
+		r.env.note("warning: not kept: findings: %s", err)
+	}
 	return list
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
 )
 
 // jobMemory is what the next pass needs of earlier jobs that neither tags nor the live
@@ -18,6 +19,9 @@ type jobMemory struct {
 	// counts as canceled by a person (S13).
 	TakenBack map[luxi.JobID]bool `json:"taken_back"`
 }
+
+// jobsOf returns what a pass found out about jobs.
+func jobsOf(did *plugin.Report) jobMemory { return jobMemory{did.Suspects, did.JobsTakenBack()} }
 
 const jobMemoryFile = "jobs"
 

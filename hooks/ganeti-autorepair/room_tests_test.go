@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/luxi/luxitest"
 )
 
@@ -74,5 +75,9 @@ func TestDrainedQueueTakesBack(t *testing.T) {
 	}
 	if n := len(b.m.Jobs()); n != jobs {
 		t.Errorf("%d jobs were submitted", n-jobs)
+	}
+	// A later pass must not take that for a person's cancel (S13).
+	if m := readJobMemory(newPaths(b.getenv).state()); !m.TakenBack[luxi.JobID(failover)] {
+		t.Errorf("remembered as taken back: %v, without job %d", m.TakenBack, failover)
 	}
 }

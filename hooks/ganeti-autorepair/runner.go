@@ -20,10 +20,9 @@ type runner struct {
 	set settings
 	log plugin.Logger
 
-	began    time.Time // the pass
-	events   []event   // that nobody was told of yet
-	findings error     // why what the next pass needs of findings was not kept; nil if it was
-	drawn    int       // lines of progress on the terminal
+	began  time.Time // the pass
+	events []event   // that nobody was told of yet
+	drawn  int       // lines of progress on the terminal
 }
 
 // onePass does one pass under the lock.
@@ -55,18 +54,20 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if err != nil {
 		r.env.writeMetrics(r.set, nil, facts)
 		if did != nil {
+			r.keepJobs(did)
 			r.passEvents(did, changes{}) // of what it did before
 		}
 		return did, passError(ctx, err)
 	}
-	facts.Rehearsals = r.rehearse(ctx, pass)
-	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
-	facts.Findings = r.findingsOfPass(ctx, pass.Client)
-	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
 	if did.OutOfTime {
 		r.log.Warn("out of time, the next pass goes on")
 	}
-	r.keep(did)
+	// First of all what the next pass needs: what follows only tells.
+	kept := r.keep(did)
+	facts.Rehearsals = r.rehearse(ctx, pass)
+	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
+	facts.Findings = r.findingsOfPass(ctx, pass.Client, kept)
+	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
 		r.env.writeStatus(did.PlanAfter(), r.set)
 	}
@@ -79,7 +80,7 @@ func (r *runner) rehearse(ctx context.Context, pass *plugin.Pass) []repair.Rehea
 	if !r.set.rehearsalMetrics || r.set.metricsFile == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/2)
 	defer cancel()
 	rehearser, s, err := pass.Rehearser(ctx, false)
 	if err != nil {
@@ -94,11 +95,19 @@ func (r *runner) rehearse(ctx context.Context, pass *plugin.Pass) []repair.Rehea
 // canceled (P15). It returns why the pass did no more.
 func (r *runner) takeBackOnly(ctx context.Context, pass *plugin.Pass, why error) error {
 	pass.QueueDrained = true
-	if _, err := pass.Run(ctx); err != nil {
+	did, err := pass.Run(ctx)
+	if did != nil {
+		r.keepJobs(did)
+	}
+	if err != nil {
 		return passError(ctx, err)
 	}
 	return why
 }
+
+// keepJobs writes down what the next pass has to know of jobs, of a pass that ended early.
+// Where that cannot be, what this one took back counts as canceled by a person (S13).
+func (r *runner) keepJobs(did *plugin.Report) { _ = jobsOf(did).write(r.env.paths.state()) }
 
 // due reports whether a pass is due after the last one: because of the time, or
 // because the flags of a node differ from those that it found (W7).
@@ -114,8 +123,9 @@ func (r *runner) due(ctx context.Context, c *luxi.Client, last stamp) bool {
 
 // keep writes down what the next pass has to know of this one, and tells what has
 // changed since the last. Where the reasons cannot be written, changes are not
-// told: the next pass would find them again, and tell them with every pass (W8).
-func (r *runner) keep(did *plugin.Report) {
+// told: the next pass would find them again, and tell them with every pass (W8). keep
+// reports whether all was written.
+func (r *runner) keep(did *plugin.Report) bool {
 	state := r.env.paths.state()
 	now, changed := readLastReasons(state).compare(did.PlanAfter())
 	var lost []string
@@ -127,8 +137,7 @@ func (r *runner) keep(did *plugin.Report) {
 		{"stamp", state.writeStamp(r.stampOf(did))},
 		{"node flags", flagsOf(did.Plan.Snapshot).write(state)},
 		{"tests for room", writeRoomTests(state, did.RoomTests)},
-		{"findings", r.findings},
-		{"earlier jobs", jobMemory{did.Suspects, did.JobsTakenBack()}.write(state)},
+		{"earlier jobs", jobsOf(did).write(state)},
 		{"reasons", now.write(state)},
 	} {
 		if k.err != nil {
@@ -143,6 +152,7 @@ func (r *runner) keep(did *plugin.Report) {
 	}
 	r.logChanges(changed)
 	r.passEvents(did, changed)
+	return len(lost) == 0
 }
 
 // problems returns an error if something went wrong that a person should look at.
