@@ -66,9 +66,10 @@ func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Pl
 
 // LookAndSave is Look that reads all there is to know, so that it can be looked
 // at again without the cluster, and under any assumption: the live status of
-// every instance, what every node has free, and the history of repairs, too.
+// every instance and what earlier jobs left of it, what every node has free, and the
+// history of repairs, too.
 func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, error) {
-	s, placer, err := p.readAll(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, Suspects: p.Suspects, TakenBack: p.TakenBack})
+	s, placer, err := p.readAll(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true, TakenBack: p.TakenBack})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package read
 
 import (
 	"encoding/json"
+	"sort"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ func (m SavedMoves) restore(i *repair.Instance) {
 type SavedFacts struct {
 	NewestJob *int64         `json:"newest_job,omitempty"` // number, archived jobs included
 	Filters   *[]SavedFilter `json:"filters,omitempty"`    // of jobs
+	TakenBack []int64        `json:"taken_back,omitempty"` // jobs that passes have canceled before they began
 	// Acknowledged is what people said of instances that a job had left in doubt.
 	Acknowledged []SavedWord `json:"acknowledged,omitempty"`
 }
@@ -117,6 +119,10 @@ func saveFacts(s *repair.Snapshot) SavedFacts {
 		}
 		f.Filters = &list
 	}
+	for id := range s.TakenBack {
+		f.TakenBack = append(f.TakenBack, int64(id))
+	}
+	sort.Slice(f.TakenBack, func(a, b int) bool { return f.TakenBack[a] < f.TakenBack[b] })
 	for _, a := range s.Said {
 		f.Acknowledged = append(f.Acknowledged, SavedWord{int64(a.Job), a.UUID, a.Intact})
 	}
@@ -136,6 +142,10 @@ func (f SavedFacts) restore(s *repair.Snapshot) {
 				Action: luxi.FilterAction(r.Action), Limit: r.Limit,
 			})
 		}
+	}
+	s.TakenBack = make(map[luxi.JobID]bool)
+	for _, id := range f.TakenBack {
+		s.TakenBack[luxi.JobID(id)] = true
 	}
 	for _, a := range f.Acknowledged {
 		s.Said = append(s.Said, repair.Acknowledgement{Job: luxi.JobID(a.Job), UUID: a.UUID, Intact: a.Intact})

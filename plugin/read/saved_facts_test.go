@@ -46,6 +46,7 @@ func TestSavedFacts(t *testing.T) {
 	migrated := repairtest.Failed(12, repair.StepMigrate)
 	migrated.Ops[0].Params["instance_uuid"], _ = json.Marshal(web.UUID)
 	s.PastJobs = []*repair.JobFact{repair.NewJobFact(migrated).WithLog(repair.LogFact{Target: "c", Transferred: true})}
+	s.TakenBack = map[luxi.JobID]bool{77: true}
 	s.Said = []repair.Acknowledgement{{Job: 14, UUID: "other", Intact: true}}
 	s.Past = repair.NewPast(s.PastJobs, s.Said)
 	set := repair.DefaultSettings()
@@ -76,6 +77,9 @@ func TestSavedFacts(t *testing.T) {
 	again.Rules[0].Predicates = rule.Bytes()
 	if !reflect.DeepEqual(again.Rules, s.Rules) || !reflect.DeepEqual(again.Said, s.Said) {
 		t.Errorf("filters %+v, acknowledged %+v", again.Rules, again.Said)
+	}
+	if len(again.TakenBack) != 1 || !again.TakenBack[77] {
+		t.Errorf("taken back: %v", again.TakenBack)
 	}
 	if moved, is := again.Past.Transfer(x); !is || moved.Target != "c" || moved.Job.Info.ID != 12 {
 		t.Errorf("what job 12 left behind: %+v", again.Past.Transfers)
