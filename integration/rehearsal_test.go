@@ -102,37 +102,37 @@ type truth struct {
 
 // becomes says what a rehearsal would call it. Which of the reasons it was that nothing
 // was done is for the reason word to tell.
-func (tr truth) becomes() repair.Becomes {
+func (tr truth) becomes() repair.RehearsalOutcome {
 	switch {
 	case strings.Contains(tr.began, "REINSTALL"):
-		return repair.BecomesReinstalled
+		return repair.RehearsedReinstalled
 	case strings.Contains(tr.began, "FAILOVER") && tr.up:
-		return repair.BecomesRestarted
+		return repair.RehearsedRestarted
 	case strings.Contains(tr.began, "FAILOVER"), strings.Contains(tr.began, "MIGRATE"):
-		return repair.BecomesMoved
+		return repair.RehearsedMoved
 	case strings.Contains(tr.began, "REPLACE_DISKS") && !tr.badPrimary:
-		return repair.BecomesCopied
+		return repair.RehearsedCopied
 	}
 	return ""
 }
 
 // stayed reports whether nothing was done.
-func stayed(b repair.Becomes) bool {
+func stayed(b repair.RehearsalOutcome) bool {
 	switch b {
-	case repair.BecomesNotPermitted, repair.BecomesNoRoom, repair.BecomesBlocked, repair.BecomesNoRepair:
+	case repair.RehearsedNotPermitted, repair.RehearsedNoRoom, repair.RehearsedBlocked, repair.RehearsedNoRepair:
 		return true
 	}
 	return false
 }
 
 // reasonMeans are the reasons of status that a rehearsed reason stands for.
-func sameEnd(b repair.Becomes, reason string) bool {
+func sameEnd(b repair.RehearsalOutcome, reason string) bool {
 	switch b {
-	case repair.BecomesNotPermitted:
+	case repair.RehearsedNotPermitted:
 		return reason == "no-permission" || reason == "too-weak"
-	case repair.BecomesNoRoom:
+	case repair.RehearsedNoRoom:
 		return reason == "no-room" || reason == "no-target"
-	case repair.BecomesNoRepair:
+	case repair.RehearsedNoRepair:
 		return reason == "no-repair" || reason == "admin-offline"
 	}
 	return reason != "ready" && reason != "healthy"
@@ -142,35 +142,35 @@ func sameEnd(b repair.Becomes, reason string) bool {
 // of each, the reason by which it ended, the numbers. It returns how many were sure.
 func compareRehearsal(t *testing.T, where string, h repair.Rehearsal, truths map[string]truth, reasons map[string]string) (sure, open int) {
 	t.Helper()
-	counts := make(map[repair.Becomes]int)
-	for _, f := range h.Fates {
+	counts := make(map[repair.RehearsalOutcome]int)
+	for _, f := range h.Each {
 		name := f.Instance.Name
 		tr := truths[name]
 		is := tr.becomes()
-		fits := func(b repair.Becomes) bool {
+		fits := func(b repair.RehearsalOutcome) bool {
 			return b == is || is == "" && stayed(b) && sameEnd(b, reasons[name])
 		}
 		if is == "" {
-			is = f.Becomes
+			is = f.Outcome
 			if !fits(is) {
 				is = f.AtBest
 			}
 		}
 		counts[is]++
-		if !fits(f.Becomes) && !fits(f.AtBest) {
+		if !fits(f.Outcome) && !fits(f.AtBest) {
 			t.Errorf("%s: %s (%s %s), but it was %q (%s), and is on %s %s", where, f, f.Reason, f.Detail, tr.becomes(), reasons[name], tr.primary, tr.secondary)
 		}
-		if f.Sure() {
+		if f.Certain() {
 			sure++
 		} else {
 			open++
 		}
-		if gone := tr.primary != h.Node.Name && tr.secondary != h.Node.Name; f.Sure() && f.Stays == gone {
+		if gone := tr.primary != h.Node.Name && tr.secondary != h.Node.Name; f.Certain() && f.Stays == gone {
 			t.Errorf("%s: %s (%s %s), stays %v, but it is on %s %s (%s)", where, f, f.Reason, f.Detail, f.Stays, tr.primary, tr.secondary, reasons[name])
 		}
 	}
-	for _, b := range repair.AllBecomes {
-		if n, s := counts[b], h.Becomes[b]; n < s.AtLeast || n > s.AtMost {
+	for _, b := range repair.RehearsalOutcomes {
+		if n, s := counts[b], h.Outcomes[b]; n < s.AtLeast || n > s.AtMost {
 			t.Errorf("%s: %d %s, rehearsed were %d to %d", where, n, b, s.AtLeast, s.AtMost)
 		}
 	}
@@ -195,7 +195,7 @@ func TestRehearsalIsTheTruthSimulated(t *testing.T) {
 			bad++
 		}
 	}
-	if t.Logf("%d fates were sure, %d open; %d nodes did harm", sure, open, bad); sure < 300 || open < 5 || bad < 30 || open > sure/10 {
+	if t.Logf("%d outcomes were certain, %d open; %d nodes did harm", sure, open, bad); sure < 300 || open < 5 || bad < 30 || open > sure/10 {
 		t.Error("the clusters prove little")
 	}
 }

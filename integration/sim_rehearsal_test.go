@@ -47,7 +47,7 @@ func TestRehearsal(t *testing.T) {
 	for sum := range results {
 		all.sure, all.open, all.harm = all.sure+sum.sure, all.open+sum.open, all.harm+sum.harm
 	}
-	if t.Logf("%d fates were sure, %d open; %d nodes did harm", all.sure, all.open, all.harm); all.sure < 2*each*workers || all.harm < each || all.open > all.sure/4 {
+	if t.Logf("%d outcomes were certain, %d open; %d nodes did harm", all.sure, all.open, all.harm); all.sure < 2*each*workers || all.harm < each || all.open > all.sure/4 {
 		t.Error("the clusters prove little")
 	}
 }

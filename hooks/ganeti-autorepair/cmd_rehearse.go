@@ -160,29 +160,29 @@ func (cmd *rehearseCmd) usual() []string {
 		bad = "stays"
 	}
 	list := []string{"node", "instances", "outcomes.reinstalled", bad}
-	for _, what := range repair.AllBecomes[1:] {
+	for _, what := range repair.RehearsalOutcomes[1:] {
 		list = append(list, "outcomes."+string(what))
 	}
 	return append(list, "one_copy")
 }
 
 // rehearseTitles are the headings of what may become of an instance.
-var rehearseTitles = map[repair.Becomes]string{
-	repair.BecomesReinstalled: "DataLost", repair.BecomesNotPermitted: "NoPerm", repair.BecomesNoRoom: "NoRoom",
-	repair.BecomesBlocked: "Blocked", repair.BecomesNoRepair: "NoRepair", repair.BecomesRestarted: "Restart",
-	repair.BecomesMoved: "Moved", repair.BecomesCopied: "Copied",
+var rehearseTitles = map[repair.RehearsalOutcome]string{
+	repair.RehearsedReinstalled: "DataLost", repair.RehearsedNotPermitted: "NoPerm", repair.RehearsedNoRoom: "NoRoom",
+	repair.RehearsedBlocked: "Blocked", repair.RehearsedNoRepair: "NoRepair", repair.RehearsedRestarted: "Restart",
+	repair.RehearsedMoved: "Moved", repair.RehearsedCopied: "Copied",
 }
 
 // rehearseDocs describe them.
-var rehearseDocs = map[repair.Becomes]string{
-	repair.BecomesReinstalled:  "Instances that would be reinstalled: their data are lost",
-	repair.BecomesNotPermitted: "Instances whose repair is not permitted",
-	repair.BecomesNoRoom:       "Instances for which other nodes have no room",
-	repair.BecomesBlocked:      "Instances whose repair a suspension, a valve or an earlier failure blocks",
-	repair.BecomesNoRepair:     "Instances for which no repair exists",
-	repair.BecomesRestarted:    "Instances that would be restarted on another node",
-	repair.BecomesMoved:        "Instances that would be migrated, or moved while they are stopped",
-	repair.BecomesCopied:       "Instances that run elsewhere and would get a new second copy of their disks",
+var rehearseDocs = map[repair.RehearsalOutcome]string{
+	repair.RehearsedReinstalled:  "Instances that would be reinstalled: their data are lost",
+	repair.RehearsedNotPermitted: "Instances whose repair is not permitted",
+	repair.RehearsedNoRoom:       "Instances for which other nodes have no room",
+	repair.RehearsedBlocked:      "Instances whose repair a suspension, a valve or an earlier failure blocks",
+	repair.RehearsedNoRepair:     "Instances for which no repair exists",
+	repair.RehearsedRestarted:    "Instances that would be restarted on another node",
+	repair.RehearsedMoved:        "Instances that would be migrated, or moved while they are stopped",
+	repair.RehearsedCopied:       "Instances that run elsewhere and would get a new second copy of their disks",
 }
 
 // rehearseFields are the fields of "rehearse -o". Their names are the paths of the same
@@ -213,7 +213,7 @@ func rehearseFields() []field[report.RehearsalView] {
 		span("stays", "Stays", "Instances that would still have the node", func(v V) repair.Span { return v.Stays }),
 		span("one_copy", "OneCopy", "Instances that would be left with one copy of their disks", func(v V) repair.Span { return v.OneCopy }),
 	}
-	for _, what := range repair.AllBecomes {
+	for _, what := range repair.RehearsalOutcomes {
 		what := what
 		list = append(list, span("outcomes."+string(what), rehearseTitles[what], rehearseDocs[what], func(v V) repair.Span { return v.Outcomes[string(what)] }))
 	}
@@ -274,7 +274,7 @@ func (cmd *rehearseCmd) write(e *env, r *rehearsed, views []report.RehearsalView
 		instance := shortInstances(e.screen, r.snapshot)
 		for _, v := range views {
 			fmt.Fprintln(e.stdout, e.screen.paint(bold, short(v.Node)+":"))
-			for _, f := range v.Fates {
+			for _, f := range v.Each {
 				writeFolded(e.stdout, "  ", "    ", instance(f.Instance)+": "+f.InWords(), e.screen.columns-4)
 			}
 		}

@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"ganeti-autorepair/luxi/luxitest"
 )
 
 // tightNode is a cluster in which node2 may not die: there is room for two of three.
@@ -120,7 +123,7 @@ func TestRehearseJSON(t *testing.T) {
 	var paths, fields []string
 	for key, p := range root.Defs.Node.Properties {
 		switch key {
-		case "fates":
+		case "each":
 		case "outcomes":
 			for name := range p.Properties {
 				paths = append(paths, key+"."+name)
@@ -170,5 +173,29 @@ func TestRehearsalMetrics(t *testing.T) {
 	}
 	if _, page, _ := b.run("report", "-"); !strings.Contains(page, "If a node died") || !strings.Contains(page, "data lost of 0 to 1, down for good 2 to 3") {
 		t.Error("the page does not tell")
+	}
+}
+
+// What the next pass needs is kept before nodes are rehearsed for the metrics, which takes
+// time and only tells: the program may be killed meanwhile.
+func TestPassIsKeptBeforeItRehearses(t *testing.T) {
+	b := newBed(t, badNode)
+	b.write("/etc/ganeti/autorepair.toml", "metrics_file = \"/m.prom\"\nrehearsal_metrics = true\n")
+	var mu sync.Mutex
+	var kept []bool // at each question for the job filters; the last is that of the rehearsal
+	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if c.Method == "Query" && strings.HasPrefix(string(c.Args), `["filter"`) {
+			_, found, _ := newPaths(b.getenv).state().readStamp()
+			mu.Lock()
+			defer mu.Unlock()
+			kept = append(kept, found)
+		}
+		return luxitest.Pass()
+	})
+	b.want(0, 0, "", "run", "--from-watcher")
+	mu.Lock()
+	defer mu.Unlock()
+	if n := len(kept); n < 2 || kept[0] || !kept[n-1] {
+		t.Errorf("the pass was kept at the questions for filters: %v", kept)
 	}
 }

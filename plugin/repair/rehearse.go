@@ -7,55 +7,55 @@ import (
 	"ganeti-autorepair/luxi"
 )
 
-// Becomes is what becomes of an instance in a rehearsal.
-type Becomes string
+// RehearsalOutcome is what becomes of an instance in a rehearsal.
+type RehearsalOutcome string
 
 // What may become of an instance. The first five say that the first step of its repair is
 // not taken, or that its data are lost.
 const (
-	BecomesReinstalled  Becomes = "reinstalled" // with new, empty disks: its data are lost
-	BecomesNotPermitted Becomes = "not-permitted"
-	BecomesNoRoom       Becomes = "no-room"
-	BecomesBlocked      Becomes = "blocked"   // by a suspension, a valve, or what a person has to settle
-	BecomesNoRepair     Becomes = "no-repair" // none exists for it (P9)
-	BecomesRestarted    Becomes = "restarted" // on another node, with its data
-	BecomesMoved        Becomes = "moved"     // migrated, or brought to another node while it is stopped
-	BecomesCopied       Becomes = "copied"    // it runs on, and has a second copy of its disks again
+	RehearsedReinstalled  RehearsalOutcome = "reinstalled" // with new, empty disks: its data are lost
+	RehearsedNotPermitted RehearsalOutcome = "not-permitted"
+	RehearsedNoRoom       RehearsalOutcome = "no-room"
+	RehearsedBlocked      RehearsalOutcome = "blocked"   // by a suspension, a valve, or what a person has to settle
+	RehearsedNoRepair     RehearsalOutcome = "no-repair" // none exists for it (P9)
+	RehearsedRestarted    RehearsalOutcome = "restarted" // on another node, with its data
+	RehearsedMoved        RehearsalOutcome = "moved"     // migrated, or brought to another node while it is stopped
+	RehearsedCopied       RehearsalOutcome = "copied"    // it runs on, and has a second copy of its disks again
 )
 
-// AllBecomes lists what may become of an instance, the worst first.
-var AllBecomes = []Becomes{
-	BecomesReinstalled, BecomesNotPermitted, BecomesNoRoom, BecomesBlocked, BecomesNoRepair,
-	BecomesRestarted, BecomesMoved, BecomesCopied,
+// RehearsalOutcomes lists what may become of an instance, the worst first.
+var RehearsalOutcomes = []RehearsalOutcome{
+	RehearsedReinstalled, RehearsedNotPermitted, RehearsedNoRoom, RehearsedBlocked, RehearsedNoRepair,
+	RehearsedRestarted, RehearsedMoved, RehearsedCopied,
 }
 
 // badness orders what becomes of instances, the worst first.
-func (b Becomes) badness() int {
-	for k, other := range AllBecomes {
+func (b RehearsalOutcome) badness() int {
+	for k, other := range RehearsalOutcomes {
 		if other == b {
 			return k
 		}
 	}
-	return len(AllBecomes)
+	return len(RehearsalOutcomes)
 }
 
-// Fate is what would become of one instance.
-type Fate struct {
-	Instance *Instance // as it is
-	Becomes  Becomes   // at worst
-	AtBest   Becomes   // otherwise only where an allocator's choice decides
-	Steps    []Step    // that succeed, at worst
-	Down     bool      // at worst: it should be up, and its primary node is offline
-	OneCopy  bool      // at worst: it has lost the second copy of its disks and gets none
-	Stays    bool      // at worst: the node is still one of its nodes
-	Reason   Reason    // why it does not come further, at worst
-	Detail   string    // the reason in words
+// RehearsedInstance is what would become of one instance.
+type RehearsedInstance struct {
+	Instance *Instance        // as it is
+	Outcome  RehearsalOutcome // at worst
+	AtBest   RehearsalOutcome // otherwise only where an allocator's choice decides
+	Steps    []Step           // that succeed, at worst
+	Down     bool             // at worst: it should be up, and its primary node is offline
+	OneCopy  bool             // at worst: it has lost the second copy of its disks and gets none
+	Stays    bool             // at worst: the node is still one of its nodes
+	Reason   Reason           // why it does not come further, at worst
+	Detail   string           // the reason in words
 
-	better *Fate // at best, where that differs; nil if it does not
+	better *RehearsedInstance // at best, where that differs; nil if it does not
 }
 
-// Sure reports whether the fate does not depend on the choice of an allocator.
-func (f Fate) Sure() bool { return f.better == nil }
+// Certain reports whether it does not depend on the choice of an allocator.
+func (f RehearsedInstance) Certain() bool { return f.better == nil }
 
 // Span is a number of instances of which only bounds are known.
 type Span struct {
@@ -65,25 +65,25 @@ type Span struct {
 
 // Rehearsal is what would become of the instances of a node.
 type Rehearsal struct {
-	Node    *Node            // as it is
-	Fates   []Fate           // of its instances, in the order of the snapshot
-	Becomes map[Becomes]Span // every Becomes has its number
-	Down    Span             // instances that should be up and stay down
-	OneCopy Span             // instances that have lost the second copy of their disks and get none
-	Stays   Span             // instances that still have the node as one of theirs
+	Node     *Node                     // as it is
+	Each     []RehearsedInstance       // of its instances, in the order of the snapshot
+	Outcomes map[RehearsalOutcome]Span // how many instances each has
+	Down     Span                      // instances that should be up and stay down
+	OneCopy  Span                      // instances that have lost the second copy of their disks and get none
+	Stays    Span                      // instances that still have the node as one of theirs
 }
 
 // Rehearser tells what would become of instances if a node died, or was drained: it plans
 // as passes would, takes for granted that every job succeeds for which there is room, and
 // plans again until nothing changes. It never changes the snapshot.
 type Rehearser struct {
-	s       *Snapshot // as it is when all unfinished jobs have ended without an effect
-	set     Settings
-	placer  *Placer
-	drained bool
-	on      map[string][]*Instance // by node
-	needy   []*Instance            // of which a pass would take a step anyway
-	idle    map[string]int64       // MiB, by node, of instances that are up and do not run
+	s          *Snapshot // as it is when all unfinished jobs have ended without an effect
+	set        Settings
+	placer     *Placer
+	drained    bool
+	on         map[string][]*Instance // by node
+	needRepair []*Instance            // of which a pass would take a step anyway
+	stopped    map[string]int64       // MiB, by node, of instances that are up and do not run
 }
 
 // mostRounds bounds how many passes are rehearsed. A repair has three steps at most, and
@@ -98,23 +98,23 @@ const mostRounds = 12
 // taken.
 func NewRehearser(s *Snapshot, placer *Placer, set Settings, drained bool) *Rehearser {
 	set.MaxRunning, set.MaxCopying, set.MaxNew, set.ReplaceDisksAfter, set.Interval = 0, 0, 0, 0, 0
-	calm := *s
-	calm.Running, calm.Targets, calm.RoomTests = nil, nil, nil
-	if calm.Cluster.Slots > 1 {
-		calm.Cluster.Slots = 0
+	quiet := *s
+	quiet.Running, quiet.Targets, quiet.RoomTests = nil, nil, nil
+	if quiet.Cluster.Slots > 1 {
+		quiet.Cluster.Slots = 0
 	}
-	calm.Jobs = make(map[luxi.JobID]*JobFact, len(s.Jobs))
+	quiet.Jobs = make(map[luxi.JobID]*JobFact, len(s.Jobs))
 	for id, f := range s.Jobs {
 		if f.Outcome == OutcomeUnfinished {
 			never := *f
 			never.Outcome = OutcomeExpired
 			f = &never
 		}
-		calm.Jobs[id] = f
+		quiet.Jobs[id] = f
 	}
-	r := &Rehearser{s: &calm, set: set, placer: placer, drained: drained, on: make(map[string][]*Instance), idle: make(map[string]int64)}
+	r := &Rehearser{s: &quiet, set: set, placer: placer, drained: drained, on: make(map[string][]*Instance), stopped: make(map[string]int64)}
 	ids := newIDs{}
-	for _, i := range calm.Instances {
+	for _, i := range quiet.Instances {
 		if !i.PlaceKnown || i.Forthcoming {
 			continue
 		}
@@ -122,10 +122,10 @@ func NewRehearser(s *Snapshot, placer *Placer, set Settings, drained bool) *Rehe
 			r.on[name] = append(r.on[name], i)
 		}
 		if i.AdminState == "up" && i.Live != nil && i.Live.Status != "running" {
-			r.idle[i.Primary] += placer.Demands[i.UUID].Memory
+			r.stopped[i.Primary] += placer.Demands[i.UUID].Memory
 		}
-		if d := Decide(&calm, i, set, ids.next); d.Start != nil {
-			r.needy = append(r.needy, i)
+		if d := Decide(&quiet, i, set, ids.next); d.Start != nil {
+			r.needRepair = append(r.needRepair, i)
 		}
 	}
 	return r
@@ -134,32 +134,32 @@ func NewRehearser(s *Snapshot, placer *Placer, set Settings, drained bool) *Rehe
 // Node rehearses the loss of a node.
 func (r *Rehearser) Node(name string) Rehearsal {
 	n := r.s.Nodes[name]
-	h := Rehearsal{Node: n, Becomes: make(map[Becomes]Span, len(AllBecomes))}
+	h := Rehearsal{Node: n, Outcomes: make(map[RehearsalOutcome]Span, len(RehearsalOutcomes))}
 	if len(r.on[name]) == 0 {
 		return h
 	}
-	worst := r.play(name, true)
+	worst := r.run(name, true)
 	best := worst
-	if worst.unsure {
-		best = r.play(name, false)
+	if worst.uncertain {
+		best = r.run(name, false)
 	}
 	for _, i := range r.on[name] {
-		f := worst.fate(i, name)
-		f.AtBest = f.Becomes
-		if b := best.fate(i, name); worst.unsure && (b.Becomes.badness() != f.Becomes.badness() || b.OneCopy != f.OneCopy) {
-			if b.Becomes.badness() < f.Becomes.badness() {
+		f := worst.result(i, name)
+		f.AtBest = f.Outcome
+		if b := best.result(i, name); worst.uncertain && (b.Outcome.badness() != f.Outcome.badness() || b.OneCopy != f.OneCopy) {
+			if b.Outcome.badness() < f.Outcome.badness() {
 				f, b = b, f
 			}
-			f.AtBest, f.better = b.Becomes, &b
+			f.AtBest, f.better = b.Outcome, &b
 		}
-		h.Fates = append(h.Fates, f)
+		h.Each = append(h.Each, f)
 	}
 	h.count()
 	bound(&h, worst, best)
 	return h
 }
 
-// count sums the fates up.
+// count sums up what becomes of the instances.
 func (h *Rehearsal) count() {
 	add := func(s *Span, worst, best bool) {
 		if worst && best {
@@ -169,16 +169,16 @@ func (h *Rehearsal) count() {
 			s.AtMost++
 		}
 	}
-	for _, f := range h.Fates {
+	for _, f := range h.Each {
 		b := f
 		if f.better != nil {
 			b = *f.better
 		}
-		for _, what := range AllBecomes {
-			span := h.Becomes[what]
-			add(&span, f.Becomes == what, b.Becomes == what)
+		for _, what := range RehearsalOutcomes {
+			span := h.Outcomes[what]
+			add(&span, f.Outcome == what, b.Outcome == what)
 			if span != (Span{}) {
-				h.Becomes[what] = span
+				h.Outcomes[what] = span
 			}
 		}
 		add(&h.Down, f.Down, b.Down)
@@ -188,11 +188,13 @@ func (h *Rehearsal) count() {
 }
 
 // Instances returns how many instances the node has.
-func (h Rehearsal) Instances() int { return len(h.Fates) }
+func (h Rehearsal) Instances() int { return len(h.Each) }
 
 // Harm reports whether the loss of the node may lose data, or leave instances down that
 // should be up.
-func (h Rehearsal) Harm() bool { return h.Becomes[BecomesReinstalled].AtMost > 0 || h.Down.AtMost > 0 }
+func (h Rehearsal) Harm() bool {
+	return h.Outcomes[RehearsedReinstalled].AtMost > 0 || h.Down.AtMost > 0
+}
 
 // Nodes rehearses the loss of each of the nodes.
 func (r *Rehearser) Nodes(names []string) []Rehearsal {
@@ -261,7 +263,7 @@ func (r *Rehearser) lost(name string) *Snapshot {
 	for _, i := range r.on[name] {
 		add(i)
 	}
-	for _, i := range r.needy {
+	for _, i := range r.needRepair {
 		for _, node := range i.Nodes() {
 			if n := s.Nodes[node]; n != nil && groups[n.Group] {
 				add(i)
@@ -287,33 +289,33 @@ func assumedLive(i *Instance) *Live {
 	return &Live{Status: "ADMIN_offline"}
 }
 
-// play rehearses the loss of a node once: at worst the allocator chooses such nodes that
+// run rehearses the loss of a node once: at worst the allocator chooses such nodes that
 // others have no room, at best such that all have.
-func (r *Rehearser) play(name string, worst bool) *stage {
-	st := &stage{
+func (r *Rehearser) run(name string, worst bool) *rehearsalRun {
+	run := &rehearsalRun{
 		r: r, s: r.lost(name), node: name, worst: worst, nextJob: r.s.NewestJob + 1,
-		ends: make(map[string]*ending), chosen: make(map[string]bool), asked: make(map[askClass]*ask),
+		ends: make(map[string]*instanceEnd), chosen: make(map[string]bool), asked: make(map[askClass]*ask),
 	}
-	st.placer = r.placer.without(name, st.s.Instances)
+	run.placer = r.placer.without(name, run.s.Instances)
 	for id := range r.s.Jobs {
-		if id >= st.nextJob {
-			st.nextJob = id + 1
+		if id >= run.nextJob {
+			run.nextJob = id + 1
 		}
 	}
-	for _, i := range st.s.Instances {
-		st.ends[i.UUID] = &ending{instance: i}
+	for _, i := range run.s.Instances {
+		run.ends[i.UUID] = &instanceEnd{instance: i}
 	}
-	for round := 0; round < mostRounds && len(st.s.Instances) > 0; round++ {
-		if !st.pass() {
+	for round := 0; round < mostRounds && len(run.s.Instances) > 0; round++ {
+		if !run.pass() {
 			break
 		}
-		st.s.Time = st.s.Time.Add(time.Second)
+		run.s.Time = run.s.Time.Add(time.Second)
 	}
-	for _, e := range st.ends {
+	for _, e := range run.ends {
 		// Where nodes are chosen here, room that others may take is left alone.
-		st.unsure = st.unsure || e.decision.Reason == ReasonNoRoom && e.noRoom == "" && len(st.placer.open)+len(st.choices) > 0
+		run.uncertain = run.uncertain || e.decision.Reason == ReasonNoRoom && e.noRoom == "" && len(run.placer.open)+len(run.choices) > 0
 	}
-	return st
+	return run
 }
 
 // without returns a placer that does not know the node, nor what unfinished jobs take for
@@ -363,9 +365,9 @@ func (p *Placer) trial() *Placer {
 }
 
 // String returns the instance with what becomes of it: "web1: no-room or restarted".
-func (f Fate) String() string {
-	if f.Becomes == f.AtBest {
-		return fmt.Sprintf("%s: %s", f.Instance.Name, f.Becomes)
+func (f RehearsedInstance) String() string {
+	if f.Outcome == f.AtBest {
+		return fmt.Sprintf("%s: %s", f.Instance.Name, f.Outcome)
 	}
-	return fmt.Sprintf("%s: %s or %s", f.Instance.Name, f.Becomes, f.AtBest)
+	return fmt.Sprintf("%s: %s or %s", f.Instance.Name, f.Outcome, f.AtBest)
 }

@@ -80,13 +80,13 @@ func (l *plannedAsks) done(a Action) { delete(l.left, a.Decision.Instance) }
 
 // open sums up what may be taken of any node of a group, as an allocator chooses: by steps
 // so far, and by those that the plan takes beside.
-func (st *stage) open(group string, later *plannedAsks) volume {
+func (run *rehearsalRun) open(group string, later *plannedAsks) volume {
 	v := volume{disk: make(map[Storage]int64)}
 	add := func(c Claim) {
 		if c.Instance == nil || !c.mayTake(group) {
 			return
 		}
-		d := st.placer.Demands[c.Instance.UUID]
+		d := run.placer.Demands[c.Instance.UUID]
 		if c.Memory {
 			v.memory += d.Memory
 		}
@@ -96,7 +96,7 @@ func (st *stage) open(group string, later *plannedAsks) volume {
 			}
 		}
 	}
-	for _, c := range append(st.placer.open[:len(st.placer.open):len(st.placer.open)], st.choices...) {
+	for _, c := range append(run.placer.open[:len(run.placer.open):len(run.placer.open)], run.choices...) {
 		add(c)
 	}
 	if later != nil {
@@ -109,10 +109,10 @@ func (st *stage) open(group string, later *plannedAsks) volume {
 
 // ask lets the allocator choose a node for the step of an instance. At worst there is room
 // if no choice for the others can leave none; at best if any node has it.
-func (st *stage) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]string, string) {
+func (run *rehearsalRun) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]string, string) {
 	i, step := a.Decision.Instance, a.Job.Step
-	demand := st.placer.Demands[i.UUID]
-	c.Group = st.s.GroupID(i)
+	demand := run.placer.Demands[i.UUID]
+	c.Group = run.s.GroupID(i)
 	need := volume{memory: memory}
 	if makesDisks(step) {
 		need.disk = demand.disks(i.Template)
@@ -124,18 +124,18 @@ func (st *stage) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]str
 	second := movesToSecondary(a.Decision) // to the node that an allocator chose before
 	slack, fits, best, most, some := int64(0), false, "", int64(-1), false
 	least := int64(math.MaxInt64)
-	for _, r := range st.placer.Rooms[c.Group] {
+	for _, r := range run.placer.Rooms[c.Group] {
 		if own[r.Node] && !(second && r.Node != i.Primary) {
 			continue
 		}
 		some = true
-		left, known := st.left(r, need)
+		left, known := run.left(r, need)
 		if left < least {
 			least = left
 		}
 		if left > 0 || need.none() || !known {
 			fits = true
-			if free := st.placer.memory(r); free > most || best == "" {
+			if free := run.placer.memory(r); free > most || best == "" {
 				best, most = r.Node, free
 			}
 		}
@@ -143,7 +143,7 @@ func (st *stage) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]str
 			slack += left
 		}
 	}
-	open := st.open(c.Group, later)
+	open := run.open(c.Group, later)
 	competing := open.memory
 	if need.disk != nil {
 		competing = 0
@@ -154,26 +154,26 @@ func (st *stage) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]str
 	if second {
 		slack = least // it goes where its copy is
 	} else {
-		st.note(i, c.Group, need)
+		run.note(i, c.Group, need)
 	}
 	switch {
 	case !some:
-		return nil, "node group " + st.groupName(c.Group) + " has no other node that could take it"
+		return nil, "node group " + run.groupName(c.Group) + " has no other node that could take it"
 	case !fits:
 		// What a reinstallation takes now may be taken before it.
-		st.unsure = st.unsure || len(st.chains) > 0
-		return nil, st.whyNot(c.Group, need)
+		run.uncertain = run.uncertain || len(run.chains) > 0
+		return nil, run.whyNot(c.Group, need)
 	case !need.none() && slack <= competing:
-		st.unsure = true
-		if st.worst {
-			st.choices = append(st.choices, c) // it may get what it takes, to the harm of others
-			return nil, fmt.Sprintf("whether a node of group %s has room for it depends on where an allocator puts others", st.groupName(c.Group))
+		run.uncertain = true
+		if run.worst {
+			run.choices = append(run.choices, c) // it may get what it takes, to the harm of others
+			return nil, fmt.Sprintf("whether a node of group %s has room for it depends on where an allocator puts others", run.groupName(c.Group))
 		}
 	}
-	st.chosen[i.UUID] = true
-	if st.worst {
+	run.chosen[i.UUID] = true
+	if run.worst {
 		c.Nodes = nil
-		st.choices = append(st.choices, c)
+		run.choices = append(run.choices, c)
 	}
 	if second {
 		best = i.Secondaries[0]
@@ -183,13 +183,13 @@ func (st *stage) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]str
 
 // finds reports whether a reinstallation finds its nodes, one or two, wherever others go.
 // What these take of each resource fills so many nodes at most; one more has to be left.
-func (st *stage) finds(c Claim, demand Demand, later *plannedAsks) bool {
-	i, group := c.Instance, st.s.GroupID(c.Instance)
+func (run *rehearsalRun) finds(c Claim, demand Demand, later *plannedAsks) bool {
+	i, group := c.Instance, run.s.GroupID(c.Instance)
 	own := make(map[string]bool)
 	for _, name := range i.Nodes() {
 		own[name] = true
 	}
-	open := st.open(group, later)
+	open := run.open(group, later)
 	needs := []struct {
 		need volume
 		open int64
@@ -201,14 +201,14 @@ func (st *stage) finds(c Claim, demand Demand, later *plannedAsks) bool {
 		}{volume{disk: map[Storage]int64{storage: mib}}, open.disk[storage]})
 	}
 	fit := make(map[string]bool)
-	for _, r := range st.placer.Rooms[group] {
+	for _, r := range run.placer.Rooms[group] {
 		fit[r.Node] = !own[r.Node]
 	}
 	filled := 0
 	for _, n := range needs {
 		var left []int64
-		for _, r := range st.placer.Rooms[group] {
-			mib, known := st.left(r, n.need)
+		for _, r := range run.placer.Rooms[group] {
+			mib, known := run.left(r, n.need)
 			switch {
 			case !known || mib < 0:
 				fit[r.Node] = false
@@ -237,7 +237,7 @@ func (v volume) none() bool { return v.memory == 0 && len(v.disk) == 0 }
 
 // left returns how much others may take of the node before an instance has no room there,
 // in MiB, and whether all is known that this takes.
-func (st *stage) left(r Room, need volume) (int64, bool) {
+func (run *rehearsalRun) left(r Room, need volume) (int64, bool) {
 	left, known, first := int64(0), true, true
 	less := func(mib int64) {
 		if first || mib < left {
@@ -245,33 +245,33 @@ func (st *stage) left(r Room, need volume) (int64, bool) {
 		}
 	}
 	if need.memory > 0 {
-		free := st.placer.memory(r)
-		if st.worst {
-			free -= st.r.idle[r.Node]
+		free := run.placer.memory(r)
+		if run.worst {
+			free -= run.r.stopped[r.Node]
 		}
 		less(free - need.memory)
 	}
 	for storage, mib := range need.disk {
-		free, told := st.placer.free(r, storage)
+		free, told := run.placer.free(r, storage)
 		known = known && told
 		if told {
 			less(free - mib)
 		}
-		if storage.Name != "" && st.worst {
+		if storage.Name != "" && run.worst {
 			less(0) // an allocator looks at the cluster's own volume group
 		}
 	}
 	return left, known
 }
 
-func (st *stage) groupName(uuid string) string {
-	if g := st.s.Groups[uuid]; g != nil {
+func (run *rehearsalRun) groupName(uuid string) string {
+	if g := run.s.Groups[uuid]; g != nil {
 		return g.Name
 	}
 	return uuid
 }
 
-func (st *stage) whyNot(group string, need volume) string {
+func (run *rehearsalRun) whyNot(group string, need volume) string {
 	what, mib := "memory", need.memory
 	for storage, size := range need.disk {
 		what, mib = "disk", size
@@ -279,15 +279,15 @@ func (st *stage) whyNot(group string, need volume) string {
 			what += " in volume group " + storage.Name
 		}
 	}
-	return fmt.Sprintf("no node of group %s has more than %d MiB of %s free", st.groupName(group), mib, what)
+	return fmt.Sprintf("no node of group %s has more than %d MiB of %s free", run.groupName(group), mib, what)
 }
 
 // note remembers what the instances of the node ask an allocator for.
-func (st *stage) note(i *Instance, group string, need volume) {
+func (run *rehearsalRun) note(i *Instance, group string, need volume) {
 	class, mib := askClass{group: group}, need.memory
 	switch {
 	case len(need.disk) > 1:
-		st.strange = true
+		run.othersAsk = true
 		return
 	case len(need.disk) == 1:
 		for storage, size := range need.disk {
@@ -296,31 +296,31 @@ func (st *stage) note(i *Instance, group string, need volume) {
 	case mib == 0:
 		return
 	}
-	if !st.r.isOn(i.UUID, st.node) {
-		st.strange = true
+	if !run.r.isOn(i.UUID, run.node) {
+		run.othersAsk = true
 		return
 	}
-	q := st.asked[class]
+	q := run.asked[class]
 	if q == nil {
 		q = &ask{class: class, needs: make(map[string]int64)}
-		for _, r := range st.placer.Rooms[group] {
-			if free, ok := st.freeOf(r, class); ok {
+		for _, r := range run.placer.Rooms[group] {
+			if free, ok := run.freeOf(r, class); ok {
 				q.free = append(q.free, free)
 			}
 		}
-		st.asked[class] = q
+		run.asked[class] = q
 	}
 	q.needs[i.UUID] = mib
 }
 
 // freeOf returns what is free of the room that a class competes for.
-func (st *stage) freeOf(r Room, class askClass) (int64, bool) {
+func (run *rehearsalRun) freeOf(r Room, class askClass) (int64, bool) {
 	if class.storage != (Storage{}) {
-		return st.placer.free(r, class.storage)
+		return run.placer.free(r, class.storage)
 	}
-	free := st.placer.memory(r)
-	if st.worst {
-		free -= st.r.idle[r.Node]
+	free := run.placer.memory(r)
+	if run.worst {
+		free -= run.r.stopped[r.Node]
 	}
 	return free, true
 }

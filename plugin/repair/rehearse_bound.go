@@ -4,16 +4,16 @@ import "sort"
 
 // bound tightens the numbers of a rehearsal where an allocator chooses: which instances
 // find room is open, but not how many at least and at most.
-func bound(h *Rehearsal, worst, best *stage) {
-	fates := make(map[string]*Fate, len(h.Fates))
-	for k := range h.Fates {
-		fates[h.Fates[k].Instance.UUID] = &h.Fates[k]
+func bound(h *Rehearsal, worst, best *rehearsalRun) {
+	of := make(map[string]*RehearsedInstance, len(h.Each))
+	for k := range h.Each {
+		of[h.Each[k].Instance.UUID] = &h.Each[k]
 	}
 	for class, q := range worst.asked {
-		var open []*Fate
+		var open []*RehearsedInstance
 		sure, alike := 0, true
 		for uuid := range q.needs {
-			f := fates[uuid]
+			f := of[uuid]
 			switch {
 			case f.better != nil:
 				open = append(open, f)
@@ -29,7 +29,7 @@ func bound(h *Rehearsal, worst, best *stage) {
 		if b := best.asked[class]; b != nil {
 			hi = clamp(b.most()-sure, hi)
 		}
-		if !worst.strange {
+		if !worst.othersAsk {
 			lo = clamp(q.least(worst.freeNow(q), worst.reinstalls(class))-sure, hi)
 		}
 		h.tighten(open[0], len(open), lo, hi)
@@ -46,16 +46,16 @@ func clamp(n, most int) int {
 	return n
 }
 
-// like reports whether two fates that are open differ in nothing but the instance.
-func (f *Fate) like(g *Fate) bool {
+// like reports whether the same becomes of two instances at worst, and at best.
+func (f *RehearsedInstance) like(g *RehearsedInstance) bool {
 	a, b := f.better, g.better
-	return f.Becomes == g.Becomes && f.Down == g.Down && f.OneCopy == g.OneCopy && f.Stays == g.Stays &&
-		a.Becomes == b.Becomes && a.Down == b.Down && a.OneCopy == b.OneCopy && a.Stays == b.Stays
+	return f.Outcome == g.Outcome && f.Down == g.Down && f.OneCopy == g.OneCopy && f.Stays == g.Stays &&
+		a.Outcome == b.Outcome && a.Down == b.Down && a.OneCopy == b.OneCopy && a.Stays == b.Stays
 }
 
-// tighten takes into account that of so many instances with such a fate at least lo and
-// at most hi find room.
-func (h *Rehearsal) tighten(f *Fate, n, lo, hi int) {
+// tighten takes into account that of so many instances like that one at least lo and at
+// most hi find room.
+func (h *Rehearsal) tighten(f *RehearsedInstance, n, lo, hi int) {
 	change := func(s *Span, worst, best bool) {
 		switch {
 		case worst && !best:
@@ -64,13 +64,13 @@ func (h *Rehearsal) tighten(f *Fate, n, lo, hi int) {
 			s.AtLeast, s.AtMost = s.AtLeast+lo, s.AtMost-(n-hi)
 		}
 	}
-	for _, what := range AllBecomes {
-		span := h.Becomes[what]
-		change(&span, f.Becomes == what, f.better.Becomes == what)
+	for _, what := range RehearsalOutcomes {
+		span := h.Outcomes[what]
+		change(&span, f.Outcome == what, f.better.Outcome == what)
 		if span != (Span{}) {
-			h.Becomes[what] = span
+			h.Outcomes[what] = span
 		} else {
-			delete(h.Becomes, what)
+			delete(h.Outcomes, what)
 		}
 	}
 	change(&h.Down, f.Down, f.better.Down)
@@ -79,10 +79,10 @@ func (h *Rehearsal) tighten(f *Fate, n, lo, hi int) {
 }
 
 // freeNow returns what is free now of the room that the requests compete for.
-func (st *stage) freeNow(q *ask) []int64 {
+func (run *rehearsalRun) freeNow(q *ask) []int64 {
 	var list []int64
-	for _, r := range st.placer.Rooms[q.class.group] {
-		if free, ok := st.freeOf(r, q.class); ok {
+	for _, r := range run.placer.Rooms[q.class.group] {
+		if free, ok := run.freeOf(r, q.class); ok {
 			list = append(list, free)
 		}
 	}
@@ -119,10 +119,10 @@ func (q *ask) least(free []int64, others []int64) int {
 
 // reinstalls returns what each reinstallation may take of the room that a class competes
 // for, on each of its nodes.
-func (st *stage) reinstalls(class askClass) []int64 {
+func (run *rehearsalRun) reinstalls(class askClass) []int64 {
 	var list []int64
-	for _, i := range st.chains {
-		d := st.placer.Demands[i.UUID]
+	for _, i := range run.chains {
+		d := run.placer.Demands[i.UUID]
 		if class.storage == (Storage{}) {
 			list = append(list, d.Memory)
 			continue

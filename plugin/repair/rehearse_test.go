@@ -35,10 +35,10 @@ func settings() repair.Settings {
 	return set
 }
 
-// told renders the fates of a rehearsal: "web: restarted (down, one copy, stays): reason".
+// told renders what a rehearsal says of each instance: "web: restarted (down, one copy, stays): reason".
 func told(h repair.Rehearsal) string {
 	var list []string
-	for _, f := range h.Fates {
+	for _, f := range h.Each {
 		text := f.String()
 		for _, flag := range []struct {
 			set  bool
@@ -125,7 +125,7 @@ func TestRehearseRoomOfTheSecondary(t *testing.T) {
 	if h.Down != (repair.Span{AtLeast: 1, AtMost: 1}) || !h.Harm() {
 		t.Errorf("%+v", h)
 	}
-	if d := h.Fates[1].Detail; d != "node a has 72 MiB of memory free, it takes 128" {
+	if d := h.Each[1].Detail; d != "node a has 72 MiB of memory free, it takes 128" {
 		t.Errorf("i2: %s", d)
 	}
 }
@@ -140,20 +140,20 @@ func TestRehearseAllocator(t *testing.T) {
 	s := repairtest.Allow(repairtest.Snapshot("m@other a x b", list...), "failover")
 	p := placerOf(s, "m:9999/0 a:300/0 b:200/0", 128, 0)
 	h := repair.NewRehearser(s, p, settings(), false).Node("x")
-	if got := h.Becomes[repair.BecomesRestarted]; got != (repair.Span{AtLeast: 3, AtMost: 3}) {
+	if got := h.Outcomes[repair.RehearsedRestarted]; got != (repair.Span{AtLeast: 3, AtMost: 3}) {
 		t.Errorf("restarted: %+v", got)
 	}
-	if got := h.Becomes[repair.BecomesNoRoom]; got != (repair.Span{AtLeast: 2, AtMost: 2}) || h.Down != got {
+	if got := h.Outcomes[repair.RehearsedNoRoom]; got != (repair.Span{AtLeast: 2, AtMost: 2}) || h.Down != got {
 		t.Errorf("no room: %+v, down: %+v", got, h.Down)
 	}
-	for _, f := range h.Fates {
-		if f.Becomes != repair.BecomesNoRoom || f.AtBest != repair.BecomesRestarted {
+	for _, f := range h.Each {
+		if f.Outcome != repair.RehearsedNoRoom || f.AtBest != repair.RehearsedRestarted {
 			t.Errorf("%s", f)
 		}
 	}
 	// With room for all it does not matter.
 	p = placerOf(s, "a:900/0 b:900/0", 128, 0)
-	if h = repair.NewRehearser(s, p, settings(), false).Node("x"); h.Becomes[repair.BecomesRestarted] != (repair.Span{AtLeast: 5, AtMost: 5}) || !h.Fates[0].Sure() || h.Harm() {
+	if h = repair.NewRehearser(s, p, settings(), false).Node("x"); h.Outcomes[repair.RehearsedRestarted] != (repair.Span{AtLeast: 5, AtMost: 5}) || !h.Each[0].Certain() || h.Harm() {
 		t.Errorf("%s", told(h))
 	}
 	// A large one may lose its place to small ones, or they theirs to it.
@@ -162,7 +162,7 @@ func TestRehearseAllocator(t *testing.T) {
 	p.Demands["i1-uuid"] = d
 	p.Rooms["rack1-uuid"][0].Memory, p.Rooms["rack1-uuid"][1].Memory = 700, 500
 	h = repair.NewRehearser(s, p, settings(), false).Node("x")
-	if got := h.Becomes[repair.BecomesRestarted]; got.AtLeast == got.AtMost || got.AtMost != 5 {
+	if got := h.Outcomes[repair.RehearsedRestarted]; got.AtLeast == got.AtMost || got.AtMost != 5 {
 		t.Errorf("restarted: %+v\n%s", got, told(h))
 	}
 }
@@ -200,10 +200,10 @@ func TestRehearseSecondLoss(t *testing.T) {
 	s := repairtest.Allow(repairtest.Snapshot("m@other a x b:offline c",
 		repairtest.Instance("i1", "drbd", "x b", ""), repairtest.Instance("i2", "rbd", "b", ""), repairtest.Instance("i3", "rbd", "x", "")), "reinstall")
 	h := repair.NewRehearser(s, placerOf(s, "a:130/9000 c:140/9000", 128, 1000), settings(), false).Node("x")
-	if got := h.Fates[0].Becomes; got != repair.BecomesReinstalled && got != repair.BecomesNoRoom {
+	if got := h.Each[0].Outcome; got != repair.RehearsedReinstalled && got != repair.RehearsedNoRoom {
 		t.Errorf("%s", told(h))
 	}
-	if h.Fates[1].Sure() {
+	if h.Each[1].Certain() {
 		t.Errorf("i3 competes with i2: %s", told(h))
 	}
 }

@@ -96,7 +96,7 @@ type pageNode struct {
 type pageHarm struct {
 	Node       string
 	Lost, Down string // numbers of instances: "3", or "3 to 5"
-	Fates      []FateView
+	Each      []RehearsedView
 }
 
 // pageBar is a repair in the timeline. Places are in thousandths of its width.
@@ -202,10 +202,10 @@ func (p Page) rehearsals(c *pageContent) {
 	for _, h := range list {
 		switch {
 		case h.Harm():
-			harm := pageHarm{Node: h.Node.Name, Lost: SpanText(h.Becomes[repair.BecomesReinstalled], " to "), Down: SpanText(h.Down, " to ")}
-			for _, f := range RehearsalViewOf(p.Plan.Snapshot, h, true).Fates {
-				if f.Down || f.Outcome == string(repair.BecomesReinstalled) {
-					harm.Fates = append(harm.Fates, f)
+			harm := pageHarm{Node: h.Node.Name, Lost: SpanText(h.Outcomes[repair.RehearsedReinstalled], " to "), Down: SpanText(h.Down, " to ")}
+			for _, f := range RehearsalViewOf(p.Plan.Snapshot, h, true).Each {
+				if f.Down || f.Outcome == string(repair.RehearsedReinstalled) {
+					harm.Each = append(harm.Each, f)
 				}
 			}
 			c.Harms = append(c.Harms, harm)

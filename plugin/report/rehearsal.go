@@ -21,12 +21,12 @@ type RehearsalView struct {
 	OneCopy  repair.Span            `json:"one_copy"` // instances that are left with one copy of their disks
 	Stays    repair.Span            `json:"stays"`    // instances that still have the node
 	Harm     bool                   `json:"harm"`     // data may be lost, or instances stay down
-	Fates    []FateView             `json:"fates,omitempty"`
+	Each     []RehearsedView        `json:"each,omitempty"`
 }
 
-// FateView is what would become of one instance: at worst, where an allocator's choice
+// RehearsedView is what would become of one instance: at worst, where an allocator's choice
 // decides.
-type FateView struct {
+type RehearsedView struct {
 	Instance string        `json:"instance"`
 	UUID     string        `json:"uuid"`
 	Primary  string        `json:"primary_node"`
@@ -42,8 +42,8 @@ type FateView struct {
 	Detail   string        `json:"why,omitempty"`
 }
 
-// RehearsalViewOf returns the view of a rehearsal, with every instance if fates is set.
-func RehearsalViewOf(s *repair.Snapshot, h repair.Rehearsal, fates bool) RehearsalView {
+// RehearsalViewOf returns the view of a rehearsal, with every instance if each is set.
+func RehearsalViewOf(s *repair.Snapshot, h repair.Rehearsal, each bool) RehearsalView {
 	v := RehearsalView{
 		Node: h.Node.Name, State: nodeState(h.Node), Master: h.Node.Name == s.Cluster.Master, Count: h.Instances(),
 		Outcomes: make(map[string]repair.Span), Down: h.Down, OneCopy: h.OneCopy, Stays: h.Stays, Harm: h.Harm(),
@@ -51,39 +51,39 @@ func RehearsalViewOf(s *repair.Snapshot, h repair.Rehearsal, fates bool) Rehears
 	if g := s.Groups[h.Node.Group]; g != nil {
 		v.Group = g.Name
 	}
-	for what, span := range h.Becomes {
+	for what, span := range h.Outcomes {
 		if span.AtMost > 0 {
 			v.Outcomes[string(what)] = span
 		}
 	}
-	if !fates {
+	if !each {
 		return v
 	}
-	for _, f := range h.Fates {
-		x := FateView{
+	for _, f := range h.Each {
+		x := RehearsedView{
 			Instance: f.Instance.Name, UUID: f.Instance.UUID, Primary: f.Instance.Primary, Second: f.Instance.Secondaries, Template: f.Instance.Template,
-			Outcome: string(f.Becomes), AtBest: string(f.AtBest), Steps: []string{}, Down: f.Down, OneCopy: f.OneCopy, Stays: f.Stays,
+			Outcome: string(f.Outcome), AtBest: string(f.AtBest), Steps: []string{}, Down: f.Down, OneCopy: f.OneCopy, Stays: f.Stays,
 			Reason: f.Reason, Detail: f.Detail,
 		}
 		for _, step := range f.Steps {
 			x.Steps = append(x.Steps, string(step))
 		}
-		v.Fates = append(v.Fates, x)
+		v.Each = append(v.Each, x)
 	}
-	sort.SliceStable(v.Fates, func(a, b int) bool { return badness(v.Fates[a]) < badness(v.Fates[b]) })
+	sort.SliceStable(v.Each, func(a, b int) bool { return badness(v.Each[a]) < badness(v.Each[b]) })
 	return v
 }
 
-// badness orders fates, the worst first.
-func badness(f FateView) int {
-	n := 2 * len(repair.AllBecomes)
-	for k, what := range repair.AllBecomes {
+// badness orders what becomes of instances, the worst first.
+func badness(f RehearsedView) int {
+	n := 2 * len(repair.RehearsalOutcomes)
+	for k, what := range repair.RehearsalOutcomes {
 		if f.Outcome == string(what) {
 			n = 2 * k
 		}
 	}
-	if !f.Down && f.Outcome != string(repair.BecomesReinstalled) {
-		n += 2 * len(repair.AllBecomes)
+	if !f.Down && f.Outcome != string(repair.RehearsedReinstalled) {
+		n += 2 * len(repair.RehearsalOutcomes)
 	}
 	if f.OneCopy {
 		n--
@@ -103,9 +103,9 @@ func nodeState(n *repair.Node) string {
 }
 
 // InWords says what becomes of the instance: "no-room, stays down; or restarted".
-func (f FateView) InWords() string {
+func (f RehearsedView) InWords() string {
 	text := f.Outcome
-	if f.Outcome == string(repair.BecomesReinstalled) {
+	if f.Outcome == string(repair.RehearsedReinstalled) {
 		text += ", data lost"
 	}
 	if f.Down {
@@ -129,7 +129,7 @@ func WorstFirst(list []repair.Rehearsal) {
 	sort.SliceStable(list, func(a, b int) bool {
 		x, y := list[a], list[b]
 		for _, n := range [][2]int{
-			{x.Becomes[repair.BecomesReinstalled].AtMost, y.Becomes[repair.BecomesReinstalled].AtMost},
+			{x.Outcomes[repair.RehearsedReinstalled].AtMost, y.Outcomes[repair.RehearsedReinstalled].AtMost},
 			{x.Down.AtMost, y.Down.AtMost},
 		} {
 			if n[0] != n[1] {
@@ -148,11 +148,11 @@ func (m metrics) rehearsals(list []repair.Rehearsal) {
 		if h.Instances() == 0 {
 			continue
 		}
-		for _, what := range repair.AllBecomes {
-			n := h.Becomes[what].AtMost
+		for _, what := range repair.RehearsalOutcomes {
+			n := h.Outcomes[what].AtMost
 			switch what {
-			case repair.BecomesRestarted, repair.BecomesMoved, repair.BecomesCopied:
-				n = h.Becomes[what].AtLeast
+			case repair.RehearsedRestarted, repair.RehearsedMoved, repair.RehearsedCopied:
+				n = h.Outcomes[what].AtLeast
 			}
 			m.labelled("rehearsal_instances", float64(n), "node", h.Node.Name, "outcome", string(what))
 		}

@@ -9,28 +9,28 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// stage is where the loss of one node is played.
-type stage struct {
-	r       *Rehearser
-	s       *Snapshot // its instances are those about which something is yet to be decided
-	node    string
-	placer  *Placer // knows what the steps so far have taken
-	worst   bool
-	unsure  bool // an allocator's choice decides about an instance
-	nextJob luxi.JobID
-	ids     newIDs
-	ends    map[string]*ending // by instance UUID
-	chosen  map[string]bool    // instances, by UUID, that are on a node that an allocator chose
-	asked   map[askClass]*ask
-	strange bool // instances of other nodes ask the allocator, too
+// rehearsalRun rehearses the loss of one node once.
+type rehearsalRun struct {
+	r         *Rehearser
+	s         *Snapshot // its instances are those about which something is yet to be decided
+	node      string
+	placer    *Placer // knows what the steps so far have taken
+	worst     bool
+	uncertain bool // an allocator's choice decides about an instance
+	nextJob   luxi.JobID
+	ids       newIDs
+	ends      map[string]*instanceEnd // by instance UUID
+	chosen    map[string]bool         // instances, by UUID, that are on a node that an allocator chose
+	asked     map[askClass]*ask
+	othersAsk bool // instances of other nodes ask the allocator, too
 	// allocates says that an allocator chooses for some of the instances.
 	allocates bool
 	choices   []Claim     // what steps so far have taken where an allocator chose, at worst
 	chains    []*Instance // that are reinstalled, or would be if there were room
 }
 
-// ending is what has become of an instance so far.
-type ending struct {
+// instanceEnd is what has become of an instance so far.
+type instanceEnd struct {
 	instance *Instance // where it is now
 	decision Decision  // the last one
 	steps    []Step    // that succeeded
@@ -39,10 +39,10 @@ type ending struct {
 
 // pass plans as a pass would and lets the jobs succeed for which there is room. It returns
 // false if nothing has changed.
-func (st *stage) pass() bool {
-	plan := NewPlan(st.s, st.placer.trial(), st.r.set, st.ids.next)
+func (run *rehearsalRun) pass() bool {
+	plan := NewPlan(run.s, run.placer.trial(), run.r.set, run.ids.next)
 	later := planned(plan)
-	st.allocates = st.allocates || allocates(plan, st.r.set)
+	run.allocates = run.allocates || allocates(plan, run.r.set)
 	changed := make(map[*Instance]bool)
 	over := make(map[*Instance]bool)
 	for _, a := range plan.Actions {
@@ -51,34 +51,34 @@ func (st *stage) pass() bool {
 			continue
 		}
 		if a.Job == nil {
-			changed[i] = changed[i] || st.retag(i, a, 0)
+			changed[i] = changed[i] || run.retag(i, a, 0)
 			continue
 		}
 		later.done(a)
-		place, why := st.place(a, later)
-		job := st.nextJob
-		st.nextJob++
+		place, why := run.place(a, later)
+		job := run.nextJob
+		run.nextJob++
 		if why != "" {
-			st.ends[i.UUID].noRoom, over[i] = why, true
+			run.ends[i.UUID].noRoom, over[i] = why, true
 			continue
 		}
-		st.s.Jobs[job] = succeeded(job, a)
-		st.retag(i, a, job)
-		st.move(i, a.Job.Step, place)
+		run.s.Jobs[job] = succeeded(job, a)
+		run.retag(i, a, job)
+		run.move(i, a.Job.Step, place)
 		changed[i] = true
 	}
 	var kept []*Instance
 	for _, d := range plan.Decisions {
 		i := d.Instance
-		st.ends[i.UUID].decision = d
+		run.ends[i.UUID].decision = d
 		waits := d.Start != nil || d.Reason == ReasonNoSlot
 		if !over[i] && (changed[i] || waits) {
 			kept = append(kept, i)
 		}
 	}
 	some := len(changed) > 0 && anyOf(changed)
-	// What had no room leaves the stage: nothing is ever freed that it could take.
-	st.s.Instances = kept
+	// What had no room is left out from now on: nothing is ever freed that it could take.
+	run.s.Instances = kept
 	return some || len(over) > 0
 }
 
@@ -93,7 +93,7 @@ func anyOf(set map[*Instance]bool) bool {
 
 // retag writes the tags of an instance as the action does, and reports whether that
 // changes any.
-func (st *stage) retag(i *Instance, a Action, job luxi.JobID) bool {
+func (run *rehearsalRun) retag(i *Instance, a Action, job luxi.JobID) bool {
 	change, _ := a.Change(job)
 	if len(change.Add)+len(change.Remove)+len(change.Before) == 0 {
 		return false
@@ -126,8 +126,8 @@ func succeeded(id luxi.JobID, a Action) *JobFact {
 }
 
 // move brings an instance where the step brings it.
-func (st *stage) move(i *Instance, step Step, nodes []string) {
-	e := st.ends[i.UUID]
+func (run *rehearsalRun) move(i *Instance, step Step, nodes []string) {
+	e := run.ends[i.UUID]
 	e.steps = append(e.steps, step)
 	switch {
 	case step == StepReplaceDisks:
@@ -143,9 +143,9 @@ func (st *stage) move(i *Instance, step Step, nodes []string) {
 
 // place returns the nodes that the step brings its instance to, which are given away, or
 // why there is no room for it.
-func (st *stage) place(a Action, later *plannedAsks) ([]string, string) {
+func (run *rehearsalRun) place(a Action, later *plannedAsks) ([]string, string) {
 	i, step := a.Decision.Instance, a.Job.Step
-	demand, known := st.placer.Demands[i.UUID]
+	demand, known := run.placer.Demands[i.UUID]
 	memory := demand.memory(step, i)
 	if step == StepReplaceDisks {
 		memory = 0
@@ -156,77 +156,77 @@ func (st *stage) place(a Action, later *plannedAsks) ([]string, string) {
 	}
 	switch {
 	case !known:
-		st.unsure = true
-		if st.worst {
+		run.uncertain = true
+		if run.worst {
 			return nil, "what it takes is not known"
 		}
 	case len(c.Nodes) > 0 && a.Decision.Start.Target == "":
 		// The plan has looked for room. Nodes that are chosen here are chosen again if
 		// others come first.
-		if step == StepReinstall && st.allocates && !st.finds(c, demand, later) {
-			st.unsure = true
-			st.chains = append(st.chains, i)
-			if st.worst {
-				c.Group, c.Nodes = st.s.GroupID(i), nil
-				st.choices = append(st.choices, c)
-				return nil, "whether a node of group " + st.groupName(c.Group) + " has room for it depends on where an allocator puts others"
+		if step == StepReinstall && run.allocates && !run.finds(c, demand, later) {
+			run.uncertain = true
+			run.chains = append(run.chains, i)
+			if run.worst {
+				c.Group, c.Nodes = run.s.GroupID(i), nil
+				run.choices = append(run.choices, c)
+				return nil, "whether a node of group " + run.groupName(c.Group) + " has room for it depends on where an allocator puts others"
 			}
 		}
-	case len(c.Nodes) > 0 || movesToSecondary(a.Decision) && !st.chosen[i.UUID]:
+	case len(c.Nodes) > 0 || movesToSecondary(a.Decision) && !run.chosen[i.UUID]:
 		c.Nodes = a.To()[:1]
-		if why := st.lacks(c.Nodes[0], i, memory); why != "" {
+		if why := run.lacks(c.Nodes[0], i, memory); why != "" {
 			return nil, why
 		}
 	default:
-		return st.ask(a, c, memory, later)
+		return run.ask(a, c, memory, later)
 	}
 	if len(c.Nodes) == 0 {
 		c.Nodes = a.To()
 	}
 	if len(c.Nodes) == 0 {
-		c.Nodes = st.anyNode(i)
+		c.Nodes = run.anyNode(i)
 	}
 	if len(c.Nodes) == 0 {
 		return nil, "no other node of its group can take it"
 	}
-	if step == StepReinstall && st.allocates {
+	if step == StepReinstall && run.allocates {
 		// Others may come first, and it may go elsewhere then.
-		st.chains = append(st.chains, i)
+		run.chains = append(run.chains, i)
 		nodes := c.Nodes
-		if st.worst {
-			c.Group, c.Nodes = st.s.GroupID(i), nil
-			st.choices = append(st.choices, c)
+		if run.worst {
+			c.Group, c.Nodes = run.s.GroupID(i), nil
+			run.choices = append(run.choices, c)
 		}
 		return nodes, ""
 	}
-	st.placer.Claim(c)
+	run.placer.Claim(c)
 	return c.Nodes, ""
 }
 
 // lacks returns why a node that is the only one has no memory for an instance, or "".
-func (st *stage) lacks(node string, i *Instance, memory int64) string {
+func (run *rehearsalRun) lacks(node string, i *Instance, memory int64) string {
 	if memory == 0 {
 		return ""
 	}
-	n := st.s.Nodes[node]
-	for _, r := range st.placer.Rooms[n.Group] {
+	n := run.s.Nodes[node]
+	for _, r := range run.placer.Rooms[n.Group] {
 		if r.Node != node {
 			continue
 		}
-		free := st.placer.memory(r)
+		free := run.placer.memory(r)
 		if free < memory {
 			return fmt.Sprintf("node %s has %d MiB of memory free, it takes %d", node, atLeastNone(free), memory)
 		}
-		if open := st.open(n.Group, nil).memory; open > 0 && free-open < memory {
-			st.unsure = true
-			if st.worst {
+		if open := run.open(n.Group, nil).memory; open > 0 && free-open < memory {
+			run.uncertain = true
+			if run.worst {
 				return fmt.Sprintf("node %s may have no %d MiB of memory free then, depending on what an allocator chooses for others", node, memory)
 			}
 		}
 		return ""
 	}
-	st.unsure = true
-	if st.worst {
+	run.uncertain = true
+	if run.worst {
 		return "what node " + node + " has free is not known"
 	}
 	return ""
@@ -240,14 +240,14 @@ func atLeastNone(mib int64) int64 {
 }
 
 // anyNode returns the usable node of the instance's group with most memory free.
-func (st *stage) anyNode(i *Instance) []string {
+func (run *rehearsalRun) anyNode(i *Instance) []string {
 	most, best := int64(-1), ""
 	own := make(map[string]bool)
 	for _, name := range i.Nodes() {
 		own[name] = true
 	}
-	for _, r := range st.placer.Rooms[st.s.GroupID(i)] {
-		if free := atLeastNone(st.placer.memory(r)); !own[r.Node] && free > most {
+	for _, r := range run.placer.Rooms[run.s.GroupID(i)] {
+		if free := atLeastNone(run.placer.memory(r)); !own[r.Node] && free > most {
 			most, best = free, r.Node
 		}
 	}
@@ -257,15 +257,15 @@ func (st *stage) anyNode(i *Instance) []string {
 	return []string{best}
 }
 
-// fate returns what has become of an instance of the node.
-func (st *stage) fate(i *Instance, node string) Fate {
-	e := st.ends[i.UUID]
-	f := Fate{Instance: i, Steps: e.steps, Reason: e.decision.Reason, Detail: e.decision.Detail}
+// result returns what has become of an instance of the node.
+func (run *rehearsalRun) result(i *Instance, node string) RehearsedInstance {
+	e := run.ends[i.UUID]
+	f := RehearsedInstance{Instance: i, Steps: e.steps, Reason: e.decision.Reason, Detail: e.decision.Detail}
 	if e.noRoom != "" {
 		f.Reason, f.Detail = ReasonNoRoom, e.noRoom
 	}
-	bad := func(name string) bool { n := st.s.Nodes[name]; return n == nil || n.Condition() != NodeOK }
-	n := st.s.Nodes[e.instance.Primary]
+	bad := func(name string) bool { n := run.s.Nodes[name]; return n == nil || n.Condition() != NodeOK }
+	n := run.s.Nodes[e.instance.Primary]
 	f.Down = i.AdminState == "up" && n != nil && n.Offline
 	for _, name := range e.instance.Nodes() {
 		f.Stays = f.Stays || name == node
@@ -273,22 +273,22 @@ func (st *stage) fate(i *Instance, node string) Fate {
 	for _, name := range e.instance.Secondaries {
 		f.OneCopy = f.OneCopy || bad(name)
 	}
-	f.Becomes = becomes(i, e, f, bad)
-	if f.Becomes != BecomesReinstalled && i.Template == "drbd" && f.Down {
+	f.Outcome = rehearsalOutcome(i, e, f, bad)
+	if f.Outcome != RehearsedReinstalled && i.Template == "drbd" && f.Down {
 		f.OneCopy = true
 	}
 	return f
 }
 
-func becomes(i *Instance, e *ending, f Fate, bad func(string) bool) Becomes {
+func rehearsalOutcome(i *Instance, e *instanceEnd, f RehearsedInstance, bad func(string) bool) RehearsalOutcome {
 	moved := false
 	for _, step := range e.steps {
 		switch step {
 		case StepReinstall:
-			return BecomesReinstalled
+			return RehearsedReinstalled
 		case StepFailover:
 			if i.AdminState == "up" {
-				return BecomesRestarted
+				return RehearsedRestarted
 			}
 			moved = true
 		case StepMigrate:
@@ -297,17 +297,17 @@ func becomes(i *Instance, e *ending, f Fate, bad func(string) bool) Becomes {
 	}
 	switch {
 	case moved:
-		return BecomesMoved
+		return RehearsedMoved
 	case len(e.steps) > 0 && !bad(e.instance.Primary) && !f.OneCopy:
-		return BecomesCopied
+		return RehearsedCopied
 	}
 	switch f.Reason {
 	case ReasonNoPermission, ReasonTooWeak:
-		return BecomesNotPermitted
+		return RehearsedNotPermitted
 	case ReasonNoRoom, ReasonNoTarget:
-		return BecomesNoRoom
+		return RehearsedNoRoom
 	case ReasonNoRepair, ReasonAdminOffline:
-		return BecomesNoRepair
+		return RehearsedNoRepair
 	}
-	return BecomesBlocked
+	return RehearsedBlocked
 }
