@@ -317,7 +317,7 @@ func TestSignalWhileSubmitting(t *testing.T) {
 	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if c.Method == "SubmitManyJobs" {
 			stop()
-			time.Sleep(200 * time.Millisecond) // the answer comes after the signal
+			time.Sleep(200 * time.Millisecond) // a call that the signal ends has ended by then; one that it must not waits for its answer
 		}
 		return luxitest.Pass()
 	})
