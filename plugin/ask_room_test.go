@@ -237,6 +237,7 @@ func TestStorageNotTold(t *testing.T) {
 // C3: a question that is not answered in half of the time there is is canceled; the other
 // repairs go on in that pass. Nodes that an unfinished job has are not asked.
 func TestStorageNotToldInTime(t *testing.T) {
+	t.Parallel() // it waits for real time to pass
 	r := newRig(t, "cluster c templates=plain,file "+simtest.Tags("reinstall")+twoKinds+
 		"instance i mem=64 nodes=off template=file\ninstance other mem=64 nodes=off template=rbd\ninstance busy nodes=b,c template=drbd")
 	r.Master.Edit(simtest.Broken("off:offline"))
@@ -251,7 +252,7 @@ func TestStorageNotToldInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Master.Advance(time.Second)
-	r.set.PassTimeout = 3 * time.Second
+	r.set.PassTimeout = 8 * time.Second
 	r.FaultAt("WaitForJobChange", 1, luxitest.Hang)
 	report := r.pass()
 	r.Master.OnCall(nil)
@@ -262,7 +263,7 @@ func TestStorageNotToldInTime(t *testing.T) {
 	if len(report.Released) != 1 || report.Released[0].Instance != "other" {
 		t.Errorf("released %+v", report.Released)
 	}
-	r.set.PassTimeout = repair.DefaultSettings().PassTimeout
+	r.set.PassTimeout = time.Hour
 	r.Master.Continue(int64(hanging))
 	r.Quiet()
 	if got := r.questions(); got != "file[a m] os canceled" {
@@ -373,9 +374,10 @@ func TestRoomIsAskedForRarely(t *testing.T) {
 // C5: a node that hangs keeps OS_DIAGNOSE waiting for minutes. What it then tells serves
 // the next passes, which do not get their own answer in time either.
 func TestOSToldTooLate(t *testing.T) {
+	t.Parallel() // it waits for real time to pass
 	r := newRig(t, "cluster c "+simtest.Tags("reinstall")+twoKinds+"instance i mem=64 nodes=off template=plain")
 	r.Master.Edit(simtest.Broken("off:offline"))
-	r.set.PassTimeout = 3 * time.Second
+	r.set.PassTimeout = 8 * time.Second
 	var late int64
 	r.Master.OnOpcode(func(op luxitest.Opcode, j luxitest.Job) luxitest.OpFault {
 		if op.ID == "OP_OS_DIAGNOSE" {

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -85,9 +84,7 @@ func TestLockedHoldsUpNothing(t *testing.T) {
 				web, stays = r.hang("i01"), r.hang("s")
 			}
 		case "CancelJob":
-			var args []any
-			_ = json.Unmarshal(c.Args, &args)
-			id := int64(args[0].(float64))
+			id := canceledBy(c)
 			switch kind, _ := simtest.TrailOf(r.Master.Job(id)); kind {
 			case repair.MarkGate:
 				if released++; released == 24 {

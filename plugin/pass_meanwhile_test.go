@@ -216,8 +216,9 @@ func TestEveryProbeGetsATurn(t *testing.T) {
 
 // C5, S8: a dry run that luxid is slow to cancel holds no other instance up.
 func TestProbeCanceledSlowly(t *testing.T) {
+	t.Parallel() // it waits for real time to pass
 	r := newRig(t, "cluster c "+simtest.Tags("failover")+simtest.FourNodes+"instance a mem=256 nodes=node2 template=rbd\ninstance b mem=256 nodes=node2 template=rbd")
-	r.set.PassTimeout = 3 * time.Second
+	r.set.PassTimeout = 8 * time.Second
 	r.Master.Edit(simtest.Broken("node2:offline"))
 	r.Master.Edit(crowd(true))
 	r.pass()

@@ -157,13 +157,26 @@ func TestReleasedStartsAtOnce(t *testing.T) {
 // wave nor the next one from being repaired.
 func TestStormWithALock(t *testing.T) {
 	r := storm(t, 12, "")
-	r.set.PassTimeout = 4 * time.Second
+	ctx := newBound()
 	var hanging int64
-	r.At("SubmitManyJobs", 2, func() { hanging = r.hang("i00") })
-	report := r.pass()
+	submits, released := 0, 0
+	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
+		switch {
+		case c.Method == "SubmitManyJobs":
+			if submits++; submits == 2 {
+				hanging = r.hang("i00")
+			}
+		case r.cancels(c, repair.MarkGate):
+			released++
+		case c.Method == "WaitForJobChange" && released == 11:
+			ctx.pass()
+		}
+		return luxitest.Pass()
+	})
+	report, err := r.newPass().Run(ctx)
 	r.Master.OnCall(nil)
-	if len(report.Released) != 11 || !report.OutOfTime || len(report.Problems) != 0 {
-		t.Errorf("%d released, out of time %v, problems %q", len(report.Released), report.OutOfTime, report.Problems)
+	if err != nil || len(report.Released) != 11 || !report.OutOfTime || len(report.Problems) != 0 {
+		t.Errorf("%v: %+v", err, report)
 	}
 	r.Master.Continue(hanging)
 	r.Quiet()

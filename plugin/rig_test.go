@@ -1,8 +1,10 @@
 package plugin
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin/internal/simtest"
@@ -20,7 +22,10 @@ type rig struct {
 
 func newRig(t *testing.T, cluster string, adjust ...func(*luxitest.Options)) *rig {
 	t.Helper()
-	return &rig{Rig: simtest.New(t, cluster, adjust...), set: repair.DefaultSettings()}
+	// The bound of a pass is real time, which a busy machine needs more of.
+	set := repair.DefaultSettings()
+	set.PassTimeout = time.Hour
+	return &rig{Rig: simtest.New(t, cluster, adjust...), set: set}
 }
 
 // newPass makes a pass; ids are r1, r2, ... in order.
@@ -32,6 +37,25 @@ func (r *rig) newPass() *Pass {
 		r.ids++
 		return fmt.Sprintf("r%d", r.ids) // counts as asked for
 	}}
+}
+
+// canceledBy is the job that a call of CancelJob is about.
+func canceledBy(c luxitest.Call) int64 {
+	var args []any
+	if json.Unmarshal(c.Args, &args) != nil || len(args) == 0 {
+		return 0
+	}
+	id, _ := args[0].(float64)
+	return int64(id)
+}
+
+// cancels reports whether a call cancels a job of the program of that kind.
+func (r *rig) cancels(c luxitest.Call, kind string) bool {
+	if c.Method != "CancelJob" {
+		return false
+	}
+	is, _ := simtest.TrailOf(r.Master.Job(canceledBy(c)))
+	return is == kind
 }
 
 // tryPass does a pass that may fail.

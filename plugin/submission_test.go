@@ -9,6 +9,7 @@ import (
 	"ganeti-autorepair/integration/goldenfile"
 	"ganeti-autorepair/luxi/luxitest"
 	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // C1, P10: the jobs of one pass as they are submitted: a question for room; and in one call
@@ -20,6 +21,7 @@ func TestSubmission(t *testing.T) {
 		"instance one nodes=node2 template=rbd uuid=11111111-1111-4111-8111-111111111111"+
 		"\ninstance two nodes=node2 template=plain uuid=22222222-2222-4222-8222-222222222222")
 	r.Master.Edit(simtest.Broken("node2:offline"))
+	r.set.PassTimeout = repair.DefaultSettings().PassTimeout // the length of the hold job
 	var calls []json.RawMessage
 	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
 		if strings.HasPrefix(c.Method, "Submit") && string(c.Args) != "[[]]" {

@@ -96,7 +96,7 @@ type pageNode struct {
 type pageHarm struct {
 	Node       string
 	Lost, Down string // numbers of instances: "3", or "3 to 5"
-	Each      []RehearsedView
+	Each       []RehearsedView
 }
 
 // pageBar is a repair in the timeline. Places are in thousandths of its width.

@@ -321,7 +321,7 @@ func (r *Rig) FaultAt(method string, n int, fault func() luxitest.Fault) {
 
 // Client makes a client of the simulated master, which is closed with the test.
 func (r *Rig) Client() *luxi.Client {
-	c := luxi.New(r.Master.Socket(), luxi.Options{Now: r.Master.Now})
+	c := luxi.New(r.Master.Socket(), luxi.Options{Now: r.Master.Now, CallTimeout: time.Hour})
 	r.T.Cleanup(func() { c.Close() })
 	return c
 }
