@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestFoundBugsHaveProofs: what the table of bugs in ARCHITECTURE.md names in its
+// TestFoundBugsHaveProofs: what the table of bugs in docs/bugs-found.md names in its
 // last column are scenarios and tests that there are.
 func TestFoundBugsHaveProofs(t *testing.T) {
-	text, err := os.ReadFile("../ARCHITECTURE.md")
+	text, err := os.ReadFile("../docs/bugs-found.md")
 	if err != nil {
 		t.Fatal(err)
 	}

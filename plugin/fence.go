@@ -133,7 +133,7 @@ func (a *act) askFence(ctx context.Context, ask map[string][]string) map[string]
 	return failed
 }
 
-// unfenced says why the fence does not allow the step, or "".
+// unfenced returns why the step is blocked: a fence failed, or was not run; "" if neither.
 func (a *act) unfenced(s *repair.Snapshot, i *repair.Instance, step repair.Step, failed map[string]error) string {
 	if a.Fence == nil || !a.Settings.Fenced() {
 		return ""
@@ -143,7 +143,7 @@ func (a *act) unfenced(s *repair.Snapshot, i *repair.Instance, step repair.Step,
 		case failed[node] != nil:
 			return fmt.Sprintf("fence command failed for %s: %s", node, failed[node])
 		case !a.fenced[node+" "+i.Name]:
-			return fmt.Sprintf("the fence of %s was not asked about it", node)
+			return fmt.Sprintf("the fence of %s was not run for it", node)
 		}
 	}
 	return ""

@@ -123,7 +123,7 @@ func TestFenceFreshLook(t *testing.T) {
 	r.Master.OnCall(nil)
 	r.Quiet()
 	r.WantRepairs("")
-	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not run for it") {
 		t.Errorf("said %q", said)
 	}
 	r.repaired()
@@ -182,7 +182,7 @@ func TestFenceVouchedThenChanged(t *testing.T) {
 	r.Master.OnCall(nil)
 	r.Quiet()
 	r.WantRepairs("")
-	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not asked about it") {
+	if said := r.Log.Said("job not released"); len(said) != 1 || !strings.Contains(said[0], "was not run for it") {
 		t.Errorf("said %q", said)
 	}
 	r.repaired()

@@ -54,8 +54,8 @@ func (p *Pass) readRules(ctx context.Context, s *repair.Snapshot, draft *repair.
 	return nil
 }
 
-// recall takes what the passes of the last hour were told about room. What is not known
-// then does not count: only a pass asks.
+// recall gives the placer the answers about room that passes of the last hour got. It
+// submits no job; what they did not answer is left out.
 func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Placer) error {
 	last, err := read.LastRoomAnswers(ctx, p.Client, s.Time.Add(-repair.AnswersLast))
 	if err == nil {

@@ -94,8 +94,8 @@ func (a *act) apart(ready []repair.Action) []repair.Action {
 }
 
 // pickProbes chooses the actions to test for room where there are more than may run
-// side by side: half of them the most urgent ones, and the others drawn by the time of
-// the snapshot, so that none that never fits keeps another one waiting for ever.
+// side by side: half of them the most urgent ones, and the rest drawn by lot, by the
+// time of the snapshot, so that each is tested sooner or later (S8).
 func (a *act) pickProbes(actions []repair.Action) (chosen, rest []repair.Action) {
 	max := a.Settings.MaxRunning
 	if max <= 0 || len(actions) <= max {

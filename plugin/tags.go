@@ -70,8 +70,8 @@ func (a *act) writeAndRelease(ctx context.Context, patience time.Duration, list 
 	return a.follow(ctx, patience, writing{batch, list}, false)
 }
 
-// follow follows changes of tags until all have ended or are left aside. The last time
-// none is left aside, and those that release nothing are given up.
+// follow waits until all changes of tags have ended or are left aside. With last set it
+// leaves none aside, and abandons those that release no job.
 func (a *act) follow(ctx context.Context, patience time.Duration, w writing, last bool) error {
 	w.batch.SetAside(!last)
 	var after []*task
@@ -132,7 +132,7 @@ func (w writing) releases() bool {
 	return false
 }
 
-// abandon cancels the tag jobs that have not run: they must not strike later (C3).
+// abandon cancels the tag jobs that have not run: they must not run later (C3).
 func (a *act) abandon(w writing) {
 	clean, cancel := a.cleaning()
 	defer cancel()
@@ -223,7 +223,7 @@ func (a *act) tellEnded(i *repair.Instance, st repair.Settlement) {
 		log = a.Log.Warn
 		a.report.Problems = append(a.report.Problems, fmt.Sprintf("%s: repair %s failed: %s", i.Name, r.ID, st.Why))
 	}
-	log("repair ended", "instance", i.Name, "repair", r.ID, "type", r.Type.String(), "result", string(r.Outcome), "jobs", jobList(r.Jobs), "why", st.Why)
+	log("repair ended", "instance", i.Name, "repair", r.ID, "type", r.Type.String(), "result", string(r.Outcome), "jobs", tagstore.JobList(r.Jobs), "why", st.Why)
 }
 
 // endedRepair returns the result of the repair that the pending tag stands for,
@@ -234,12 +234,4 @@ func endedRepair(i *repair.Instance, tag string) (tagstore.Result, bool) {
 		return tagstore.Result{}, false
 	}
 	return i.Tags.Records().ResultOf(read[0].ID)
-}
-
-func jobList(ids []luxi.JobID) string {
-	words := make([]string, len(ids))
-	for k, id := range ids {
-		words[k] = fmt.Sprint(int64(id))
-	}
-	return strings.Join(words, "+")
 }

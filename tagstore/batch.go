@@ -246,7 +246,7 @@ func (b *Batch) requeueAlone(parts []part) {
 	}
 }
 
-// Abandon cancels what has not ended, so that no tag job strikes later (C3),
+// Abandon cancels what has not ended, so that no tag job runs later (C3),
 // and returns the fate of all that Next has not returned. A job that is
 // already running cannot be canceled; it is returned with an error that says so.
 func (b *Batch) Abandon(ctx context.Context) []Written {

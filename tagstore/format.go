@@ -68,3 +68,12 @@ func fit(head string, jobs []luxi.JobID) (tag string, dropped int) {
 	// with a clear error, which is reported for this instance.
 	return head + strings.Join(words[first:], "+"), first
 }
+
+// JobList lists jobs as tags do: "5+7".
+func JobList(jobs []luxi.JobID) string {
+	words := make([]string, len(jobs))
+	for k, id := range jobs {
+		words[k] = strconv.FormatInt(int64(id), 10)
+	}
+	return strings.Join(words, "+")
+}

@@ -49,8 +49,6 @@ func work(tags []string) {
 	r.EnopermFor(tagstore.Reinstall)
 	for _, repair := range r.Repairs {
 		r.ResultOf(repair.ID)
-		repair.Rewrite()
-		repair.Without(repair.Jobs[0]).Rewrite()
 	}
 	o.SetPolicy(tagstore.Migrate)
 	o.Suspend(0)

@@ -13,12 +13,12 @@ import (
 // cancelWait is how long luxid's answer to a cancellation is waited for.
 const cancelWait = time.Second
 
-// clearTheWay cancels the jobs that wait for a lock while other changes wait for
-// them: those that share the job, or could have its place. Nothing has happened to
+// cancelLockWaiters cancels the tag jobs that wait for a lock if other changes share
+// the job or could use its place. Nothing has happened to
 // the job idle for as long as the patience lasts; other jobs have to be found waiting
 // twice, without any progress in between. That a job makes no progress does not say
 // that it waits for a lock: in a large cluster each opcode takes seconds.
-func (b *Batch) clearTheWay(ctx context.Context, idle *tagJob) {
+func (b *Batch) cancelLockWaiters(ctx context.Context, idle *tagJob) {
 	if !b.hindered() {
 		return
 	}

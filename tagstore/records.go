@@ -146,43 +146,6 @@ func unique(ids []luxi.JobID) []luxi.JobID {
 	return list
 }
 
-// Without returns the repair without the given jobs, so that its next write drops
-// them: jobs that changed nothing, and numbers that are no jobs of the repair (S7,
-// S14).
-func (r Repair) Without(jobs ...luxi.JobID) Repair {
-	drop := make(map[luxi.JobID]bool, len(jobs))
-	for _, id := range jobs {
-		drop[id] = true
-	}
-	var left []luxi.JobID
-	for _, id := range r.Jobs {
-		if !drop[id] {
-			left = append(left, id)
-		}
-	}
-	if len(left) != len(r.Jobs) {
-		r.Jobs, r.Tag = left, ""
-	}
-	return r
-}
-
-// Rewrite returns the change that makes one tag of the repair as it is now, out of
-// the tags that stand for it: the new copy is added, then all others are removed
-// (T6). dropped is the number of jobs, the oldest ones, that the tag has no room
-// for (T8). The change is empty if there is exactly that tag already.
-func (r Repair) Rewrite() (add, remove []string, dropped int) {
-	tag, dropped := r.Format()
-	add = []string{tag}
-	for _, old := range r.Tags {
-		if old == tag {
-			add = nil
-		} else {
-			remove = append(remove, old)
-		}
-	}
-	return add, remove, dropped
-}
-
 // ResultOf returns the newest result of the repair with the id, if it has ended.
 func (r Records) ResultOf(id string) (Result, bool) {
 	k, ok := r.ended[id]

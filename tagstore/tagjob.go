@@ -75,7 +75,7 @@ func (b *Batch) wait(ctx context.Context) error {
 			if err := b.collect(ctx); err != nil {
 				return err
 			}
-			b.clearTheWay(ctx, j)
+			b.cancelLockWaiters(ctx, j)
 			b.tellIdle(ctx)
 			return nil
 		case j.moved():

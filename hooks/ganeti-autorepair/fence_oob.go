@@ -9,6 +9,7 @@ import (
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
+	"ganeti-autorepair/tagstore"
 )
 
 // oobFence is the fence that has Ganeti's out-of-band program switch a node off, and
@@ -116,7 +117,7 @@ func oobRow(job luxi.JobInfo, node string) (luxi.OobRow, error) {
 	if err != nil {
 		return luxi.OobRow{}, err
 	}
-	if len(rows) != 1 || !repair.NameMatches(rows[0].Node, node) {
+	if len(rows) != 1 || !luxi.MatchesName(rows[0].Node, node) {
 		return luxi.OobRow{}, fmt.Errorf("job %d did not answer for this node alone", job.ID)
 	}
 	switch rows[0].Status {
@@ -138,7 +139,7 @@ func (f *oobFence) giveUp(id luxi.JobID, err error) error {
 		return fmt.Errorf("waiting for job %d: %w", id, err)
 	}
 	if len(holders) > 0 {
-		return fmt.Errorf("job %d waits for a lock that job %s has", id, joinJobs(holders))
+		return fmt.Errorf("job %d waits for a lock that job %s has", id, tagstore.JobList(holders))
 	}
 	return fmt.Errorf("job %d did not end in time", id)
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
@@ -29,19 +27,10 @@ func didEvents(did *plugin.Report) []event {
 	for _, e := range did.Ended {
 		list = append(list, event{
 			Event: eventEnded, Instance: e.Instance, Repair: e.Result.ID, Type: e.Result.Type.String(), Result: string(e.Result.Outcome),
-			Jobs: joinJobs(e.Result.Jobs), Why: e.Why,
+			Jobs: tagstore.JobList(e.Result.Jobs), Why: e.Why,
 		})
 	}
 	return list
-}
-
-// joinJobs lists jobs as tags do: "5+7".
-func joinJobs(jobs []luxi.JobID) string {
-	var list []string
-	for _, id := range jobs {
-		list = append(list, strconv.FormatInt(int64(id), 10))
-	}
-	return strings.Join(list, "+")
 }
 
 // blockedEvent returns an event for an instance whose step a valve blocks, or what the

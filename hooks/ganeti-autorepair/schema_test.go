@@ -167,7 +167,7 @@ func TestWordsAreKnownEverywhere(t *testing.T) {
 	constant := regexp.MustCompile(`(?m)^\tReason\w+ +(?:Reason )? *= "([a-z-]+)"`)
 	reasons := constant.FindAllStringSubmatch(read("../../plugin/repair/reasons.go"), -1)
 	if len(reasons) != len(repair.ReasonTable()) {
-		t.Errorf("%d reasons in reason.go, %d in Reasons", len(reasons), len(repair.ReasonTable()))
+		t.Errorf("%d reasons in reasons.go, %d in its table", len(reasons), len(repair.ReasonTable()))
 	}
 	for _, m := range reasons {
 		for place, text := range map[string]string{"status.json": status, "explain.json": explain, "metrics.prom": metrics} {

@@ -16,7 +16,7 @@ import (
 // words below each line.
 var mainFields = []string{"instance", "state", "reason", "from_node", "to_nodes"}
 
-// screenOf is what writeViews shows, and how.
+// screenOf is the table of instances that status shows to people.
 type screenOf struct {
 	t        terminal
 	plan     *repair.Plan

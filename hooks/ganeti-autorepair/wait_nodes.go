@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
 )
@@ -159,7 +160,7 @@ func (w *nodeWait) left() string {
 	var parts []string
 	for _, word := range w.cmd.Nodes {
 		for node, text := range w.told {
-			if node != "" && repair.NameMatches(strings.TrimPrefix(word, "node:"), node) && text != string(repair.NodeEmpty) {
+			if node != "" && luxi.MatchesName(strings.TrimPrefix(word, "node:"), node) && text != string(repair.NodeEmpty) {
 				parts = append(parts, node+": "+text)
 			}
 		}

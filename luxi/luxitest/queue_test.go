@@ -44,7 +44,7 @@ func TestWaitTimesOut(t *testing.T) {
 	want(t, "lost", w.call("WaitForJobChange", `[7,["status"],["running"],null,500]`), `!["JobLost",["Can't load job file"]]`)
 }
 
-// The primitive of held jobs: TEST_DELAY, a guard behind it, and jobs that run only if the guard is canceled.
+// The primitive of held jobs: TEST_DELAY, a gate behind it, and jobs that run only if the gate is canceled.
 func held(w *wire) {
 	w.t.Helper()
 	want(w.t, "submit", w.call("SubmitManyJobs", `[[[`+op("TEST_DELAY", `"duration":100,"on_master":false`)+`],[`+
@@ -53,7 +53,7 @@ func held(w *wire) {
 		op("INSTANCE_FAILOVER", instance("b"), `"depends":[[-2,["canceled"]]]`)+`]]]`), `[[true,1],[true,2],[true,3],[true,4]]`)
 }
 
-func TestHeldJobsAreReleasedByCancelingTheGuard(t *testing.T) {
+func TestHeldJobsAreReleasedByCancelingTheGate(t *testing.T) {
 	m := begin(t, small)
 	w := dial(t, m)
 	held(w)

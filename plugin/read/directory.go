@@ -9,7 +9,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// Directory is what carries tags in a cluster, with how it hangs together.
+// Directory has the cluster, its groups, nodes and instances with their tags, and which
+// instance is in which group.
 type Directory struct {
 	Cluster   tagstore.Object
 	Groups    []tagstore.Object // by name
@@ -195,8 +196,8 @@ func (d *Directory) Policies(now int64) []tagstore.Policy {
 	return list
 }
 
-// Apart lists the objects below one that have an opinion of their own and permit
-// repairs: what is said of the object itself does not count for them.
+// Apart lists the objects below one that permit repairs by tags of their own: what the
+// tags of the object itself permit does not count for them.
 func (d *Directory) Apart(o tagstore.Object, now int64) []tagstore.Object {
 	var list []tagstore.Object
 	permits := func(below tagstore.Object) {

@@ -237,7 +237,7 @@ func (h *history) readJobs(ctx context.Context, c *luxi.Client, ids []luxi.JobID
 		}
 		for _, op := range info.Ops {
 			name := op.Param("name")
-			if op.ID != "OP_TAGS_SET" || op.Param("kind") != string(luxi.TagInstance) || op.Status != luxi.JobSuccess || !h.wanted(name) {
+			if op.ID != luxi.OpTagsSet || op.Param("kind") != string(luxi.TagInstance) || op.Status != luxi.JobSuccess || !h.wanted(name) {
 				continue
 			}
 			h.note(name, stringList(op.Params["tags"]), false)

@@ -67,12 +67,14 @@ func (r *Reader) readAnswers(ctx context.Context, s *repair.Snapshot) error {
 	return nil
 }
 
-// askAllNodes is askNodes that takes all the time that luxid does.
+// askAllNodes asks all nodes by one query, and waits as long as luxid does.
 func askAllNodes(ctx context.Context, nodes []string, ask func(context.Context, []string) (*luxi.Table, error)) ([]*luxi.Table, error) {
 	t, err := ask(ctx, nodes)
 	return []*luxi.Table{t}, err
 }
 
+// AskNodesWithin asks all nodes by one query. Where that is not answered within the
+// patience it asks each node on its own, and leaves out those that hang.
 func AskNodesWithin(ctx context.Context, patience time.Duration, nodes []string, ask func(context.Context, []string) (*luxi.Table, error)) ([]*luxi.Table, error) {
 	t, hangs, err := askWithin(ctx, patience, nodes, ask)
 	switch {

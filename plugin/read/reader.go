@@ -202,7 +202,7 @@ func Query(ctx context.Context, c *luxi.Client, what luxi.Resource, fields []str
 
 // readLive asks the primary nodes about the instances whose live status
 // matters, and about no others. No answer is no reason to stop, nor to wait for
-// long: such an instance is held on its own (C5).
+// long: such an instance is blocked alone (C5).
 func (r *Reader) readLive(ctx context.Context, s *repair.Snapshot) error {
 	want := make(map[string]*repair.Instance)
 	uuids := make(map[string][]string) // by primary node

@@ -185,7 +185,7 @@ func stepAction(s *Snapshot, d Decision, place Place, set Settings) Action {
 	a.Remove = append(a.Remove, start.Old...)
 	a.Job = &Job{
 		Step: start.Step, Place: place, Test: start.Probe,
-		OpCodes: opCodes(order{
+		OpCodes: opCodes(opcodeRequest{
 			step: start.Step, instance: d.Instance, place: place, compare: comparesCopies(s, d.Instance), start: d.Need.Start,
 			mark:  Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy(), From: FromNode(d.Instance, start.Step)},
 			limit: limitOf(start.Step, set), now: s.Time,

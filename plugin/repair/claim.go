@@ -152,7 +152,7 @@ func (s *Snapshot) chosenByNow(job luxi.JobInfo, node string) bool {
 func (s *Snapshot) unknownClaim(op luxi.JobOp) (Claim, bool) {
 	c := Claim{Nodes: s.namedNodes(op), Memory: true, Disk: true}
 	for _, g := range s.Groups {
-		if NameMatches(op.Param("group_name"), g.Name) && op.ID == luxi.OpInstanceCreate {
+		if luxi.MatchesName(op.Param("group_name"), g.Name) && op.ID == luxi.OpInstanceCreate {
 			c.Group = g.UUID
 		}
 	}
@@ -184,7 +184,7 @@ func (s *Snapshot) nodeTyped(name string) *Node {
 		return n
 	}
 	for _, n := range s.Nodes {
-		if NameMatches(name, n.Name) {
+		if luxi.MatchesName(name, n.Name) {
 			return n
 		}
 	}
@@ -207,7 +207,7 @@ func (s *Snapshot) finder() func(luxi.JobOp) *Instance {
 			return i
 		}
 		for _, i := range s.Instances {
-			if NameMatches(typed, i.Name) {
+			if luxi.MatchesName(typed, i.Name) {
 				return i
 			}
 		}
@@ -229,7 +229,7 @@ func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 			since.Running = append(since.Running, job)
 		}
 	}
-	held, claims := since.HeldNodes(), since.Claims()
+	held, claims := since.NodesNamedInJobs(), since.Claims()
 	for _, node := range p.Nodes {
 		if job, is := held[node]; is {
 			return fmt.Sprintf("job %d (%s) has %s", job.ID, strings.Join(job.Summary, ", "), node)
@@ -243,10 +243,10 @@ func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 	return ""
 }
 
-// HeldNodes returns the nodes that unfinished jobs which change something name, that
+// NodesNamedInJobs returns the nodes that unfinished jobs which change something name, that
 // their allocators have chosen, or on which the instances are that they name, each with
 // such a job.
-func (s *Snapshot) HeldNodes() map[string]luxi.JobInfo {
+func (s *Snapshot) NodesNamedInJobs() map[string]luxi.JobInfo {
 	held := make(map[string]luxi.JobInfo)
 	find := s.finder()
 	for _, job := range s.Running {

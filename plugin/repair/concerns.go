@@ -10,15 +10,6 @@ import (
 // What jobs are about: everything that asks whether a job concerns an instance or a node
 // asks here.
 
-// NameMatches reports whether a name as somebody typed it is that of an object: Ganeti
-// takes the first labels of a name for the whole, in capitals or not, and what a
-// job that has not begun is about stands as it was typed (lib/utils/text.py
-// MatchNameComponent).
-func NameMatches(typed, name string) bool {
-	n := len(typed)
-	return n > 0 && n <= len(name) && strings.EqualFold(typed, name[:n]) && (n == len(name) || name[n] == '.')
-}
-
 // SameNode reports whether a host's name is that of a node. Nodes are known by
 // their full names; a host may know itself by the first label alone.
 func SameNode(hostname, node string) bool {
@@ -55,7 +46,7 @@ func (s *Snapshot) concerns(job luxi.JobInfo, i *Instance) bool {
 // node of it, whatever became of it (S14).
 func (s *Snapshot) concernedBy(job luxi.JobInfo, i *Instance) bool {
 	for _, op := range job.Ops {
-		if op.Param("instance_uuid") == i.UUID || NameMatches(op.Param("instance_name"), i.Name) || s.changesNodeOf(op, i) {
+		if op.Param("instance_uuid") == i.UUID || luxi.MatchesName(op.Param("instance_name"), i.Name) || s.changesNodeOf(op, i) {
 			return true
 		}
 	}
@@ -74,7 +65,7 @@ func (s *Snapshot) NamedInJobs() func(*Instance) bool {
 	}
 	return func(i *Instance) bool {
 		for name := range typed {
-			if NameMatches(name, i.Name) {
+			if luxi.MatchesName(name, i.Name) {
 				return true
 			}
 		}
@@ -91,9 +82,9 @@ func changesTags(op luxi.JobOp) bool {
 // tags is done with it, whatever else its job does for others.
 func namesInstance(op luxi.JobOp, i *Instance) bool {
 	if changesTags(op) {
-		return !op.Status.Final() && NameMatches(op.Param("name"), i.Name)
+		return !op.Status.Final() && luxi.MatchesName(op.Param("name"), i.Name)
 	}
-	return op.Param("instance_uuid") == i.UUID || NameMatches(op.Param("instance_name"), i.Name)
+	return op.Param("instance_uuid") == i.UUID || luxi.MatchesName(op.Param("instance_name"), i.Name)
 }
 
 // changesNodeOf reports whether an opcode changes a node of the instance, or moves what
@@ -104,7 +95,7 @@ func (s *Snapshot) changesNodeOf(op luxi.JobOp, i *Instance) bool {
 	}
 	for _, typed := range changedNodes(op) {
 		for _, node := range i.Nodes() {
-			if NameMatches(typed, node) {
+			if luxi.MatchesName(typed, node) {
 				return true
 			}
 		}
@@ -136,7 +127,7 @@ func (s *Snapshot) inGroup(i *Instance, uuid, name string) bool {
 		if n.Group == uuid {
 			return true
 		}
-		if g := s.Groups[n.Group]; g != nil && NameMatches(name, g.Name) {
+		if g := s.Groups[n.Group]; g != nil && luxi.MatchesName(name, g.Name) {
 			return true
 		}
 	}
@@ -155,7 +146,7 @@ func JobOfRepair(job luxi.JobInfo, o tagstore.Object) bool {
 			if op.Param("name") == o.Name && ours && !op.Status.Final() {
 				return true // a change of tags that a pass began
 			}
-		case NameMatches(op.Param("instance_name"), o.Name) && (ours || namedInTag(o, job.ID)):
+		case luxi.MatchesName(op.Param("instance_name"), o.Name) && (ours || namedInTag(o, job.ID)):
 			return true
 		}
 	}
@@ -168,7 +159,7 @@ func JobOfRepair(job luxi.JobInfo, o tagstore.Object) bool {
 // tag job has done for other instances does not matter.
 func BegunFor(job luxi.JobInfo, o tagstore.Object) bool {
 	for _, op := range job.Ops {
-		about := NameMatches(op.Param("instance_name"), o.Name) || changesTags(op) && op.Param("name") == o.Name
+		about := luxi.MatchesName(op.Param("instance_name"), o.Name) || changesTags(op) && op.Param("name") == o.Name
 		if about && (op.Status == luxi.JobRunning || op.Status == luxi.JobSuccess) {
 			return true
 		}

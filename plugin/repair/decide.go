@@ -30,10 +30,13 @@ type decider struct {
 	records tagstore.Records
 }
 
+// conclude notes the state of the instance, and why.
 func (x *decider) conclude(state State, reason Reason, detail string) {
 	x.d.State, x.d.Reason, x.d.Detail = state, reason, detail
 }
 
+// decide fills in the decision: its state and reason, what it settles, and the step it
+// starts.
 func (x *decider) decide() {
 	d, repairs := &x.d, x.records.Repairs
 	if len(repairs) > 0 {
@@ -241,6 +244,7 @@ func (x *decider) restsOnPolicy(r *tagstore.Repair, jobs []*JobFact) bool {
 	return false
 }
 
+// fail ends a repair as a failure. It returns false, as no step follows.
 func (x *decider) fail(r *tagstore.Repair, why string) bool {
 	jobs := x.jobsOf(r)
 	x.settle(r, jobs, tagstore.Failure, why)

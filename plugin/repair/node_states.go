@@ -141,7 +141,7 @@ func (s *Snapshot) jobsAt(n *Node) []luxi.JobInfo {
 // may take it from any node of that.
 func (s *Snapshot) mayBeAt(job luxi.JobInfo, n *Node) bool {
 	from := FromMark(job)
-	if from == n.Name || NameMatches(s.Targets[job.ID], n.Name) {
+	if from == n.Name || luxi.MatchesName(s.Targets[job.ID], n.Name) {
 		return true
 	}
 	for _, op := range job.Ops {
@@ -156,7 +156,7 @@ func (s *Snapshot) mayBeAt(job luxi.JobInfo, n *Node) bool {
 			return true
 		}
 		for _, target := range op.TargetNodes() {
-			if NameMatches(target, n.Name) {
+			if luxi.MatchesName(target, n.Name) {
 				return true
 			}
 		}

@@ -20,8 +20,8 @@ func (p Place) Node() string {
 	return p.Nodes[0]
 }
 
-// order is what the opcodes of a step are made from.
-type order struct {
+// opcodeRequest is a step, and all that its opcodes are made from.
+type opcodeRequest struct {
 	step     Step
 	instance *Instance
 	place    Place
@@ -35,7 +35,7 @@ type order struct {
 // opCodes returns the opcodes of a step, all in one job. Every one carries the
 // instance's UUID beside its name, so that a name that now belongs to another
 // instance makes the job fail before it does anything (P11).
-func opCodes(o order) []luxi.OpCode {
+func opCodes(o opcodeRequest) []luxi.OpCode {
 	common := luxi.Common{Reason: Trail(o.mark, o.limit, o.now)}
 	name, uuid, target := o.instance.Name, o.instance.UUID, o.place.Node()
 	switch o.step {
@@ -72,7 +72,7 @@ func opCodes(o order) []luxi.OpCode {
 // What follows in the job would be checked against the unchanged state and fail.
 func DryRun(a Action, now time.Time) []luxi.OpCode {
 	mark := Mark{Kind: MarkProbe, ID: a.Pending.ID, Step: a.Job.Step}
-	ops := opCodes(order{step: a.Job.Step, instance: a.Decision.Instance, place: a.Job.Place, mark: mark, now: now})
+	ops := opCodes(opcodeRequest{step: a.Job.Step, instance: a.Decision.Instance, place: a.Job.Place, mark: mark, now: now})
 	ops[0].Header().DryRun = true
 	return ops[:1]
 }

@@ -33,7 +33,7 @@ func (h HalfCopy) Concerns(i *Instance) bool {
 		return false
 	}
 	for _, name := range i.Secondaries {
-		if h.Node == "" || NameMatches(h.Node, name) {
+		if h.Node == "" || luxi.MatchesName(h.Node, name) {
 			return true
 		}
 	}
@@ -54,7 +54,7 @@ type Transfer struct {
 // was left then was to disconnect its disks on a node that is lost (S16).
 func (p Past) Transfer(i *Instance) (Transfer, bool) {
 	t, moved := p.Transfers[i.UUID]
-	if t.FoundOn != "" && NameMatches(t.FoundOn, i.Primary) {
+	if t.FoundOn != "" && luxi.MatchesName(t.FoundOn, i.Primary) {
 		return Transfer{}, false
 	}
 	return t, moved
@@ -166,7 +166,7 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 // named.
 func (t Transfer) reachedBy(failover luxi.JobOp) bool {
 	named := failover.Param("target_node")
-	return t.Target == "" || NameMatches(named, t.Target) || named == "" && failover.Param("iallocator") == ""
+	return t.Target == "" || luxi.MatchesName(named, t.Target) || named == "" && failover.Param("iallocator") == ""
 }
 
 // targetOf returns the node that a job brought its instance to: what its log says, or

@@ -68,7 +68,7 @@ func (p *Placer) Unfinished(s *Snapshot) {
 	for _, c := range s.Claims() {
 		p.Claim(c)
 	}
-	p.held = s.HeldNodes()
+	p.held = s.NodesNamedInJobs()
 }
 
 // Claimants returns the UUIDs of the instances that room is given away to.

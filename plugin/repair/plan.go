@@ -29,7 +29,7 @@ func NewDraft(s *Snapshot, set Settings, newID NewID) *Draft {
 	for k, i := range s.Instances {
 		decisions[k] = Decide(s, i, set, newID)
 	}
-	f := &Draft{snapshot: s, set: set, held: heldNodes(s, false), wanted: heldNodes(s, true)}
+	f := &Draft{snapshot: s, set: set, held: nodesLockedByJobs(s, false), wanted: nodesLockedByJobs(s, true)}
 	f.decisions, f.starts = Valves(s, decisions, set)
 	f.reinstalls = make(map[string]bool)
 	for _, k := range f.starts {
@@ -61,7 +61,7 @@ func (f *Draft) RoomWanted() RoomWanted {
 		if !d.Start.New {
 			wish.Since = d.Start.Repair.Time
 		}
-		if f.choosesHere(d) || f.clearsTheWay(d) {
+		if f.choosesHere(d) || f.namesTarget(d) {
 			w.Choose = append(w.Choose, wish)
 		} else {
 			w.Others = append(w.Others, wish)
@@ -89,7 +89,7 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 			continue
 		}
 		place, noRoom := f.place(placer, d, taken)
-		if noRoom != "" && taken.keeps(placer, d) {
+		if noRoom != "" && taken.onlyOthersTakeNodes(placer, d) {
 			p.Decisions[k] = d.Blocked(ReasonNoSlot, "steps that begin now take all nodes that it could go to")
 			continue
 		}
@@ -141,7 +141,7 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 	if d.Start.Target != "" {
 		return Place{Nodes: []string{d.Start.Target}}, ""
 	}
-	if step == StepFailover && (f.clearsTheWay(d) || f.choosesHere(d)) {
+	if step == StepFailover && (f.namesTarget(d) || f.choosesHere(d)) {
 		// One job to wait for is better than all.
 		for _, avoid := range []map[string]luxi.JobID{f.wanted, f.held, nil} {
 			if nodes, noRoom := placer.Place(f.snapshot, i, step, nodeSet(avoid)); noRoom == "" {
@@ -159,11 +159,11 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 	return Place{IAllocator: allocator(f.snapshot, f.set)}, ""
 }
 
-// clearsTheWay reports whether the target of the step is named here although an
+// namesTarget reports whether the target of the step is named here although an
 // allocator could choose it. With an allocator a failover takes the locks of all nodes:
 // it would wait for a job that has one of them for long, or is about to (P20), and keep a
 // reinstallation that must begin at once (P16).
-func (f *Draft) clearsTheWay(d Decision) bool {
+func (f *Draft) namesTarget(d Decision) bool {
 	if d.Start.Step != StepFailover || !externallyMirrored(d.Instance.Template) || d.Start.Target != "" {
 		return false
 	}

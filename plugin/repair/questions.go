@@ -10,8 +10,8 @@ import (
 // Questions are what only a job can tell before disks are made on nodes that are chosen
 // here.
 type Questions struct {
-	// Due are the steps that could be taken if nothing speaks against it that is not
-	// known yet; if there is none nothing is asked.
+	// Due are the steps that have room by what is known, and that only answers can still
+	// exclude; if there is none nothing is asked.
 	Due       []Wish
 	Instances []string            // names of the instances whose volume groups are not known
 	Nodes     map[string][]string // by kind of storage, names of the nodes that are asked what they have free

@@ -59,7 +59,7 @@ type ReasonInfo struct {
 	Demand string
 	// Blocks names what keeps the next step from being taken; empty if nothing does.
 	// In it, and in Command, words in braces stand for what the instance has there:
-	// see Fill in package report.
+	// see advise in package report.
 	Blocks string
 	// Valve is the setting that blocks the repair; empty if the reason is no valve.
 	Valve string

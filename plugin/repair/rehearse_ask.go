@@ -107,8 +107,9 @@ func (run *rehearsalRun) open(group string, later *plannedAsks) volume {
 	return v
 }
 
-// ask lets the allocator choose a node for the step of an instance. At worst there is room
-// if no choice for the others can leave none; at best if any node has it.
+// ask returns the node for the step of an instance, or why it has none. A run for the
+// worst returns a node only if one has room wherever the allocator puts the others; one
+// for the best if any has.
 func (run *rehearsalRun) ask(a Action, c Claim, memory int64, later *plannedAsks) ([]string, string) {
 	i, step := a.Decision.Instance, a.Job.Step
 	demand := run.placer.Demands[i.UUID]
@@ -181,8 +182,9 @@ func (run *rehearsalRun) ask(a Action, c Claim, memory int64, later *plannedAsks
 	return []string{best}, ""
 }
 
-// finds reports whether a reinstallation finds its nodes, one or two, wherever others go.
-// What these take of each resource fills so many nodes at most; one more has to be left.
+// finds reports whether a reinstallation finds its nodes, one or two, wherever the
+// allocator puts others. It counts how many nodes these can fill at most, of each resource
+// the smallest ones first; enough others must remain.
 func (run *rehearsalRun) finds(c Claim, demand Demand, later *plannedAsks) bool {
 	i, group := c.Instance, run.s.GroupID(c.Instance)
 	own := make(map[string]bool)

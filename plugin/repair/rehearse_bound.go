@@ -89,9 +89,9 @@ func (run *rehearsalRun) freeNow(q *ask) []int64 {
 	return list
 }
 
-// least returns how many of the requests find room whatever is chosen: as long as one
-// does not, all nodes but one, which may be its own, are full. The others may have come
-// first.
+// least returns how many of the requests find room whatever an allocator chooses. When one
+// finds none, each node but its own has less than size free, so at least (free-1)/size
+// requests are on each. What other requests take first is taken off.
 func (q *ask) least(free []int64, others []int64) int {
 	size := int64(0)
 	for _, mib := range q.needs {

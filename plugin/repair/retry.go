@@ -114,7 +114,7 @@ func triesOf(jobs []*JobFact, step Step) int {
 func refusalsOf(i *Instance, jobs []*JobFact, step Step) int {
 	n := 0
 	for _, f := range sameRefusals(jobs, step) {
-		if named := f.InstanceName(); named == "" || NameMatches(named, i.Name) {
+		if named := f.InstanceName(); named == "" || luxi.MatchesName(named, i.Name) {
 			n++
 		}
 	}

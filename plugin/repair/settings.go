@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// NoFence is the setting that takes the administrator's flag for the promise.
+// NoFence is the value of fence with which no fence is run: a node that is marked offline
+// counts as switched off.
 const NoFence = "none"
 
 // Settings are what the engine is told of the settings file.

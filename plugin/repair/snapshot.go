@@ -90,7 +90,8 @@ type Instance struct {
 	// migrate it (P18).
 	AlwaysFailover bool
 	Hypervisor     string // "kvm", "xen-pvm", ...; empty if not known
-	// DisksActive says whether Ganeti holds the disks to be active; nil if not known.
+	// DisksActive is Ganeti's own record of whether the disks are active; nil if not known.
+	// It is kept for saved snapshots: no decision rests on it.
 	DisksActive *bool
 	Live        *Live // nil unless it was asked for
 }

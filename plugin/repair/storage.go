@@ -40,7 +40,7 @@ func (r *Room) SetFreeDisk(s *Snapshot, free int64) {
 	}
 }
 
-// FreeDisk is what SetFreeDisk took.
+// FreeDisk returns the free disk that SetFreeDisk noted, in MiB, and whether it is known.
 func (r *Room) FreeDisk(s *Snapshot) (int64, bool) {
 	kind := s.Cluster.FreeDisk
 	if kind == "" {
@@ -97,9 +97,8 @@ func (p *Placer) lacksDisk(w want, r Room) refusal {
 	return why
 }
 
-// disks returns what the step takes of each storage of a node, in MiB. Where a pass does
-// not know the volume groups it is nothing: the cluster's own may have no room, and
-// matter nothing.
+// disks returns what the step takes of each storage of a node, in MiB. It is nil where a
+// pass does not know the volume groups: the instance may use others than the cluster's.
 func (p *Placer) disks(w want) map[Storage]int64 {
 	if w.kind == "" || p.Strict && w.groupsUnknown() {
 		return nil

@@ -7,8 +7,7 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// Released is not begun (P15): between its release and its start a job can wait for
-// hours. A pass decides afresh about those of its own jobs that have not begun, and
+// A released job may wait for hours before it begins (P15). A pass decides afresh about those of its own jobs that have not begun, and
 // takes back what is no longer wanted.
 
 // TakeBack is a job of ours that is to be taken back.
@@ -100,13 +99,13 @@ func (x *decider) goesTo(f *JobFact, t Transfer) bool {
 		return false
 	}
 	targets := NamedTargets(f.Info)
-	return len(targets) == 1 && (NameMatches(t.Target, targets[0]) || NameMatches(targets[0], t.Target))
+	return len(targets) == 1 && (luxi.MatchesName(t.Target, targets[0]) || luxi.MatchesName(targets[0], t.Target))
 }
 
 // unfitTarget returns why an instance must not be brought to the node, "" if it may.
 func (x *decider) unfitTarget(name string) string {
 	for _, n := range x.s.Nodes {
-		if !NameMatches(name, n.Name) {
+		if !luxi.MatchesName(name, n.Name) {
 			continue
 		}
 		own := false

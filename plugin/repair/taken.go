@@ -36,8 +36,8 @@ func (t *taken) add(d Decision, place Place) {
 	}
 }
 
-// begin takes a step into account that begins. What must not wait itself keeps nobody:
-// RECREATE_DISKS, and the failover of what is stopped, have the locks of nodes for seconds
+// begin takes a step into account that begins. A step that must not wait delays no other
+// one: RECREATE_DISKS, and the failover of what is stopped, lock their nodes for seconds
 // only.
 func (t *taken) begin(d Decision, place Place) {
 	t.slots++
@@ -101,9 +101,9 @@ func (t *taken) avoid(d Decision) map[string]bool {
 	return nodes
 }
 
-// keeps reports whether a reinstallation has no place for the sole reason that other
+// onlyOthersTakeNodes reports whether a reinstallation has no place for the sole reason that other
 // steps of the plan take the nodes.
-func (t *taken) keeps(p *Placer, d Decision) bool {
+func (t *taken) onlyOthersTakeNodes(p *Placer, d Decision) bool {
 	return d.Start.Step == StepReinstall && len(t.nodes) > 0 && p.Fits(t.s, d.Instance, d.Start.Step)
 }
 

@@ -94,10 +94,10 @@ func (v *valves) waitedForRoom(d Decision) bool {
 	return d.Start.Probe || choosesHere(v.s, v.set, d) && !d.Start.New && len(d.Start.Repair.Jobs) == 0
 }
 
-// blockCopy blocks a replace-disks until its time has come, as a node that is away for a
-// reboot costs no copies (V7), and as long as others of a lost node are to be brought
-// back: it would hold the locks that these wait for (P20). The repair is pending
-// meanwhile (S4).
+// blockCopy blocks a replace-disks until replace_disks_after has passed, so that a reboot
+// of a node causes no copies (V7), and while instances of the lost node are still to be
+// brought back, because it would lock their nodes (P20). The repair is pending meanwhile
+// (S4).
 func (v *valves) blockCopy(d Decision) (Reason, string) {
 	if d.Start.Step != StepReplaceDisks {
 		return "", ""
@@ -133,7 +133,7 @@ func (v *valves) blockStopped(d Decision) (Reason, string) {
 	if v.set.MaxRunning > 0 && v.busy >= v.set.MaxRunning {
 		return ReasonNoSlot, fmt.Sprintf("%d repairs are under way (max_running)", v.busy)
 	}
-	if job, held := holderOf(v.s, d.Instance); held {
+	if job, held := jobOnNodeOf(v.s, d.Instance); held {
 		return ReasonNoSlot, fmt.Sprintf("job %d has a node of it", job)
 	}
 	for _, other := range v.copying {
@@ -253,11 +253,12 @@ func urgency(s *Snapshot, d Decision) int {
 	return 4
 }
 
+// before reports whether a step comes before another one: by its urgency, among equals the
+// safer step, then the name.
 func before(s *Snapshot, a, b Decision) bool {
 	if ua, ub := urgency(s, a), urgency(s, b); ua != ub {
 		return ua < ub
 	}
-	// Among equals the safer step, then the name.
 	if ta, tb := stepType(a), stepType(b); ta != tb {
 		return ta < tb
 	}
@@ -266,9 +267,9 @@ func before(s *Snapshot, a, b Decision) bool {
 
 func stepType(d Decision) tagstore.Type { return d.Start.Repair.Type }
 
-// holderOf returns an unfinished job that has a node of the instance, or may take any.
-func holderOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
-	held := heldNodes(s, true)
+// jobOnNodeOf returns an unfinished job that has a node of the instance, or may take any.
+func jobOnNodeOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
+	held := nodesLockedByJobs(s, true)
 	for _, name := range i.Nodes() {
 		if job, is := held[name]; is {
 			return job, true
@@ -277,14 +278,14 @@ func holderOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
 	return 0, false
 }
 
-// heldNodes returns the nodes that unfinished jobs have, or wait for as well, each with one
+// nodesLockedByJobs returns the nodes that unfinished jobs have, or wait for as well, each with one
 // of the jobs. One that runs and whose allocator has not chosen yet has all nodes of the
 // node group.
-func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
+func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	held := make(map[string]luxi.JobID)
 	take := func(job luxi.JobID, typed string) {
 		for _, n := range s.Nodes {
-			if NameMatches(typed, n.Name) {
+			if luxi.MatchesName(typed, n.Name) {
 				held[n.Name] = job
 			}
 		}
@@ -306,7 +307,7 @@ func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
 						held[name] = job.ID
 					}
 					if waiting && op.Status == luxi.JobRunning && op.Param("iallocator") != "" && s.Targets[job.ID] == "" {
-						holdGroup(s, i, job.ID, held)
+						lockGroup(s, i, job.ID, held)
 					}
 				}
 			}
@@ -315,7 +316,7 @@ func heldNodes(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	return held
 }
 
-func holdGroup(s *Snapshot, i *Instance, job luxi.JobID, held map[string]luxi.JobID) {
+func lockGroup(s *Snapshot, i *Instance, job luxi.JobID, held map[string]luxi.JobID) {
 	for _, n := range s.Nodes {
 		if n.Group == s.GroupID(i) {
 			held[n.Name] = job

@@ -260,7 +260,7 @@ func (x explainer) verdict() string {
 	d := x.d
 	switch {
 	case d.Start != nil && d.Reason == repair.ReasonNotFenced:
-		return fmt.Sprintf("The last pass was not permitted by the fence to submit %s; the next one asks it again.", d.Start.Step)
+		return fmt.Sprintf("The fence failed, so the last pass did not submit %s; the next pass runs the fence again.", d.Start.Step)
 	case d.Start != nil && d.Reason == repair.ReasonNotBegun:
 		return fmt.Sprintf("The last pass could not submit %s; the next one tries again.", d.Start.Step)
 	case d.Start != nil && x.action() == nil:
@@ -324,7 +324,7 @@ func (x explainer) remedies() []Remedy {
 		}
 	default:
 		if x.v.Command != "" {
-			add("Look at what holds it", "%s", x.v.Command)
+			add("Look at what blocks it", "%s", x.v.Command)
 		}
 	}
 	if x.d.Reason == repair.ReasonWhereabouts && x.i.Template == "drbd" && x.condition(x.i.Primary) == "offline" {

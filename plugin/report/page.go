@@ -63,8 +63,8 @@ type pageContent struct {
 	Waiting                []pageReason
 	Groups                 []pageGroup
 	Rehearsed              bool
-	Harms                  []pageHarm // nodes that may not die
-	Harmless               int        // how many nodes with instances may
+	Harms                  []pageHarm // nodes whose loss does harm
+	Harmless               int        // how many other nodes have instances
 	Begin, End             string     // of the timeline
 	Bars                   []pageBar
 }

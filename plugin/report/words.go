@@ -65,7 +65,7 @@ func resultLine(r tagstore.Result, why string) string {
 	return fmt.Sprintf("repair %s ends with %s: %s", r.ID, r.Outcome, why)
 }
 
-// step tells the step of an action, what has to hold before it, and the steps behind it.
+// step tells the step of an action, what must succeed before it, and the steps behind it.
 func (w actionWords) step(a repair.Action) string {
 	to := strings.Join(a.To(), "+")
 	if to == "" {
@@ -84,7 +84,7 @@ func (w actionWords) step(a repair.Action) string {
 		text += ", if a dry run finds room"
 	}
 	if len(a.Job.Fence) > 0 {
-		text += ", if the fence of " + strings.Join(a.Job.Fence, " and ") + " holds"
+		text += ", if the fence of " + strings.Join(a.Job.Fence, " and ") + " succeeds"
 	}
 	for _, next := range a.Decision.Need.Steps[1:] {
 		text += ", then " + string(next)
