@@ -85,13 +85,15 @@ CLUSTER_TEST := go test -tags cluster -count=1 -timeout 0
 TRIXIE := -exec '$(CURDIR)/integration/system/run $(CURDIR)/build/_system/trixie'
 ROUNDS ?= 200
 
-.PHONY: chaos storm rows rehearsals cluster-trixie bench
+.PHONY: chaos storm rows kills rehearsals cluster-trixie bench
 chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated nodes (root)
 	$(CLUSTER_TEST) -v -run '^TestChaos$$' ./integration -args -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED)
 storm: ## a node with 40 primaries dies in a cluster of 200 instances (root)
 	$(CLUSTER_TEST) -v -run '^TestStorm$$' ./integration -args -storm
 rows: ## every row of the table of repairs, on both hypervisors each (root)
 	$(CLUSTER_TEST) -v -run '^TestEveryRow$$' ./integration -args -rows
+kills: ## the program is killed at twenty points of a pass (root)
+	$(CLUSTER_TEST) -v -run '^TestKilledAtTwentyPoints$$' ./integration -args -kills
 rehearsals: ## nodes of 40 random clusters are rehearsed, then lost (root)
 	$(CLUSTER_TEST) -v -run '^TestRehearsal$$' ./integration -args -rehearsals=40
 cluster-trixie: ## all tests on real clusters, every row and the whole storm, on Ganeti 3.1 (root)

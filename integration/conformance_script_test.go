@@ -27,11 +27,16 @@ var callsScript = []scriptPart{
 	{"jobs", scriptJobQueries},
 }
 
-// jobsScript is what is compared of jobs on instances and nodes, on another one.
+// jobsScript is what is compared of jobs on instances while all nodes are there, on another
+// one.
 var jobsScript = []scriptPart{
 	{"healthy moves", scriptHealthyMoves},
 	{"state", scriptState},
 	{"drained", scriptDrained},
+}
+
+// lossScript is what is compared of jobs when nodes are lost, and on nodes, on a third one.
+var lossScript = []scriptPart{
 	{"offline", scriptOffline},
 	{"offline chain", scriptChain},
 	{"dead", scriptDead},

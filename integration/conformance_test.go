@@ -40,6 +40,7 @@ instance s2 template=sharedfile nodes=node3 mem=16 disk=16 state=down
 
 func TestConformance(t *testing.T)       { conforms(t, callsScript) }
 func TestConformanceOfJobs(t *testing.T) { conforms(t, jobsScript) }
+func TestConformanceOfLoss(t *testing.T) { conforms(t, lossScript) }
 
 // conforms plays a script on a real cluster like conformanceCluster and a simulated one.
 func conforms(t *testing.T, script []scriptPart) {
