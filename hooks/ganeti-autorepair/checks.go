@@ -66,12 +66,13 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 		c.add(levelCritical, "reading", "%s", err)
 		return "", ""
 	}
-	plan = readLastReasons(e.paths.state()).over(plan)
+	plan = readLastReasons(e.paths.state()).over(plan).WithSilence(e.silentNodes(set))
 	c.suspensions(plan)
 	c.tags(plan)
 	c.instances(plan)
 	c.found(plan)
-	c.advice(ctx, pass.Client)
+	c.silence(set, plan)
+	c.advice(ctx, pass.Client, set)
 	return counted(plan)
 }
 

@@ -182,8 +182,14 @@ func nodeFields() []field[report.NodeView] {
 		{name: "node", title: "Node", doc: "Name of the node", value: func(v V) string { return v.Node }},
 		{name: "uuid", title: "UUID", doc: "UUID of the node", value: func(v V) string { return v.UUID }},
 		{name: "node_group", title: "Group", doc: "Node group of the node", value: func(v V) string { return v.Group }},
-		{name: "state", title: "State", doc: "State: lost, stuck, leaving, empty, ok",
+		{name: "state", title: "State", doc: "State: lost, silent, stuck, leaving, empty, ok",
 			value: func(v V) string { return string(v.State) }, colour: func(v V) string { return nodeColour(v.State) }},
+		{name: "silent_since", title: "SilentSince", doc: "Since when it does not answer", value: func(v V) string {
+			if v.SilentSince == 0 {
+				return ""
+			}
+			return clockTime(v.SilentSince)
+		}},
 		{name: "offline", title: "Offline", doc: "Whether the node is marked offline", value: func(v V) string { return strconv.FormatBool(v.Offline) }},
 		{name: "drained", title: "Drained", doc: "Whether the node is marked drained", value: func(v V) string { return strconv.FormatBool(v.Drained) }},
 		{name: "primaries", title: "Pri", doc: "Instances that have it as primary node", right: true, value: number(func(v V) int { return v.Primaries })},
@@ -211,7 +217,7 @@ func nodeFields() []field[report.NodeView] {
 
 func nodeColour(s repair.NodeState) string {
 	switch s {
-	case repair.NodeLost, repair.NodeStuck:
+	case repair.NodeLost, repair.NodeSilent, repair.NodeStuck:
 		return red
 	case repair.NodeLeaving:
 		return yellow
@@ -234,7 +240,7 @@ func writeNodes(w io.Writer, t terminal, l *looked, views []report.NodeView) {
 	for k := range views {
 		v := &views[k]
 		v.Missing = v.Words(instance)
-		if v.Blocked > 0 {
+		if v.Blocked > 0 || v.State == repair.NodeSilent {
 			v.Missing += ": " + strings.Replace(v.Command, " node:"+v.Node, " node:"+node(v.Node), 1)
 		}
 		v.Node = node(v.Node)

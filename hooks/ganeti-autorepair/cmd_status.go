@@ -119,7 +119,7 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 		if cmd.Snapshot == "" && cmd.Save == "" {
 			c := e.client()
 			defer c.Close()
-			if findings, err = e.findings(ctx, c); err != nil {
+			if findings, err = e.findings(ctx, c, l.set); err != nil {
 				return err
 			}
 			findings = append([]repair.Finding{}, findings...)
@@ -137,6 +137,9 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 		passes = l.passes.text(now)
 	}
 	writeCluster(w, e.screen, l.plan.Snapshot, passes)
+	for _, line := range silenceLines(e.screen, l.plan.Snapshot) {
+		writeFolded(w, "", "  ", line, e.screen.columns)
+	}
 	screenOf{e.screen, l.plan, views, now, cmd.Sort == byUrgency && len(cmd.Instances) == 0}.write(w)
 	writeSummary(w, e.screen, l.plan)
 	if text := idle(l.plan); text != "" {

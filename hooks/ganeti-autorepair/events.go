@@ -13,6 +13,7 @@ import (
 
 	"ganeti-autorepair/hooks/internal/outside"
 	"ganeti-autorepair/plugin"
+	"ganeti-autorepair/plugin/repair"
 )
 
 // Programs in the directory event_dir of the administrator are told of events, by
@@ -26,7 +27,8 @@ const (
 	eventEnded   = "repair-ended"   // its result is written
 	eventBlocked = "repair-blocked" // a valve, or what the pass met, keeps it from going on
 
-	eventNodeEmpty = "node-empty" // a drained or offline node has no instance any more
+	eventNodeEmpty  = "node-empty"  // a drained or offline node has no instance any more
+	eventNodeSilent = "node-silent" // a node that is not offline does not answer
 )
 
 // event is an event in the form in which programs get it.
@@ -36,7 +38,7 @@ type event struct {
 	Time     int64  `json:"time"` // Unix time in seconds
 	Cluster  string `json:"cluster"`
 	Instance string `json:"instance"`         // empty in events of nodes
-	Node     string `json:"node,omitempty"`   // of node-empty
+	Node     string `json:"node,omitempty"`   // of node-empty and node-silent
 	Repair   string `json:"repair,omitempty"` // id
 	Type     string `json:"type,omitempty"`
 	Step     string `json:"step,omitempty"`
@@ -70,11 +72,11 @@ const (
 type eventBounds struct{ one, all time.Duration }
 
 // event keeps an event until the pass is over.
-func (r *runner) event(report *plugin.Report, v event) {
+func (r *runner) event(plan *repair.Plan, v event) {
 	if r.set.eventDir == "" {
 		return
 	}
-	v.Version, v.Time, v.Cluster = jsonVersion, r.env.now().Unix(), report.Plan.Snapshot.Cluster.Name
+	v.Version, v.Time, v.Cluster = jsonVersion, r.env.now().Unix(), plan.Snapshot.Cluster.Name
 	r.events = append(r.events, v)
 }
 
@@ -83,14 +85,14 @@ func (r *runner) event(report *plugin.Report, v event) {
 func (r *runner) passEvents(did *plugin.Report, changed changes) {
 	for _, c := range changed.reasons {
 		if v, blocked := blockedEvent(c.v); blocked {
-			r.event(did, v)
+			r.event(did.Plan, v)
 		}
 	}
 	for _, v := range didEvents(did) {
-		r.event(did, v)
+		r.event(did.Plan, v)
 	}
 	for _, n := range changed.emptyNodes {
-		r.event(did, event{Event: eventNodeEmpty, Node: n.Name, Why: "no instance and no unfinished job has it any more"})
+		r.event(did.Plan, event{Event: eventNodeEmpty, Node: n.Name, Why: "no instance and no unfinished job has it any more"})
 	}
 }
 

@@ -41,26 +41,37 @@ func (m findingsMemory) write(state stateDir) error {
 // findings returns what a person should know of the cluster beside repairs (A1), from
 // the configuration, the watcher's instance-status file, and what the last pass knew of
 // jobs that verify. It looks through no jobs.
-func (e *env) findings(ctx context.Context, c *luxi.Client) ([]repair.Finding, error) {
-	list, _, err := e.findingsFrom(ctx, c, readFindingsMemory(e.paths.state()), false)
-	return list, err
+func (e *env) findings(ctx context.Context, c *luxi.Client, set settings) ([]repair.Finding, error) {
+	m := readFindingsMemory(e.paths.state())
+	o, err := e.observe(ctx, c, &m, false)
+	if err != nil {
+		return nil, err
+	}
+	o.Silent = e.silentNodes(set)
+	return m.findings(o), nil
 }
 
-// findingsFrom is findings that goes on from a memory. With jobs it looks through those
-// that are newer than what is remembered; the memory that it returns knows them.
-func (e *env) findingsFrom(ctx context.Context, c *luxi.Client, m findingsMemory, jobs bool) ([]repair.Finding, findingsMemory, error) {
+// observe reads what findings are made from, and goes on from a memory. With jobs it looks
+// through those that are newer than what is remembered; the memory knows them then.
+func (e *env) observe(ctx context.Context, c *luxi.Client, m *findingsMemory, jobs bool) (repair.Observed, error) {
 	o := repair.Observed{Now: e.now()}
 	if err := read.ReadRoles(ctx, c, &o); err != nil {
-		return nil, m, err
+		return o, err
 	}
 	if jobs {
 		var err error
 		if m.Verified, err = read.ReadVerifications(ctx, c, o.Groups, o.Now, m.Verified); err != nil {
-			return nil, m, err
+			return o, err
 		}
 	}
 	o.Verified = m.Verified
 	e.readInstanceStatus(&o)
+	return o, nil
+}
+
+// findings returns the findings of what was observed, and remembers since when each is
+// there.
+func (m *findingsMemory) findings(o repair.Observed) []repair.Finding {
 	list := repair.Findings(o)
 	since := make(map[string]int64)
 	for k := range list {
@@ -71,7 +82,7 @@ func (e *env) findingsFrom(ctx context.Context, c *luxi.Client, m findingsMemory
 		since[f.Key()] = f.Since
 	}
 	m.Since = since
-	return list, m, nil
+	return list
 }
 
 // readInstanceStatus reads the file that ganeti-watcher writes in each of its runs: lines
@@ -94,28 +105,42 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 	}
 }
 
-// findingsOfPass returns the findings after a pass and remembers what the next one needs.
-// They are advice: where they cannot be had, the pass is what it is without them. That they
-// cannot be remembered is told only where all else was kept: one line is enough (W8).
-func (r *runner) findingsOfPass(ctx context.Context, c *luxi.Client, kept bool) []repair.Finding {
-	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
-	defer cancel()
+// lookAround looks, after a pass, for what a person should know beside repairs: findings
+// and silent nodes. It tells of the latter, remembers what the next pass needs, and returns
+// the findings and the plan with the silent nodes. All that is advice: where it cannot be
+// had, the pass is what it is without. That it cannot be remembered is told only where all
+// else was kept, as one line is enough; silent nodes are not told of then, as each pass
+// would tell them anew (W8).
+func (r *runner) lookAround(ctx context.Context, c *luxi.Client, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
 	state := r.env.paths.state()
-	list, after, err := r.env.findingsFrom(ctx, c, readFindingsMemory(state), true)
+	m := readFindingsMemory(state)
+	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
+	defer cancel()
+	o, err := r.env.observe(short, c, &m, true)
 	if err != nil {
 		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
-		return nil
+		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
-	if err := after.write(state); err != nil && kept {
+	news := r.lookForSilence(ctx, c, &o)
+	list := m.findings(o)
+	plan = plan.WithSilence(o.Silent)
+	silentErr := keepSilentNodes(state, o.Silent)
+	if silentErr == nil {
+		r.tellSilence(plan, news)
+	}
+	if err = m.write(state); err == nil {
+		err = silentErr
+	}
+	if err != nil && kept {
 		r.env.note("warning: not kept: findings: %s", err)
 	}
-	return list
+	return list, plan
 }
 
 // advice tells the findings: with --verbose, as nothing that auto-repair does depends on
 // them. What may run twice is a warning.
-func (c *checkup) advice(ctx context.Context, client *luxi.Client) {
-	list, err := c.env.findings(ctx, client)
+func (c *checkup) advice(ctx context.Context, client *luxi.Client, set settings) {
+	list, err := c.env.findings(ctx, client, set)
 	if err != nil {
 		c.fail(levelWarning, "findings", err)
 		return

@@ -87,7 +87,7 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 			return nil, err
 		}
 		if assume.Empty() {
-			plan = readLastReasons(e.paths.state()).over(plan)
+			plan = readLastReasons(e.paths.state()).over(plan).WithSilence(e.silentNodes(set))
 		}
 		l.plan = plan
 		return l, nil

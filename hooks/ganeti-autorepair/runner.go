@@ -36,7 +36,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	r.began = r.env.now()
 	pass := r.env.pass(r.set, r.log)
 	defer pass.Client.Close()
-	last, found, _ := state.readStamp()
+	last, found, _ := r.env.lastPass(r.set)
 	if r.cmd.FromWatcher && found && !r.due(ctx, pass.Client, last) {
 		return nil, errTooEarly
 	}
@@ -66,10 +66,11 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	kept := r.keep(did)
 	facts.Rehearsals = r.rehearse(ctx, pass)
 	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
-	facts.Findings = r.findingsOfPass(ctx, pass.Client, kept)
-	r.env.writeMetrics(r.set, did.PlanAfter(), facts)
+	findings, plan := r.lookAround(ctx, pass.Client, did.PlanAfter(), kept)
+	facts.Findings = findings
+	r.env.writeMetrics(r.set, plan, facts)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {
-		r.env.writeStatus(did.PlanAfter(), r.set)
+		r.env.writeStatus(plan, r.set)
 	}
 	return did, r.problems(did)
 }

@@ -21,6 +21,7 @@ type settings struct {
 	// rehearsalMetrics says that each pass rehearses the loss of every node for the
 	// metrics (N3).
 	rehearsalMetrics bool
+	deadNodes        string // what passes do about nodes that do not answer (K4)
 }
 
 // defaultSettings returns the settings of an empty settings file.
@@ -31,6 +32,7 @@ func defaultSettings() settings {
 		busyInterval: 4 * time.Minute,
 		log:          "/var/log/ganeti-autorepair/ganeti-autorepair.log",
 		logFormat:    "text",
+		deadNodes:    deadNodesReport,
 	}
 }
 
@@ -62,6 +64,7 @@ var settingsTable = []setting{
 	{"max_attempts", "a whole number from 1 to 10", number(1, 10, func(s *settings) *int { return &s.engine.MaxAttempts })},
 	{"results_kept", "a whole number from 0 to 100", number(0, 100, func(s *settings) *int { return &s.engine.ResultsKept })},
 	{"fence", `"none", "oob", or the absolute path of a command`, text(`^(none|oob|/[^\x00]*)$`, func(s *settings) *string { return &s.engine.Fence })},
+	{"dead_nodes", `"off" or "report"`, text(`^(off|report)$`, func(s *settings) *string { return &s.deadNodes })},
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.log })},
 	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *settings) *string { return &s.logFormat })},
 	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *settings) *string { return &s.metricsFile })},

@@ -44,6 +44,14 @@ func (s stateDir) writeStamp(st stamp) error {
 	return nil
 }
 
+// lastPass reads the stamp. The next pass is due as soon after a pass that found silent
+// nodes as after one that left repairs pending (W7).
+func (e *env) lastPass(set settings) (stamp, bool, error) {
+	st, found, err := e.paths.state().readStamp()
+	st.Busy = st.Busy || e.silentNodes(set).Any()
+	return st, found, err
+}
+
 // readStamp reads the stamp; found is false if there was no pass yet. A stamp that
 // cannot be read counts as none. Of an empty one the modification time counts, as
 // if repairs were pending.

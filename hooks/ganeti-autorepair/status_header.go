@@ -21,7 +21,7 @@ type passTimes struct {
 
 // passTimes reads when passes are, as far as this node remembers.
 func (e *env) passTimes(set settings) passTimes {
-	s, found, err := e.paths.state().readStamp()
+	s, found, err := e.lastPass(set)
 	if err != nil || !found {
 		return passTimes{}
 	}
@@ -62,7 +62,7 @@ func writeCluster(w io.Writer, t terminal, s *repair.Snapshot, passes string) {
 	for _, sort := range []struct {
 		word  string
 		names []string
-	}{{"offline", c.Offline}, {"drained", c.Drained}} {
+	}{{"offline", c.Offline}, {"drained", c.Drained}, {"silent", c.Silent}} {
 		if len(sort.names) > 0 {
 			bad = append(bad, t.paint(red, sort.word)+" "+fewNodes(sort.names, short))
 		}

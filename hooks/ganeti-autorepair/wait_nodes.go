@@ -76,7 +76,7 @@ func (w *nodeWait) judge(plan *repair.Plan) (done bool, err error) {
 	w.drawn.clearProgress()
 	for _, name := range names {
 		v := views[name]
-		if v.State == repair.NodeUsual {
+		if !v.Offline && !v.Drained {
 			return false, &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it", name), hint: "gnt-node modify --drained=yes " + name}
 		}
 		w.tell(name, nodeLine(v, short))

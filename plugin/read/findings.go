@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sort"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -17,7 +18,7 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 		return fmt.Errorf("reading the cluster: %w", err)
 	}
 	o.CandidatePool = info.CandidatePoolSize
-	fields := []string{"name", "group.uuid", "group", "master_candidate", "role", "master_capable", "offline", "drained", "pinst_cnt"}
+	fields := []string{"name", "uuid", "group.uuid", "group", "master_candidate", "role", "master_capable", "offline", "drained", "pinst_cnt"}
 	t, err := Query(ctx, c, luxi.ResNode, fields, nil)
 	if err != nil {
 		return fmt.Errorf("reading the roles of nodes: %w", err)
@@ -26,13 +27,14 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 	for row := range t.Rows {
 		var n repair.NodeRole
 		var group, role string
-		var capable, offline, drained bool
+		var capable, drained bool
 		var instances int64
-		if err := t.Scan(row, &n.Name, &n.Group, &group, &n.Candidate, &role, &capable, &offline, &drained, &instances); err != nil {
+		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &group, &n.Candidate, &role, &capable, &n.Offline, &drained, &instances); err != nil {
 			return fmt.Errorf("reading the roles of nodes: %w", err)
 		}
-		n.Candidate = n.Candidate || role == "M"
-		n.CanBe, n.Instances = capable && !offline && !drained, int(instances)
+		n.Master = role == "M"
+		n.Candidate = n.Candidate || n.Master
+		n.CanBe, n.Instances = capable && !n.Offline && !drained, int(instances)
 		o.Groups[n.Group] = group
 		o.Roles = append(o.Roles, n)
 	}
@@ -152,7 +154,7 @@ func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, lo
 	ended := job.Ended.Unix()
 	switch {
 	case op.ID == luxi.OpGroupVerifyDisks && op.Status == luxi.JobSuccess && ended > v.DisksEnded:
-		v.DisksEnded = ended
+		v.DisksEnded, v.Unreached = ended, unreached(op)
 	case op.ID == luxi.OpClusterVerifyGroup && op.Status == luxi.JobSuccess && ended >= v.Ended:
 		v.Ended, v.Complaints = ended, nil
 		if k >= len(log.Ops) {
@@ -167,6 +169,21 @@ func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, lo
 		}
 	}
 	return v
+}
+
+// unreached returns the UUIDs of the nodes that a GROUP_VERIFY_DISKS could not ask, in
+// order; none of a result that cannot be read.
+func unreached(op luxi.JobOp) []string {
+	result, err := op.VerifiedDisks()
+	if err != nil {
+		return nil
+	}
+	var uuids []string
+	for uuid := range result.NodeErrors {
+		uuids = append(uuids, uuid)
+	}
+	sort.Strings(uuids)
+	return uuids
 }
 
 // messages returns the lines of an entry in a log: a text, or a list of texts as JSON

@@ -3,7 +3,6 @@ package read
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sort"
 	"sync"
 	"time"
@@ -26,11 +25,15 @@ const (
 // asked on its own: what a node that hangs would have said is missing then from
 // the tables, and nothing else is (C5).
 func AskNodes(ctx context.Context, nodes []string, ask func(ctx context.Context, nodes []string) (*luxi.Table, error)) ([]*luxi.Table, error) {
-	patience := nodePatience
-	if end, ok := ctx.Deadline(); ok && time.Until(end)/4 < patience {
-		patience = time.Until(end) / 4
+	return AskNodesWithin(ctx, patience(ctx), nodes, ask)
+}
+
+// patience returns how long nodes may take to answer in the time that the context leaves.
+func patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok && time.Until(end)/4 < nodePatience {
+		return time.Until(end) / 4
 	}
-	return AskNodesWithin(ctx, patience, nodes, ask)
+	return nodePatience
 }
 
 // readAnswers asks the nodes whose tags go once they answer whether they do: those that
@@ -46,23 +49,12 @@ func (r *Reader) readAnswers(ctx context.Context, s *repair.Snapshot) error {
 		return nil
 	}
 	sort.Strings(nodes)
-	tables, err := AskNodes(ctx, nodes, func(ctx context.Context, nodes []string) (*luxi.Table, error) {
-		return Query(ctx, r.Client, luxi.ResNode, []string{"name", "bootid"}, luxi.AnyOf("name", nodes...))
-	})
+	a, err := WhoAnswers(ctx, r.Client, patience(ctx), nodes)
 	if err != nil {
-		return fmt.Errorf("asking nodes whether they answer: %w", err)
+		return err
 	}
-	for _, t := range tables {
-		for row := range t.Rows {
-			var name string
-			var boot luxi.Value[string]
-			if err := t.Scan(row, &name, &boot); err != nil {
-				return fmt.Errorf("asking nodes whether they answer: %w", err)
-			}
-			if id, told := boot.Get(); told && id != "" && s.Nodes[name] != nil {
-				s.Nodes[name].Answers = true
-			}
-		}
+	for _, name := range nodes {
+		s.Nodes[name].Answers = a.Answers[name] == repair.AnswerGiven
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type FindingWord string
 const (
 	FindingWrongNode        FindingWord = "wrong-node"
 	FindingFewCandidates    FindingWord = "few-candidates"
+	FindingSilentCandidate  FindingWord = "silent-candidate"
 	FindingNotN1            FindingWord = "not-n1"
 	FindingOrphanInstance   FindingWord = "orphan-instance"
 	FindingOrphanVolume     FindingWord = "orphan-volume"
@@ -38,7 +39,8 @@ const (
 
 // FindingWords are the words of all findings, in the order in which users see them.
 var FindingWords = []FindingWord{
-	FindingWrongNode, FindingFewCandidates, FindingNotN1, FindingOrphanInstance, FindingOrphanVolume, FindingDisksNotVerified, FindingNotVerified,
+	FindingWrongNode, FindingFewCandidates, FindingSilentCandidate, FindingNotN1, FindingOrphanInstance, FindingOrphanVolume, FindingDisksNotVerified,
+	FindingNotVerified,
 }
 
 const (
@@ -62,14 +64,18 @@ type Observed struct {
 	// StatusTime when it was written; zero if there is none.
 	Status     map[string]string
 	StatusTime time.Time
+	Silent     SilentNodes // as far as it is known
 }
 
 // NodeRole is what findings need of a node.
 type NodeRole struct {
-	Name, Group string // Group is a UUID
-	Candidate   bool   // a master candidate, or the master
-	CanBe       bool   // it may be a master candidate: capable, neither offline nor drained
-	Instances   int    // that have it as primary node
+	Name, UUID string
+	Group      string // UUID
+	Offline    bool
+	Master     bool
+	Candidate  bool // a master candidate, or the master
+	CanBe      bool // it may be a master candidate: capable, neither offline nor drained
+	Instances  int  // that have it as primary node
 }
 
 // Verifications are what jobs that verify have left in the queue, as far as it was looked
@@ -84,6 +90,7 @@ type Verifications struct {
 type VerifiedGroup struct {
 	Ended      int64       `json:"ended,omitempty"`       // of CLUSTER_VERIFY_GROUP, Unix time in seconds; 0 if none is known
 	DisksEnded int64       `json:"disks_ended,omitempty"` // the same of GROUP_VERIFY_DISKS
+	Unreached  []string    `json:"unreached,omitempty"`   // UUIDs of the nodes that this GROUP_VERIFY_DISKS could not ask
 	Complaints []Complaint `json:"complaints,omitempty"`  // of that CLUSTER_VERIFY_GROUP
 }
 
@@ -141,6 +148,7 @@ func Findings(o Observed) []Finding {
 	var list []Finding
 	list = append(list, o.wrongNodes()...)
 	list = append(list, o.fewCandidates()...)
+	list = append(list, o.silentCandidates()...)
 	list = append(list, o.complaints()...)
 	list = append(list, o.notVerified()...)
 	rank := make(map[FindingWord]int)

@@ -11,6 +11,7 @@ type NodeState string
 // The states of nodes (N1).
 const (
 	NodeLost    NodeState = "lost"    // offline, with instances left
+	NodeSilent  NodeState = "silent"  // not offline, and it does not answer (K2)
 	NodeStuck   NodeState = "stuck"   // drained, and all that is left is blocked
 	NodeLeaving NodeState = "leaving" // offline or drained, and something goes on there
 	NodeEmpty   NodeState = "empty"   // offline or drained, and safe to switch off
@@ -18,14 +19,15 @@ const (
 )
 
 // NodeStates are all states of nodes, in the order in which users see them.
-var NodeStates = []NodeState{NodeLost, NodeStuck, NodeLeaving, NodeEmpty, NodeUsual}
+var NodeStates = []NodeState{NodeLost, NodeSilent, NodeStuck, NodeLeaving, NodeEmpty, NodeUsual}
 
 // NodeStatus is the state of one node and what it comes from.
 type NodeStatus struct {
 	Node  *Node
 	State NodeState
 	// Left are the instances that have the node as primary or secondary, in the order of
-	// the instances. Of a node that is ok there may be more, as not all places are known.
+	// the instances. Of a node that is neither offline nor drained there may be more, as not
+	// all places are known, and none is pending.
 	Left []LeftInstance
 	Jobs []luxi.JobInfo // unfinished jobs that have the node, or may have it
 }
@@ -81,6 +83,9 @@ func NodeStatusesOf(p *Plan) []NodeStatus {
 			}
 			status.Jobs = s.jobsAt(n)
 			status.State = nodeState(status, n.Unused || unplaced[n.Name])
+		}
+		if n.SilentSince != 0 && status.State != NodeEmpty {
+			status.State = NodeSilent
 		}
 		list = append(list, status)
 	}

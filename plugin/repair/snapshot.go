@@ -67,6 +67,9 @@ type Node struct {
 	// Answers says that the node answered when it was asked, which only those with tags
 	// are that are to go then (T12).
 	Answers bool
+	// SilentSince is the Unix time in seconds since which the node, which is not offline, has
+	// not answered, as far as passes remember; 0 if it is not known to be silent (K2).
+	SilentSince int64
 	// Unused says that no instance has the node as primary or secondary; false if that
 	// is not known.
 	Unused bool

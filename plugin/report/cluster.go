@@ -11,6 +11,8 @@ type ClusterView struct {
 	Nodes     int              `json:"nodes"`
 	Offline   []string         `json:"offline_nodes"`
 	Drained   []string         `json:"drained_nodes"` // those that are not offline
+	Silent    []string         `json:"silent_nodes"`  // those that are not offline and do not answer
+	CutOff    bool             `json:"cut_off"`       // so many are silent that the master may be cut off
 	Suspended []SuspensionView `json:"suspensions"`   // of the cluster and of node groups
 }
 
@@ -23,7 +25,11 @@ type SuspensionView struct {
 
 // ClusterOf returns the view of the cluster.
 func ClusterOf(s *repair.Snapshot) ClusterView {
-	v := ClusterView{Nodes: len(s.Nodes), Offline: []string{}, Drained: []string{}, Suspended: []SuspensionView{}}
+	v := ClusterView{Nodes: len(s.Nodes), Offline: []string{}, Drained: []string{}, Silent: []string{}, Suspended: []SuspensionView{}}
+	_, _, v.CutOff = s.CutOff()
+	for _, n := range s.SilentNodes() {
+		v.Silent = append(v.Silent, n.Name)
+	}
 	for _, name := range s.BrokenNodes() {
 		if s.Nodes[name].Offline {
 			v.Offline = append(v.Offline, name)

@@ -116,26 +116,39 @@ func (m metrics) findings(list []repair.Finding) {
 // state and the instances that are left (N4).
 func (m metrics) nodes(list []repair.NodeStatus) {
 	counts := make(map[repair.NodeState]int)
-	var bad []repair.NodeStatus
+	var bad, leaving []repair.NodeStatus
 	for _, n := range list {
 		counts[n.State]++
 		if n.State != repair.NodeUsual {
 			bad = append(bad, n)
+		}
+		if n.Node.Condition() != repair.NodeOK {
+			leaving = append(leaving, n)
 		}
 	}
 	m.head("nodes", "Nodes by state.")
 	for _, s := range repair.NodeStates {
 		m.value("nodes", "state", string(s), float64(counts[s]))
 	}
-	m.head("node_state", "Nodes that are drained or offline, with their state as a label; always 1.")
+	m.head("node_state", "Nodes that are not ok, with their state as a label; always 1.")
 	for _, n := range bad {
 		m.labelled("node_state", 1, "node", n.Node.Name, "state", string(n.State))
 	}
 	m.head("node_instances_left", "Instances that a drained or offline node still has: pending ones leave it by themselves, blocked ones do not.")
-	for _, n := range bad {
+	for _, n := range leaving {
 		m.labelled("node_instances_left", float64(n.Pending()), "node", n.Node.Name, "repair", "pending")
 		m.labelled("node_instances_left", float64(len(n.Left)-n.Pending()), "node", n.Node.Name, "repair", "blocked")
 	}
+}
+
+// silence writes since when nodes do not answer, and whether the master may be cut off (K2).
+func (m metrics) silence(s *repair.Snapshot) {
+	m.head("node_silent_since_timestamp_seconds", "Unix time since which a node that is not offline has not answered.")
+	for _, n := range s.SilentNodes() {
+		m.labelled("node_silent_since_timestamp_seconds", float64(n.SilentSince), "node", n.Name)
+	}
+	_, _, cutOff := s.CutOff()
+	m.one("cut_off", "1 if more than half of the other nodes that are not offline do not answer, so that the master may be cut off, else 0.", number(cutOff))
 }
 
 func (m metrics) plan(plan *repair.Plan) {
@@ -182,4 +195,5 @@ func (m metrics) plan(plan *repair.Plan) {
 	}
 	m.one("unreadable_tags", "Tags of auto-repair that cannot be read.", float64(unreadable))
 	m.nodes(repair.NodeStatusesOf(plan))
+	m.silence(plan.Snapshot)
 }

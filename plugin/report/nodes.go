@@ -15,6 +15,7 @@ type NodeView struct {
 	UUID        string             `json:"uuid"`
 	Group       string             `json:"node_group"`
 	State       repair.NodeState   `json:"state"`
+	SilentSince int64              `json:"silent_since,omitempty"` // Unix time in seconds; 0 if it answers, or is not known to be silent
 	Offline     bool               `json:"offline"`
 	Drained     bool               `json:"drained"`
 	Primaries   int                `json:"primaries"`   // instances that have it as primary node
@@ -25,6 +26,7 @@ type NodeView struct {
 	Command     string             `json:"command,omitempty"` // what a person could type about it
 	Instances   []LeftInstanceView `json:"instances"`         // that are left on it; none of a node that is ok
 	Jobs        []NodeJobView      `json:"jobs"`              // unfinished jobs that have it, or may have it
+	silence     string             // how long it is silent, and what to do about it
 }
 
 // LeftInstanceView is an instance that a node still has.
@@ -68,7 +70,7 @@ func NotableNodes(p *repair.Plan) []NodeView {
 func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 	v := NodeView{
 		Node: n.Node.Name, UUID: n.Node.UUID, State: n.State, Offline: n.Node.Offline, Drained: n.Node.Drained,
-		Instances: []LeftInstanceView{}, Jobs: []NodeJobView{},
+		Instances: []LeftInstanceView{}, Jobs: []NodeJobView{}, SilentSince: n.Node.SilentSince,
 	}
 	if g := p.Snapshot.Groups[n.Node.Group]; g != nil {
 		v.Group = g.Name
@@ -81,7 +83,7 @@ func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 		} else {
 			v.Secondaries++
 		}
-		if n.State == repair.NodeUsual {
+		if n.Node.Condition() == repair.NodeOK {
 			continue
 		}
 		of := ViewOf(p, l.Decision)
@@ -106,8 +108,24 @@ func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 	case v.Blocked == 0 && (v.State == repair.NodeLeaving || v.State == repair.NodeLost):
 		v.Command = "ganeti-autorepair nodes --wait " + v.Node
 	}
+	if n.State == repair.NodeSilent {
+		v.noteSilence(p.Snapshot)
+	}
 	v.Missing = v.Words(func(name string) string { return name })
 	return v
+}
+
+// noteSilence notes what to say of a node that does not answer.
+func (v *NodeView) noteSilence(s *repair.Snapshot) {
+	for _, of := range Silences(s) {
+		if of.Node == v.Node || of.CutOff && v.Node != s.Cluster.Master {
+			v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", of.Command
+			if of.CutOff {
+				v.silence += of.What + ": "
+			}
+			v.silence += of.Ask
+		}
+	}
 }
 
 // AllBlocked reports whether the node has instances left, and none of them leaves without
@@ -123,10 +141,15 @@ func (v NodeView) Words(short func(string) string) string {
 		return ""
 	case v.State == repair.NodeEmpty:
 		return "nothing, it is safe to switch off"
+	case v.silence != "" && len(v.Instances) == 0 && len(v.Jobs) == 0:
+		return v.silence
 	case len(v.Instances) == 0 && len(v.Jobs) == 0:
 		return "what is left on it is not known"
 	}
 	var parts []string
+	if v.silence != "" {
+		parts = append(parts, v.silence)
+	}
 	if v.Pending > 0 {
 		parts = append(parts, "goes on: "+v.byReason(true, short))
 	}

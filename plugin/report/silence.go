@@ -1,0 +1,77 @@
+package report
+
+import (
+	"fmt"
+
+	"ganeti-autorepair/plugin/repair"
+)
+
+// SilenceView tells of a node that does not answer, or of a master that may be cut off from
+// the others.
+type SilenceView struct {
+	Node    string // "" if it tells of several nodes
+	Since   int64  // Unix time in seconds
+	What    string // "does not answer"
+	Ask     string // what a person has to find out
+	Command string // what a person could type about it
+	CutOff  bool   // the master may be cut off
+}
+
+// Text tells it in words, with the name of the node as it is to be shown, and with the time
+// if there is one: "node4 does not answer (12m): is it dead? ..."
+func (v SilenceView) Text(node, when string) string {
+	text := v.What
+	if !v.CutOff {
+		text = node + " " + text
+	}
+	if when != "" {
+		text += " (" + when + ")"
+	}
+	return text + ": " + v.Ask
+}
+
+// Silences returns a view for each silent node, by name. Where more than half of the other
+// nodes are silent these share one: it is more likely then that the master is cut off than
+// that all of them are dead.
+func Silences(s *repair.Snapshot) []SilenceView {
+	var list []SilenceView
+	nodes := s.SilentNodes()
+	silent, others, cutOff := s.CutOff()
+	if cutOff {
+		v := SilenceView{CutOff: true, What: cutOffWords(silent, others), Ask: "is this node cut off?", Command: "gnt-node list -o name,role,bootid"}
+		for _, n := range nodes {
+			if n.Name != s.Cluster.Master && (v.Since == 0 || n.SilentSince < v.Since) {
+				v.Since = n.SilentSince
+			}
+		}
+		list = append(list, v)
+	}
+	for _, n := range nodes {
+		switch {
+		case n.Name == s.Cluster.Master:
+			list = append(list, SilenceView{
+				Node: n.Name, Since: n.SilentSince, What: "does not answer itself", Ask: "look at the log of its node daemon",
+				Command: "tail /var/log/ganeti/node-daemon.log",
+			})
+		case cutOff && others == 1:
+			// There is nobody else to tell which of the two it is.
+			list[0].Node, list[0].Command = n.Name, repair.OfflineCommand(n.Name)
+			list[0].Ask += " or is " + n.Name + " dead? then switch it off and mark it offline"
+		case !cutOff:
+			list = append(list, SilenceView{
+				Node: n.Name, Since: n.SilentSince, What: "does not answer", Ask: "is it dead? then switch it off and mark it offline",
+				Command: repair.OfflineCommand(n.Name),
+			})
+		}
+	}
+	return list
+}
+
+// cutOffWords tells how many nodes do not answer: "5 of 6 other nodes do not answer".
+func cutOffWords(silent, others int) string {
+	verb := "do"
+	if silent == 1 {
+		verb = "does"
+	}
+	return fmt.Sprintf("%d of %d other nodes %s not answer", silent, others, verb)
+}
