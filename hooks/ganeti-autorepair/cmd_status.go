@@ -276,6 +276,10 @@ type statusJSON struct {
 	Unwritable []unwritable    `json:"unwritable"` // by passes
 	// Findings are advice about the cluster; missing in snapshots, which do not tell.
 	Findings *[]repair.Finding `json:"findings,omitempty"` // nil if nobody knows
+	// Silent are the nodes that do not answer, and CutOff says that they are so many that the
+	// master may be cut off; missing in snapshots, and where passes do not look.
+	Silent *[]string `json:"silent_nodes,omitempty"`
+	CutOff *bool     `json:"cut_off,omitempty"`
 }
 
 func writeStatusJSON(w io.Writer, l *looked, views []report.View, findings []repair.Finding) error {
@@ -291,6 +295,9 @@ func writeStatusJSON(w io.Writer, l *looked, views []report.View, findings []rep
 	}
 	if findings != nil {
 		s.Findings = &findings
+		if l.set.deadNodes != deadNodesOff {
+			s.Silent, s.CutOff = &s.ClusterView.Silent, &s.ClusterView.CutOff
+		}
 	}
 	return writeJSON(w, s)
 }

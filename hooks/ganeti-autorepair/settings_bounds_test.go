@@ -27,6 +27,7 @@ func TestSettingsBounds(t *testing.T) {
 		"metrics_file":        {`""`, `"/var/lib/prometheus/node-exporter/autorepair.prom"`},
 		"event_dir":           {`""`, `"/etc/ganeti/autorepair.d"`},
 		"rehearsal_metrics":   {`true`, `false`},
+		"dead_nodes":          {`"off"`, `"report"`},
 	}
 	bad := map[string][]string{
 		"interval":            {`"999ms"`, `"24h1s"`, `"0s"`, `"-1m"`, `""`, `"15"`, `900`, `15.0`, `true`, `1979-05-27T07:32:00Z`, `["15m"]`, `{ a = 1 }`},
@@ -46,6 +47,7 @@ func TestSettingsBounds(t *testing.T) {
 		"metrics_file":        {`"x.prom"`, `"/x"`, `".prom"`, `1`},
 		"event_dir":           {`"x"`, `false`},
 		"rehearsal_metrics":   {`"true"`, `1`, `"yes"`},
+		"dead_nodes":          {`""`, `"offline"`, `"on"`, `true`},
 	}
 	for _, s := range settingsTable {
 		if len(good[s.key]) == 0 || len(bad[s.key]) == 0 {

@@ -31,6 +31,7 @@ log_format = "json"
 metrics_file = "/m.prom"
 event_dir = "/d"
 rehearsal_metrics = true
+dead_nodes = "off"
 `
 
 // W2: every key can be set, and what is left out has its default.
@@ -38,7 +39,7 @@ func TestSettings(t *testing.T) {
 	got, err := parseSettings("f", everySetting)
 	want := defaultSettings()
 	want.interval, want.busyInterval, want.log, want.logFormat, want.metricsFile, want.eventDir = 30*time.Minute, 90*time.Second, "", "json", "/m.prom", "/d"
-	want.rehearsalMetrics = true
+	want.rehearsalMetrics, want.deadNodes = true, "off"
 	e := &want.engine
 	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, repair.Share{Percent: 100}, 1, 0, "/usr/local/sbin/fence"
 	e.MaxCopying, e.ReplaceDisksAfter = 2, 10*time.Minute

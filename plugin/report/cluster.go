@@ -11,9 +11,9 @@ type ClusterView struct {
 	Nodes     int              `json:"nodes"`
 	Offline   []string         `json:"offline_nodes"`
 	Drained   []string         `json:"drained_nodes"` // those that are not offline
-	Silent    []string         `json:"silent_nodes"`  // those that are not offline and do not answer
-	CutOff    bool             `json:"cut_off"`       // so many are silent that the master may be cut off
 	Suspended []SuspensionView `json:"suspensions"`   // of the cluster and of node groups
+	Silent    []string         `json:"-"`             // those that are not offline and do not answer, as far as is known
+	CutOff    bool             `json:"-"`             // so many are silent that the master may be cut off
 }
 
 // SuspensionView is a suspension of the cluster or of a node group.

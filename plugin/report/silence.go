@@ -38,7 +38,7 @@ func Silences(s *repair.Snapshot) []SilenceView {
 	nodes := s.SilentNodes()
 	silent, others, cutOff := s.CutOff()
 	if cutOff {
-		v := SilenceView{CutOff: true, What: cutOffWords(silent, others), Ask: "is this node cut off?", Command: "gnt-node list -o name,role,bootid"}
+		v := SilenceView{CutOff: true, What: cutOffWords(silent, others), Ask: "is this node cut off? see which of them answer", Command: "gnt-node list -o name,role,bootid"}
 		for _, n := range nodes {
 			if n.Name != s.Cluster.Master && (v.Since == 0 || n.SilentSince < v.Since) {
 				v.Since = n.SilentSince
@@ -56,7 +56,7 @@ func Silences(s *repair.Snapshot) []SilenceView {
 		case cutOff && others == 1:
 			// There is nobody else to tell which of the two it is.
 			list[0].Node, list[0].Command = n.Name, repair.OfflineCommand(n.Name)
-			list[0].Ask += " or is " + n.Name + " dead? then switch it off and mark it offline"
+			list[0].Ask = "is this node cut off? or is " + n.Name + " dead? then switch it off and mark it offline"
 		case !cutOff:
 			list = append(list, SilenceView{
 				Node: n.Name, Since: n.SilentSince, What: "does not answer", Ask: "is it dead? then switch it off and mark it offline",
