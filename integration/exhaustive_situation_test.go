@@ -139,16 +139,16 @@ func (r *situation) snapshot() (*repair.Snapshot, *repair.Instance) {
 			"near-uuid": {UUID: "near-uuid", Name: "near", Tags: tagstore.Parse(luxi.TagGroup, r.objectTags(1))},
 			"far-uuid":  decoy,
 		},
-		Nodes:     nodesFor(r.at),
-		Instances: []*repair.Instance{i},
-		Jobs:      r.records.facts,
-		Running:   r.records.running,
-		NewestJob: newestJob, NewestKnown: true,
+		Nodes:      nodesFor(r.at),
+		Instances:  []*repair.Instance{i},
+		Jobs:       r.records.facts,
+		Unfinished: r.records.running,
+		NewestJob:  newestJob, NewestKnown: true,
 		Past: repair.NewPast(pasts[r.past], nil),
 	}
 	s.Cluster.Tags = tagstore.Parse(luxi.TagCluster, r.objectTags(2))
 	if r.busy != "" {
-		s.Running = append(append([]luxi.JobInfo(nil), s.Running...), busyJobs[r.busy])
+		s.Unfinished = append(append([]luxi.JobInfo(nil), s.Unfinished...), busyJobs[r.busy])
 	}
 	return s, i
 }

@@ -74,7 +74,7 @@ func diceCluster(d *dice) *repair.Snapshot {
 			job.Ops[0].Reason = []luxi.ReasonEntry{{Source: "ganeti-autorepair", Text: "repair x " + step}}
 		}
 		job.ID = luxi.JobID(9000 + k)
-		s.Running = append(s.Running, job)
+		s.Unfinished = append(s.Unfinished, job)
 	}
 	return s
 }
@@ -149,7 +149,7 @@ func named(s *repair.Snapshot, job luxi.JobInfo) *repair.Instance {
 
 // hasNode: an unfinished job has a node of the instance (P16).
 func hasNode(s *repair.Snapshot, i *repair.Instance) bool {
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if other := named(s, job); other != nil && shareNode(other, i) {
 			return true
 		}
@@ -165,7 +165,7 @@ func hasNode(s *repair.Snapshot, i *repair.Instance) bool {
 // underWay counts the unfinished repair jobs of ours that bring instances back (V1, P20).
 func underWay(s *repair.Snapshot) int {
 	n := 0
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if len(job.Ops[0].Reason) > 0 && job.Ops[0].ID == "OP_INSTANCE_FAILOVER" {
 			n++
 		}
@@ -234,7 +234,7 @@ func copiesLater(s *repair.Snapshot, set repair.Settings, before []repair.Decisi
 			return true
 		}
 	}
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if job.Ops[0].ID == "OP_INSTANCE_FAILOVER" && back(named(s, job)) {
 			return true
 		}

@@ -94,16 +94,16 @@ func (a *act) confirm(fresh *repair.Snapshot, t *task) (repair.Decision, string)
 	}
 	without, named := withoutJob(i, start.Repair.ID, t.held.Job)
 	s := *fresh
-	s.Running = nil
+	s.Unfinished = nil
 	gateWaits := false
-	for _, job := range fresh.Running {
+	for _, job := range fresh.Unfinished {
 		switch job.ID {
 		case t.held.Job:
 			continue
 		case t.held.Gate:
 			gateWaits = job.Status == luxi.JobQueued
 		}
-		s.Running = append(s.Running, job)
+		s.Unfinished = append(s.Unfinished, job)
 	}
 	now := repair.Decide(&s, without, a.Settings, a.NewID)
 	switch {

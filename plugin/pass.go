@@ -54,7 +54,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Running: running, RoomTests: p.RoomTests, Suspects: p.Suspects, TakenBack: p.TakenBack, NewJob: p.submitNothing}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Unfinished: running, RoomTests: p.RoomTests, Suspects: p.Suspects, TakenBack: p.TakenBack, NewJob: p.submitNothing}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}

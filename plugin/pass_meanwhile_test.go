@@ -118,7 +118,7 @@ func TestBusyByOtherNames(t *testing.T) {
 	} {
 		value, _ := json.Marshal(row.value)
 		op := luxi.JobOp{ID: row.op, Params: map[string]json.RawMessage{row.param: value}}
-		s := &repair.Snapshot{Running: []luxi.JobInfo{{ID: 7, Known: true, Status: luxi.JobQueued, Ops: []luxi.JobOp{op}}}}
+		s := &repair.Snapshot{Unfinished: []luxi.JobInfo{{ID: 7, Known: true, Status: luxi.JobQueued, Ops: []luxi.JobOp{op}}}}
 		if _, busy := s.BusyJob(i, nil); busy != row.busy {
 			t.Errorf("%s %s=%s: busy %v", row.op, row.param, row.value, busy)
 		}

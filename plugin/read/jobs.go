@@ -130,7 +130,7 @@ func (r *Reader) readNewest(ctx context.Context, s *repair.Snapshot, unknown lux
 // for them: they hold these (P20).
 func (r *Reader) readTargets(ctx context.Context, s *repair.Snapshot) error {
 	var ids []luxi.JobID
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		for _, op := range job.Ops {
 			moves := op.ID == luxi.OpInstanceReplaceDisks || op.ID == luxi.OpInstanceMigrate || op.ID == luxi.OpInstanceFailover
 			if moves && op.Status == luxi.JobRunning && op.Param("iallocator") != "" {

@@ -28,9 +28,9 @@ type Reader struct {
 	// for which it matters.
 	PastOfAll bool
 	Assume    repair.Assumption // what to take for true beside what is read
-	// Running are the unfinished jobs, if they were read just now and nothing else
+	// Unfinished are the unfinished jobs, if they were read just now and nothing else
 	// since; nil has them read.
-	Running []luxi.JobInfo
+	Unfinished []luxi.JobInfo
 	// Before is a snapshot read before, from which a fresh look goes on; nil if there is
 	// none.
 	Before *repair.Snapshot
@@ -66,8 +66,8 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the
 	// configuration read later, so nothing is missed in between.
-	if s.Running = r.Running; s.Running == nil {
-		if s.Running, err = UnfinishedJobs(ctx, r.Client); err != nil {
+	if s.Unfinished = r.Unfinished; s.Unfinished == nil {
+		if s.Unfinished, err = UnfinishedJobs(ctx, r.Client); err != nil {
 			return nil, err
 		}
 	}

@@ -289,7 +289,7 @@ func TestReaderSeesTheQueue(t *testing.T) {
 		t.Error("j is busy")
 	}
 	r.Quiet()
-	if s, _ := queriesOf(r, false); len(s.Running) != 0 {
-		t.Errorf("finished jobs are listed: %+v", s.Running)
+	if s, _ := queriesOf(r, false); len(s.Unfinished) != 0 {
+		t.Errorf("finished jobs are listed: %+v", s.Unfinished)
 	}
 }

@@ -100,7 +100,7 @@ func (r *roomReader) readRunning(ctx context.Context) error {
 				return fmt.Errorf("reading the memory of instances: %w", err)
 			}
 			if d, ok := r.p.Demands[uuid]; ok {
-				d.Running, _ = memory.Get()
+				d.MemoryInUse, _ = memory.Get()
 				r.p.Demands[uuid] = d
 			}
 		}

@@ -232,10 +232,10 @@ instance big nodes=dr template=rbd mem=2000
 `)
 	s, p := placing(r, "i:migrate", "big:migrate")
 	d := p.Demands[simtest.ByName(s, "big").UUID]
-	if d.Running != 2000 {
+	if d.MemoryInUse != 2000 {
 		t.Errorf("%+v", d)
 	}
-	d.Running = 900
+	d.MemoryInUse = 900
 	p.Demands[simtest.ByName(s, "big").UUID] = d
 	if got := place(s, p, "big:migrate"); got != "a" {
 		t.Error(got)

@@ -208,8 +208,8 @@ func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 	s.NoteUnusedNodes()
 	for _, j := range f.Jobs {
 		info := j.info()
-		if j.Running {
-			s.Running = append(s.Running, info)
+		if j.Unfinished {
+			s.Unfinished = append(s.Unfinished, info)
 			if j.Target != "" {
 				s.Targets[info.ID] = j.Target
 			}

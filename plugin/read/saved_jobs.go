@@ -12,17 +12,17 @@ import (
 
 // SavedJob is a job of the queue.
 type SavedJob struct {
-	ID      int64     `json:"id"`
-	Status  string    `json:"status,omitempty"` // missing if the queue no longer knows the job
-	Summary []string  `json:"summary,omitempty"`
-	Ops     []SavedOp `json:"ops,omitempty"`
-	Running bool      `json:"unfinished,omitempty"`
-	Target  string    `json:"chosen_node,omitempty"`         // that an allocator has chosen for it
-	Policy  bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
-	Named   bool      `json:"named,omitempty"`               // by the tag of an open repair
-	From    string    `json:"from_node,omitempty"`           // that a repair job takes its instance from
-	Past    bool      `json:"past,omitempty"`                // it may have left something behind
-	Log     *SavedLog `json:"log,omitempty"`
+	ID         int64     `json:"id"`
+	Status     string    `json:"status,omitempty"` // missing if the queue no longer knows the job
+	Summary    []string  `json:"summary,omitempty"`
+	Ops        []SavedOp `json:"ops,omitempty"`
+	Unfinished bool      `json:"unfinished,omitempty"`
+	Target     string    `json:"chosen_node,omitempty"`         // that an allocator has chosen for it
+	Policy     bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
+	Named      bool      `json:"named,omitempty"`               // by the tag of an open repair
+	From       string    `json:"from_node,omitempty"`           // that a repair job takes its instance from
+	Past       bool      `json:"past,omitempty"`                // it may have left something behind
+	Log        *SavedLog `json:"log,omitempty"`
 }
 
 // SavedOp is an opcode of a job.
@@ -66,9 +66,9 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 		}
 		return j
 	}
-	for _, info := range s.Running {
+	for _, info := range s.Unfinished {
 		j := add(info)
-		j.Running, j.Target = true, s.Targets[info.ID]
+		j.Unfinished, j.Target = true, s.Targets[info.ID]
 	}
 	for _, fact := range s.PastJobs {
 		j := add(fact.Info)

@@ -70,7 +70,7 @@ func saveOSes(p *repair.Placer, node string) *map[string][]string {
 }
 
 func saveNeeds(s *repair.Snapshot, d repair.Demand) SavedNeeds {
-	n := SavedNeeds{MemoryInUse: d.Running, OS: d.OS, Exclusions: d.Exclusions}
+	n := SavedNeeds{MemoryInUse: d.MemoryInUse, OS: d.OS, Exclusions: d.Exclusions}
 	for _, v := range d.Volumes {
 		n.Volumes = append(n.Volumes, SavedVolume{s.Cluster.GroupName(v.Group), v.Size, v.Spindles})
 	}
@@ -93,7 +93,7 @@ func (f *Saved) placer(s *repair.Snapshot) *repair.Placer {
 		if i.Memory == nil || i.Disk == nil {
 			continue
 		}
-		d := repair.Demand{Memory: *i.Memory, Disk: *i.Disk, Running: i.MemoryInUse, OS: i.OS, Exclusions: i.Exclusions}
+		d := repair.Demand{Memory: *i.Memory, Disk: *i.Disk, MemoryInUse: i.MemoryInUse, OS: i.OS, Exclusions: i.Exclusions}
 		for _, v := range i.Volumes {
 			d.Volumes = append(d.Volumes, repair.Volume{Group: s.Cluster.VolumeGroupOf(v.VolumeGroup).Name, Size: v.Size, Spindles: v.Spindles})
 		}

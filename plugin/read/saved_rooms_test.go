@@ -44,7 +44,7 @@ func known() (*repair.Snapshot, *repair.Placer) {
 		"groups":   {Memory: 100, Disk: 100, Volumes: []repair.Volume{{Group: "fast", Size: 100}, {Size: 10}}, OS: "debian+full"},
 		"excludes": {Memory: 100, Disk: 100, Volumes: []repair.Volume{{Size: 100}}, Exclusions: []string{"dns:x"}, OS: "debian+full"},
 		"spindles": {Memory: 100, Disk: 100, Volumes: one}, "files": {Memory: 100, Disk: 100, OS: "debian+full"},
-		"variant": {Memory: 100, Disk: 100, Volumes: []repair.Volume{{Size: 100}}, OS: "debian+min", Running: 70},
+		"variant": {Memory: 100, Disk: 100, Volumes: []repair.Volume{{Size: 100}}, OS: "debian+min", MemoryInUse: 70},
 		"large":   {Memory: 7700, Disk: 100, Volumes: []repair.Volume{{Size: 100}}, OS: "debian+full"},
 	} {
 		p.Demands[name+"-uuid"] = d

@@ -72,7 +72,7 @@ func TestSavedOutcomes(t *testing.T) {
 			t.Errorf("job %d: %+v, want %+v", id, got, want)
 		}
 	}
-	if len(again.Running) != len(s.Running) {
-		t.Errorf("%d unfinished jobs, want %d", len(again.Running), len(s.Running))
+	if len(again.Unfinished) != len(s.Unfinished) {
+		t.Errorf("%d unfinished jobs, want %d", len(again.Unfinished), len(s.Unfinished))
 	}
 }

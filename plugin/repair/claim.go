@@ -42,7 +42,7 @@ func (c Claim) on(node string) (there, first bool) {
 func (s *Snapshot) Claims() []Claim {
 	var list []Claim
 	find := s.finder()
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		byInstance := make(map[string]int) // where its claim is in the list
 		for k, op := range job.Ops {
 			if op.DryRun() {
@@ -219,14 +219,14 @@ func (s *Snapshot) finder() func(luxi.JobOp) *Instance {
 // one of the nodes that a reinstallation was given, or may take the room there, or "".
 func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 	planned := make(map[luxi.JobID]bool)
-	for _, job := range plan.Running {
+	for _, job := range plan.Unfinished {
 		planned[job.ID] = true
 	}
 	since := *fresh
-	since.Running = nil
-	for _, job := range fresh.Running {
+	since.Unfinished = nil
+	for _, job := range fresh.Unfinished {
 		if _, ours := MarkOf(job); !ours && !planned[job.ID] {
-			since.Running = append(since.Running, job)
+			since.Unfinished = append(since.Unfinished, job)
 		}
 	}
 	held, claims := since.NodesNamedInJobs(), since.Claims()
@@ -249,7 +249,7 @@ func (p Place) Contested(plan, fresh *Snapshot, i *Instance) string {
 func (s *Snapshot) NodesNamedInJobs() map[string]luxi.JobInfo {
 	held := make(map[string]luxi.JobInfo)
 	find := s.finder()
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		for _, op := range job.Ops {
 			if op.Status.Final() || !changes(op) {
 				continue
@@ -279,12 +279,7 @@ func (s *Snapshot) NodesNamedInJobs() map[string]luxi.JobInfo {
 
 // changes reports whether an opcode does more than to look, to wait, or to write tags.
 func changes(op luxi.JobOp) bool {
-	switch op.ID {
-	case luxi.OpTestDelay, luxi.OpTestAllocator, luxi.OpNodeQueryStorage, luxi.OpInstanceQueryData, luxi.OpOsDiagnose,
-		luxi.OpGroupVerifyDisks, luxi.OpClusterVerifyGroup, luxi.OpTagsSet, luxi.OpTagsDel:
-		return false
-	}
-	return !op.DryRun()
+	return !op.ReadOnly() && op.ID != luxi.OpTagsSet && op.ID != luxi.OpTagsDel
 }
 
 // expect gives away what the steps of the plan may take whose nodes are not chosen here,

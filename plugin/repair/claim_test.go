@@ -86,7 +86,7 @@ func TestClaims(t *testing.T) {
 			repairtest.Instance("large.example.com", "rbd", "off", ""), repairtest.Instance("far", "rbd", "z", ""), repairtest.Instance("moved", "rbd", "a", ""),
 			repairtest.Instance("mirror", "drbd", "off a", ""), repairtest.Instance("bare", "drbd", "m off", ""), down, here)
 		if row.ops != nil {
-			s.Running = append(s.Running, opcodes(7, row.ours, row.ops...))
+			s.Unfinished = append(s.Unfinished, opcodes(7, row.ours, row.ops...))
 		}
 		p := repair.NewPlacer()
 		for node, memory := range map[string]int64{"a": 3000, "b": 2500} {
@@ -176,7 +176,7 @@ func TestClaimsOfThePlan(t *testing.T) {
 func TestContested(t *testing.T) {
 	i := repairtest.Instance("lost", "plain", "off", "")
 	plan := repairtest.Snapshot("m a b off:offline z@rack2", i)
-	plan.Running = []luxi.JobInfo{opcodes(3, false, `INSTANCE_CREATE {"iallocator": "hail"}`)}
+	plan.Unfinished = []luxi.JobInfo{opcodes(3, false, `INSTANCE_CREATE {"iallocator": "hail"}`)}
 	for name, row := range map[string]struct {
 		ops  string
 		ours bool
@@ -193,7 +193,7 @@ func TestContested(t *testing.T) {
 	} {
 		fresh := *plan
 		if row.ops != "" {
-			fresh.Running = append([]luxi.JobInfo{opcodes(7, row.ours, row.ops)}, plan.Running...)
+			fresh.Unfinished = append([]luxi.JobInfo{opcodes(7, row.ours, row.ops)}, plan.Unfinished...)
 		}
 		if got := (repair.Place{Nodes: []string{"a"}}).Contested(plan, &fresh, i); got != row.want {
 			t.Errorf("%s: %q, want %q", name, got, row.want)

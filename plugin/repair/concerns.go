@@ -23,7 +23,7 @@ func SameNode(hostname, node string) bool {
 // BusyJob returns an unfinished job, other than the given ones, that concerns the
 // instance: whoever submitted it, what is true now may not be when it ends.
 func (s *Snapshot) BusyJob(i *Instance, except map[luxi.JobID]bool) (luxi.JobInfo, bool) {
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if !except[job.ID] && s.concerns(job, i) {
 			return job, true
 		}
@@ -57,7 +57,7 @@ func (s *Snapshot) concernedBy(job luxi.JobInfo, i *Instance) bool {
 // instance. Jobs that only change tags do not count.
 func (s *Snapshot) NamedInJobs() func(*Instance) bool {
 	uuids, typed := make(map[string]bool), make(map[string]bool)
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		for _, op := range job.Ops {
 			uuids[op.Param("instance_uuid")] = true
 			typed[op.Param("instance_name")] = true

@@ -65,7 +65,9 @@ func noLive(_ *repair.Snapshot, i *repair.Instance, _ *repair.Settings) { i.Live
 
 // queue puts a job of somebody else into the queue.
 func queue(j luxi.JobInfo) func(*repair.Snapshot, *repair.Instance, *repair.Settings) {
-	return func(s *repair.Snapshot, _ *repair.Instance, _ *repair.Settings) { s.Running = append(s.Running, j) }
+	return func(s *repair.Snapshot, _ *repair.Instance, _ *repair.Settings) {
+		s.Unfinished = append(s.Unfinished, j)
+	}
 }
 
 // S1 and the first half of a pass: S3, S4, S12.
@@ -150,7 +152,7 @@ func TestDecideWithoutRepair(t *testing.T) {
 		{name: "somebody works on it under its old name", nodes: "m a:offline b", i: "rbd a", cluster: "failover", with: func(s *repair.Snapshot, i *repair.Instance, _ *repair.Settings) {
 			j := repairtest.Job(9, repair.StepFailover, "old", luxi.JobRunning)
 			j.Ops[0].Params["instance_uuid"] = repairtest.Text(i.UUID)
-			s.Running = append(s.Running, j)
+			s.Unfinished = append(s.Unfinished, j)
 		}, want: "needs-repair busy"},
 		{name: "S1 somebody works on a healthy one", nodes: "m a b", i: "rbd a", cluster: "failover", with: queue(repairtest.Job(9, repair.StepFailover, "i", luxi.JobRunning)),
 			want: "healthy healthy"},

@@ -130,7 +130,7 @@ func (r Reason) GoesOn() bool {
 // jobsAt returns the unfinished jobs that have the node, or may have it.
 func (s *Snapshot) jobsAt(n *Node) []luxi.JobInfo {
 	var list []luxi.JobInfo
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if s.mayBeAt(job, n) {
 			list = append(list, job)
 		}
@@ -150,7 +150,7 @@ func (s *Snapshot) mayBeAt(job luxi.JobInfo, n *Node) bool {
 		return true
 	}
 	for _, op := range job.Ops {
-		if op.Status.Final() || op.ReadOnly() || op.ID == luxi.OpTagsSet || op.ID == luxi.OpTagsDel {
+		if op.Status.Final() || !changes(op) {
 			continue
 		}
 		about := op.Objects()

@@ -83,10 +83,10 @@ func TestNodeStates(t *testing.T) {
 		{"a job whose part there is over", ":drained", nil, []luxi.JobInfo{nodeJob(luxi.OpNodeSetParams, luxi.JobSuccess, `{"node_name":"x"}`)}, "empty 0+0"},
 	} {
 		s := repairtest.WithJobs(repairtest.Snapshot("a x"+row.flag+" b c d far@rack2", row.instances...), row.jobs...)
-		s.Running = nil
+		s.Unfinished = nil
 		for _, job := range row.jobs { // as unfinished, whatever became of their opcodes
 			if job.ID == 70 {
-				s.Running = append(s.Running, job)
+				s.Unfinished = append(s.Unfinished, job)
 			}
 		}
 		s.NoteUnusedNodes()

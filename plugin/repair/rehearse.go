@@ -99,7 +99,7 @@ const mostRounds = 12
 func NewRehearser(s *Snapshot, placer *Placer, set Settings, drained bool) *Rehearser {
 	set.MaxRunning, set.MaxCopying, set.MaxNew, set.ReplaceDisksAfter, set.Interval = 0, 0, 0, 0, 0
 	quiet := *s
-	quiet.Running, quiet.Targets, quiet.RoomTests = nil, nil, nil
+	quiet.Unfinished, quiet.Targets, quiet.RoomTests = nil, nil, nil
 	if quiet.Cluster.Slots > 1 {
 		quiet.Cluster.Slots = 0
 	}

@@ -218,7 +218,7 @@ func TestRehearseUnfinishedJobs(t *testing.T) {
 	if got := told(repair.NewRehearser(s, p, settings(), false).Node("x")); !strings.HasPrefix(got, "i: no-room, down, stays") {
 		t.Error(got)
 	}
-	s.Running = s.Running[:1]
+	s.Unfinished = s.Unfinished[:1]
 	p = placerOf(s, "a:300/9000 m:999/9000", 200, 1000)
 	p.Unfinished(s)
 	if got := told(repair.NewRehearser(s, p, settings(), false).Node("x")); got != "i: restarted" {

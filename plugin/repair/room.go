@@ -50,9 +50,9 @@ type Room struct {
 type Demand struct {
 	Memory int64 // MiB, be/maxmem
 	Disk   int64 // MiB, disk_usage
-	// Running is the memory that it has now, in MiB; 0 if it does not run, or that is
+	// MemoryInUse is the memory that it has now, in MiB; 0 if it does not run, or that is
 	// not known. A migration takes so much (S16).
-	Running int64
+	MemoryInUse int64
 	// Volumes are its logical volumes; nil if they are not known.
 	Volumes []Volume
 	OS      string // with a variant behind "+" if it has one; empty if it has none, or that is not known
@@ -72,8 +72,8 @@ type Volume struct {
 // MiB. Ganeti does not start what it fails over unless that is admin up.
 func (d Demand) memory(step Step, i *Instance) int64 {
 	switch {
-	case step == StepMigrate && d.Running > 0:
-		return d.Running
+	case step == StepMigrate && d.MemoryInUse > 0:
+		return d.MemoryInUse
 	case step == StepFailover && i.AdminState != "up":
 		return 0
 	}

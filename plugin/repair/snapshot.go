@@ -10,13 +10,13 @@ import (
 
 // Snapshot is what a pass knows of the cluster: read once, never changed.
 type Snapshot struct {
-	Time      time.Time // when reading began
-	Cluster   Cluster
-	Groups    map[string]*Group       // by UUID
-	Nodes     map[string]*Node        // by name
-	Instances []*Instance             // in luxid's order: by name, web2 before web10
-	Jobs      map[luxi.JobID]*JobFact // the jobs that open repairs name
-	Running   []luxi.JobInfo          // every unfinished job of the queue
+	Time       time.Time // when reading began
+	Cluster    Cluster
+	Groups     map[string]*Group       // by UUID
+	Nodes      map[string]*Node        // by name
+	Instances  []*Instance             // in luxid's order: by name, web2 before web10
+	Jobs       map[luxi.JobID]*JobFact // the jobs that open repairs name
+	Unfinished []luxi.JobInfo          // every unfinished job of the queue
 	// NewestJob is the highest number of a job in the queue and its archive, if NewestKnown
 	// says that it was asked for (S14).
 	NewestJob   luxi.JobID

@@ -148,13 +148,13 @@ func NamedTargets(job luxi.JobInfo) []string {
 // Jobs that still wait for their gate expire by themselves.
 func unnamedJobs(s *Snapshot) map[string][]TakeBack {
 	gates := make(map[luxi.JobID]bool)
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if m, ours := MarkOf(job); ours && m.Kind == MarkGate {
 			gates[job.ID] = true
 		}
 	}
 	unnamed := make(map[string][]TakeBack)
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		m, ours := MarkOf(job)
 		if !ours || m.Kind != MarkRepair || job.Status == luxi.JobCanceling || begun(job) || WaitsFor(job, gates) {
 			continue

@@ -19,7 +19,7 @@ type taken struct {
 
 func newTaken(s *Snapshot, set Settings) *taken {
 	t := &taken{s: s, set: set, busy: bringingBack(s), nodes: map[string]string{}, open: map[string]string{}}
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if job.Status != luxi.JobQueued {
 			t.slots++
 		}

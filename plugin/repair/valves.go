@@ -175,7 +175,7 @@ func returning(s *Snapshot, decisions []Decision) map[string]string {
 			add(d.Instance)
 		}
 	}
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if stepOf(job) != StepFailover {
 			continue
 		}
@@ -191,7 +191,7 @@ func returning(s *Snapshot, decisions []Decision) map[string]string {
 // bringingBack counts the unfinished repair jobs of ours that bring instances back.
 func bringingBack(s *Snapshot) int {
 	n := 0
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		if m, ours := MarkOf(job); ours && m.Kind == MarkRepair && !copies(m.Step) {
 			n++
 		}
@@ -290,7 +290,7 @@ func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 			}
 		}
 	}
-	for _, job := range s.Running {
+	for _, job := range s.Unfinished {
 		for _, op := range job.Ops {
 			if op.Status.Final() || !locksNodes(op) || !waiting && op.Status != luxi.JobRunning {
 				continue

@@ -97,7 +97,7 @@ func WithJobs(s *repair.Snapshot, jobs ...luxi.JobInfo) *repair.Snapshot {
 	for _, job := range jobs {
 		s.Jobs[job.ID] = repair.NewJobFact(job)
 		if job.Known && !job.Status.Final() {
-			s.Running = append(s.Running, job)
+			s.Unfinished = append(s.Unfinished, job)
 		}
 	}
 	return s
