@@ -86,7 +86,7 @@ type pageGroup struct {
 }
 
 type pageNode struct {
-	Name, State string // "online", "drained", "offline"
+	Name, State string // "online", "drained", "offline", "silent"
 	Notable     []View // of the instances that have it as primary node
 	Healthy     []View
 	Second      int // instances that have it as secondary node
@@ -183,6 +183,9 @@ func (p Page) policyOf(g *repair.Group) string {
 
 func (p Page) node(n *repair.Node, decisions []repair.Decision, second int) pageNode {
 	node := pageNode{Name: n.Name, State: nodeState(n), Second: second}
+	if n.SilentSince != 0 {
+		node.State = "silent"
+	}
 	for _, d := range decisions {
 		v := ViewOf(p.Plan, d)
 		if d.Plain() {
