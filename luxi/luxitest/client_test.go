@@ -20,7 +20,9 @@ func start(t *testing.T, clock luxitest.Clock) (*luxitest.Master, *luxi.Client) 
 	for k := 0; k < 8; k++ {
 		text += fmt.Sprintf("instance i%d template=rbd nodes=n%d tags=a,b\n", k, 1+k%4)
 	}
-	m, err := luxitest.New(luxitest.MustParse(text), luxitest.Options{Clock: clock})
+	m, err := luxitest.New(luxitest.MustParse(text), luxitest.Options{
+		Clock: clock, IdleTimeout: 1000 * time.Hour, // a busy machine pauses for long by the fast clock
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
