@@ -109,6 +109,17 @@ func (b *Batch) underWay() []*tagJob {
 // job in the queue once all others have ended, and Next does not wait for them (C6).
 func (b *Batch) SetAside(on bool) { b.aside = on }
 
+// shared reports whether a job that is leaving has more changes than the one that waits
+// for a lock: the others follow when it has left.
+func (b *Batch) shared() bool {
+	for _, j := range b.leaving {
+		if len(j.parts) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // Next waits until at least one more change has ended and returns all that
 // have. It returns nothing when all were returned before, or when all that are left
 // are left aside. After an error, that of the context included, the rest can be given
@@ -125,7 +136,7 @@ func (b *Batch) Next(ctx context.Context) ([]Written, error) {
 			return b.fetch(), nil
 		case b.err != nil:
 			return nil, b.err
-		case len(b.jobs) == 0 && (len(b.leaving) == 0 || b.aside && len(b.todo) == 0):
+		case len(b.jobs) == 0 && (len(b.leaving) == 0 || b.aside && len(b.todo) == 0 && !b.shared()):
 			return nil, nil
 		}
 		if err := b.wait(ctx); err != nil {

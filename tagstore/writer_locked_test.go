@@ -213,6 +213,27 @@ func TestLockedAside(t *testing.T) {
 	}
 }
 
+// C6: changes that share a job with one that waits for a lock are not left aside with
+// it, though no other job is under way: they follow when that job has left.
+func TestLockedAsideWithOthers(t *testing.T) {
+	d, owners := crowdedDesk(t)
+	d.w.Window, d.w.PerJob = 5, 10
+	d.unheard(len(owners))
+	changes := crowdedChanges()
+	b := d.submit(changes[0], changes[1], changes[6], changes[7])
+	b.SetAside(true)
+	for d.next(b) != "" {
+	}
+	if b.Unfinished() != 2 {
+		t.Errorf("%d are left, want those that are locked", b.Unfinished())
+	}
+	for k, want := range []string{"old", "new"} {
+		for n := 0; n < 2; n++ {
+			d.wantTags(fmt.Sprintf("%c%d", "lf"[k], n), want)
+		}
+	}
+}
+
 // C6: where luxid does not hear that jobs are to end, or refuses, the others go on
 // all the same, and never more jobs are in the queue than twice
 // the window has places.
