@@ -37,7 +37,7 @@ func (w *simWorld) typed(commands ...string) {
 			}
 		case strings.HasPrefix(command, "gnt-instance move "):
 			words = append(words[:2:2], append([]string{"-f", "--dry-run"}, words[2:]...)...)
-		case strings.HasPrefix(command, "gnt-instance reinstall "):
+		case strings.HasPrefix(command, "gnt-instance reinstall "), strings.HasPrefix(command, "gnt-instance migrate "):
 			words = append(words[:2:2], append([]string{"-f"}, words[2:]...)...)
 		}
 		words = append([]string{"env", "PATH=" + bin + ":/usr/sbin:/usr/bin:/sbin:/bin"}, words...)
