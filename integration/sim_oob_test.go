@@ -128,6 +128,64 @@ instance web nodes=bad template=rbd mem=16 disk=16
 	w.wantNodeMarks("bad", 0)
 }
 
+// V5, K3, O: nodes that are marked offline and still run their instances. Where the
+// out-of-band program works the node is switched off and its instance failed over; where
+// it fails, lies, hangs or is missing nothing is started elsewhere, and status, explain and
+// check say why until the next pass. When it works everywhere, the repairs go on.
+func TestFenceByOOB(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:failover
+group default
+node works oob=works
+node fails oob=fails
+node lies oob=lies
+node hangs oob=hangs
+node none
+node spare mem=65536
+instance on-works nodes=works template=rbd
+instance on-fails nodes=fails template=rbd
+instance on-lies nodes=lies template=rbd
+instance on-hangs nodes=hangs template=rbd
+instance on-none nodes=none template=rbd
+`)
+	w.settings(testSettings + "fence = \"oob\"\npass_timeout = \"2m\"\n")
+	kinds := []string{"works", "fails", "lies", "hangs", "none"}
+	for _, node := range kinds {
+		w.must(w.Offline(w.ctx, node))
+	}
+	start := w.since()
+	w.pass()
+	w.jobsEnd()
+	w.wantSteps(start, "on-works", "FAILOVER")
+	w.wantWhere("on-works", "spare", "spare")
+	if w.sim.Powered("works") {
+		t.Error("works is still on")
+	}
+	check := w.run(w.Master(), program, "check")
+	for _, node := range kinds[1:] {
+		name := "on-" + node
+		w.wantSteps(start, name, "")
+		w.wantWhere(name, node, node)
+		w.wantReason(name, "needs-repair", "not-fenced")
+		w.command(0, "The fence failed", "explain", name)
+		if check.code == 0 || !strings.Contains(check.stdout, "not-fenced") || !strings.Contains(check.stdout, name) {
+			t.Errorf("check does not tell of %s: %+v", name, check)
+		}
+	}
+	for _, node := range kinds[1:4] {
+		w.sim.SetOOB(node, nodesim.OOBWorks)
+	}
+	w.sim.PowerOff("none")
+	w.command(0, "vouched for", "vouch", "--yes", "none")
+	w.settle(3)
+	for _, node := range kinds {
+		name := "on-" + node
+		w.wantSteps(start, name, "FAILOVER")
+		w.wantResult(name, tagstore.Failover, tagstore.Success, 1)
+		w.wantWhere(name, "spare", "spare")
+	}
+}
+
 // wantNodeMarks checks how many tags of auto-repair a node has.
 func (w *simWorld) wantNodeMarks(node string, want int) {
 	w.t.Helper()
