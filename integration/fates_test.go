@@ -154,19 +154,20 @@ func TestNoOtherNode(t *testing.T) {
 // cannot be read suspends, and where a type cannot be read nothing is permitted
 // (T10). A tag longer than Ganeti allows cannot even be set (T8).
 func TestMalformedTags(t *testing.T) {
-	w := newRepairWorld(t, "node2 dead", "badpending sharedfile node2", "badresult sharedfile node2", "badsuspend sharedfile node2", "badtype sharedfile node2", "good sharedfile node2")
+	w := newRepairWorld(t, "node2 dead", "badpending sharedfile node2", "badresult sharedfile node2", "badsuspend sharedfile node2", "badtype sharedfile node2", "misspelt sharedfile node2", "good sharedfile node2")
 	w.allow("cluster", "failover", "pending:failover:x:1:")
 	w.allow("badpending", "pending:failover:x:soon:")
 	w.allow("badresult", "result:failover:x:1:perhaps:")
 	w.allow("badsuspend", "suspend:tomorrow")
 	w.allow("badtype", "failover:please", "nonsense")
+	w.allow("misspelt", "Failover")
 	start := w.since()
 	w.settle(3)
 	begun := w.begun(start)
 	if len(begun) != 1 || len(begun["good"]) != 1 {
 		t.Errorf("repaired %v, want good, once", begun)
 	}
-	for name, n := range map[string]int{"badpending": 1, "badresult": 1, "badsuspend": 1, "badtype": 2} {
+	for name, n := range map[string]int{"badpending": 1, "badresult": 1, "badsuspend": 1, "badtype": 2, "misspelt": 1} {
 		if got := len(w.tags(name).Malformed); got != n {
 			t.Errorf("%s: %d malformed tags left, want %d", name, got, n)
 		}
@@ -182,6 +183,21 @@ func TestMalformedTags(t *testing.T) {
 			t.Errorf("the log does not tell of %s", tag)
 		}
 	}
+	// What was probably meant is told wherever people look, and can be typed.
+	meant := tagstore.Prefix + "failover"
+	if !containsWord(string(log), "did_you_mean="+meant) {
+		t.Error("the log does not tell what was meant by Failover")
+	}
+	for _, args := range [][]string{{"check"}, {"status"}, {"explain", "misspelt"}} {
+		r := w.run(w.Master(), append([]string{"env", "COLUMNS=300", program}, args...)...)
+		if !containsWord(r.stdout, "did you mean "+meant+"?") {
+			t.Errorf("%v does not tell what was meant by Failover: %s", args, r.stdout)
+		}
+	}
+	w.follow("misspelt", "gnt-instance remove-tags misspelt "+tagstore.Prefix+"Failover")
+	w.settle(3)
+	w.wantResult("misspelt", tagstore.Failover, tagstore.Success, 1)
+
 	long := tagstore.Prefix + "pending:failover:x:1700000000:" // 58 characters and more
 	for len(long) < tagstore.MaxLength+1 {
 		long += "1"
