@@ -40,7 +40,7 @@ test: ## what needs neither root nor Ganeti: go vet, go test
 
 # integration/check/ has a script for each step of the check.
 .PHONY: check nightly
-check: ## install what is missing, then try everything, in a quarter of an hour (root)
+check: ## install what is missing, then run the tests of every kind (root)
 	@integration/check/all
 check-%: ## one step of it: make check-vet
 	@integration/check/all $*
@@ -85,7 +85,9 @@ CLUSTER_TEST := go test -tags cluster -count=1 -timeout 0
 TRIXIE := -exec '$(CURDIR)/integration/system/run $(CURDIR)/build/_system/trixie'
 ROUNDS ?= 200
 
-.PHONY: chaos storm rows kills rehearsals cluster-trixie bench
+.PHONY: cluster chaos storm rows kills rehearsals cluster-trixie bench
+cluster: ## all tests on real clusters but those below (root)
+	@integration/check/cluster all
 chaos: ## ROUNDS=200 SEED=1: kills and bad luck on a real master over simulated nodes (root)
 	$(CLUSTER_TEST) -v -run '^TestChaos$$' ./integration -args -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED)
 storm: ## a node with 40 primaries dies in a cluster of 200 instances (root)
