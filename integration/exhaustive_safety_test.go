@@ -307,7 +307,7 @@ func (m *demand) unwanted(p *openRepair, j pastJob) bool {
 	case j.step == stepF && m.halfCopied(), open, j.step == stepChain && !m.startsLater():
 		return true
 	}
-	return !m.suspended && (!covers(p.typ, n.next) || m.policyWithdrawn(p))
+	return !covers(p.typ, n.next) || !m.suspended && m.policyWithdrawn(p)
 }
 
 // unreadablePolicy: the nearest opinion is one that nobody can read (T10).

@@ -193,9 +193,8 @@ func delayed(s *repair.Snapshot, set repair.Settings, d repair.Decision, ahead [
 			// It had no place; the plan counts it once it has one.
 		case !slow(a):
 			busy++
-		case s.Cluster.IAllocator != "" || shareNode(a.Instance, d.Instance):
-			return true
 		}
+		// The plan sees whose nodes a copy takes, once it has a place.
 	}
 	return set.MaxRunning > 0 && busy >= set.MaxRunning || hasNode(s, d.Instance)
 }

@@ -203,7 +203,8 @@ func (a *act) unreleased(ctx context.Context, fresh *repair.Snapshot, t *task, n
 	}
 	a.report.leave(now.Instance, now.State, reason, detail)
 	start := t.action.Decision.Start
-	unwanted := start.ByPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
+	// A repair of an earlier pass ends with a result (P22).
+	unwanted := start.New && start.ByPolicy() && !now.Policy.Suspended && !now.Need.Healthy() && !now.Policy.Type.Permits(now.Need.Type)
 	if unwanted || t.withdrawn(now.Instance) {
 		// The step never began and is no longer wanted.
 		var tags []string

@@ -11,7 +11,8 @@ import (
 	"ganeti-autorepair/luxi/luxitest"
 )
 
-// tightNode is a cluster in which node2 may not die: there is room for two of three.
+// tightNode is a cluster in which node2 may not die: there is room for two of three, or for
+// all, as an allocator puts them.
 const tightNode = `
 	cluster c tags=ganeti:watcher:autorepair:failover
 	node node1 mem=64 disk=100000 master
@@ -20,10 +21,10 @@ const tightNode = `
 	node node4 mem=700 disk=100000
 	node node5 mem=64 disk=100000
 	instance a template=sharedfile nodes=node2 mem=512
-	instance b template=sharedfile nodes=node2 mem=512
-	instance c template=sharedfile nodes=node2 mem=512
+	instance b template=sharedfile nodes=node2 mem=300
+	instance c template=sharedfile nodes=node2 mem=300
 	instance d template=drbd nodes=node2,node5 mem=512 tags=ganeti:watcher:autorepair:suspend
-	instance e template=plain nodes=node2 mem=512 tags=ganeti:watcher:autorepair:reinstall state=down
+	instance e template=plain nodes=node5 mem=512 tags=ganeti:watcher:autorepair:reinstall state=down
 	instance f template=drbd nodes=node3,node2 mem=8
 `
 
@@ -34,18 +35,17 @@ func TestRehearseScreen(t *testing.T) {
 	b.write("/etc/ganeti/autorepair.toml", "fence = \"/bin/true\"\n")
 	jobs := len(b.m.Jobs())
 	b.prints(`Node  Inst DataLost Down NoRoom Blocked Restart Copied OneCopy
-node2    6      0-1  2-3    1-3       1     1-2      1       1
+node5    2        1    -      -       1       -      -       1
+node2    5        -  1-2    0-1       1     2-3      1       1
 node3    1        -    -      -       -       1      -       -
-node5    1        -    -      -       1       -      -       1
-1 of 3 nodes may not die: node2.
+2 of 3 nodes may not die: node5, node2.
 3-5 stands for at least 3 and at most 5: an allocator chooses.
 The fence (/bin/true) has to succeed first; it is not asked here.
-Which instances, and why: ganeti-autorepair rehearse -v node2
+Which instances, and why: ganeti-autorepair rehearse -v node5
 `, "rehearse")
-	b.prints(`Node  Inst DataLost Down NoRoom Blocked Restart Copied OneCopy
-node2    6      0-1  2-3    1-3       1     1-2      1       1
+	b.prints(`Node  Inst Down NoRoom Blocked Restart Copied OneCopy
+node2    5  1-2    0-1       1     2-3      1       1
 node2:
-  e: reinstalled, data lost; or no-room
   a: no-room, stays down; or restarted: whether a node of group default has
     room for it depends on where an allocator puts others
   b: no-room, stays down; or restarted: whether a node of group default has
@@ -103,7 +103,7 @@ func TestRehearseJSON(t *testing.T) {
 		t.Errorf("the cluster:\n%s\nits snapshot:\n%s", now, then)
 	}
 	_, stdout, _ := b.run("rehearse", "--no-headers", "--separator=|", "-o", "node,instances,outcomes.no-room,down,harm", "node2")
-	if stdout != "node2|6|1-3|2-3|true\n" {
+	if stdout != "node2|5|0-1|1-2|true\n" {
 		t.Error(stdout)
 	}
 	data, err := os.ReadFile("schema/rehearse.json")
@@ -153,8 +153,8 @@ func TestRehearseUsage(t *testing.T) {
 // N3: the metrics have it only if that is set, and the page always.
 func TestRehearsalMetrics(t *testing.T) {
 	b := newBed(t, tightNode)
-	series := `ganeti_autorepair_rehearsal_instances{cluster="c",node="node2",outcome="no-room"} 3`
-	down := `ganeti_autorepair_rehearsal_down_instances{cluster="c",node="node2"} 3`
+	series := `ganeti_autorepair_rehearsal_instances{cluster="c",node="node2",outcome="no-room"} 1`
+	down := `ganeti_autorepair_rehearsal_down_instances{cluster="c",node="node2"} 2`
 	for _, set := range []string{"false", "true"} {
 		b.write("/etc/ganeti/autorepair.toml", "metrics_file = \"/m.prom\"\nrehearsal_metrics = "+set+"\n")
 		if code, _, stderr := b.run("run", "--from-watcher"); code != 0 {
@@ -171,7 +171,7 @@ func TestRehearsalMetrics(t *testing.T) {
 		}
 		os.RemoveAll(filepath.Join(b.root, "var/run/ganeti-autorepair/last-pass"))
 	}
-	if _, page, _ := b.run("report", "-"); !strings.Contains(page, "If a node died") || !strings.Contains(page, "data lost of 0 to 1, down for good 2 to 3") {
+	if _, page, _ := b.run("report", "-"); !strings.Contains(page, "If a node died") || !strings.Contains(page, "down for good 1 to 2") {
 		t.Error("the page does not tell")
 	}
 }

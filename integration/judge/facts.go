@@ -120,6 +120,7 @@ func (v *verdict) whereabouts(i *Instance, t time.Time) (target string, open boo
 func (v *verdict) unmade(i *Instance, t time.Time) (unmade, start bool) {
 	v.before(i, t, func(j *Job, op *Op) {
 		switch {
+		case j.Purged: // nobody can know of it
 		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && j.has("OP_INSTANCE_REINSTALL") && !op.refused() && !op.unfinished(t):
 			unmade, start = true, start || j.has("OP_INSTANCE_STARTUP")
 		case op.ID == "OP_INSTANCE_REINSTALL" && op.Status == "success" && !op.unfinished(t):

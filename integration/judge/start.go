@@ -222,6 +222,9 @@ func (v *verdict) release(m *Moment, j *Job) {
 		if !isNamed(earlier.Cluster, o) {
 			continue // a pass died before it wrote the tag: nothing tells of the job
 		}
+		if v.succeededBetween(o, j) {
+			continue // it is another need by now
+		}
 		if since := m.Cluster.Clock.Sub(earlier.Cluster.Clock); since < m.Cluster.Settings.Interval {
 			v.wrong("S13", "job %d, %s of %s, is released %v after a person has canceled job %d", j.ID, j.Step(), j.Instance(), since, o.ID)
 		}
@@ -231,6 +234,18 @@ func (v *verdict) release(m *Moment, j *Job) {
 			v.wrong("P16", "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), why)
 		}
 	}
+}
+
+// succeededBetween reports whether a job of the same repair, with a number between those of
+// the two, has succeeded.
+func (v *verdict) succeededBetween(a, b *Job) bool {
+	for k := range v.Jobs {
+		j := &v.Jobs[k]
+		if j.ID > a.ID && j.ID < b.ID && j.Kind() == "repair" && j.Repair() == b.Repair() && j.Status == "success" {
+			return true
+		}
+	}
+	return false
 }
 
 // inTheWay says what is known to keep a job from beginning at once: its limits are
@@ -360,6 +375,8 @@ func (v *verdict) begin(k int, m *Moment, j *Job) {
 	for _, o := range v.objections(m.Cluster, j) {
 		switch {
 		case !o.taken:
+		case m.Cluster.ByUUID(j.uuid()) == nil:
+			// Ganeti refuses a job of an instance that was removed.
 		case v.left(at, k, j, o):
 			if o.demand != "P22" && o.demand != "S15" && o.demand != "S16" && o.demand != "T10" {
 				o.demand = "P15"
@@ -419,7 +436,7 @@ func (v *verdict) attempts(m *Moment, j *Job) {
 		case o.Status == "success":
 			tries = 0
 		case o.Purged: // how it ended is not known to anybody
-		case o.Step() != j.Step() || o.Status != "error" || o.refused():
+		case o.Step() != j.Step() || o.Status != "error" || o.refused() || o.noRoom():
 		case o.Step() == stepChain:
 			v.wrong("S7", "job %d begins the reinstallation of %s again, which job %d did not end", j.ID, j.Instance(), o.ID)
 		default:

@@ -300,6 +300,14 @@ func (f *Draft) expect(p *Placer) {
 // the secondary node of a drbd instance that moves there, or wherever an allocator puts
 // it. A test for room of what fits nowhere takes nothing.
 func (p *Placer) expect(s *Snapshot, i *Instance, start *Start) {
+	c := claimOf(s, i, start)
+	if !start.Probe || c.Nodes != nil || p.mayFit(c) {
+		p.Claim(c)
+	}
+}
+
+// claimOf returns what a step of the plan may take whose nodes are not chosen here.
+func claimOf(s *Snapshot, i *Instance, start *Start) Claim {
 	c := Claim{
 		By: "the " + string(start.Step) + " of " + i.Name, Instance: i, Group: s.GroupID(i),
 		Memory: movesPrimary(start.Step) && (start.Step == StepMigrate || i.AdminState == "up"),
@@ -311,7 +319,5 @@ func (p *Placer) expect(s *Snapshot, i *Instance, start *Start) {
 	case c.Primary && i.Template == "drbd":
 		c.Nodes = i.Secondaries
 	}
-	if !start.Probe || c.Nodes != nil || p.mayFit(c) {
-		p.Claim(c)
-	}
+	return c
 }

@@ -79,7 +79,7 @@ func TestClaims(t *testing.T) {
 		"nodes of an instance that is modified": {[]string{`INSTANCE_SET_PARAMS {"instance_name": "here"}`}, false, "b"},
 		"what only looks":                       {[]string{`NODE_QUERY_STORAGE {"nodes": ["a"]}`, `TAGS_SET {"kind": "instance", "name": "here"}`, `TEST_DELAY`}, false, "a"},
 	} {
-		down, here := repairtest.Instance("stopped", "rbd", "off", ""), repairtest.Instance("here", "rbd", "a", "")
+		down, here := repairtest.Instance("stopped", "rbd", "off2", ""), repairtest.Instance("here", "rbd", "a", "")
 		down.AdminState, here.AdminState = "down", "down"
 		s := repairtest.Snapshot("m a b off:offline z@rack2",
 			repairtest.Instance("lost", "plain", "off", ""), repairtest.Instance("small", "rbd", "off", ""), repairtest.Instance("medium", "rbd", "off", ""),
@@ -167,6 +167,70 @@ func TestClaimsOfThePlan(t *testing.T) {
 		}
 		if got != row.want {
 			t.Errorf("%s, tested %v: %q, want %q\n%+v", row.instances, row.tested, got, row.want, plan.Decisions)
+		}
+	}
+}
+
+// P16, P20: a failover of what is stopped begins beside a copy that has no room, not beside
+// one that takes its nodes; and two failovers beside a copy are not in each other's way.
+func TestBesideOthers(t *testing.T) {
+	for _, row := range []struct {
+		name, room, want string
+		jobs             []luxi.JobInfo
+	}{
+		{name: "no room for the copy", room: "a:900/0 b:900/0", want: "stopped=failover"},
+		{name: "room for the copy", room: "a:900/9000 b:900/9000", want: "copied=replace-disks"},
+	} {
+		copied := repairtest.Instance("copied", "drbd", "b b2", "pending:fix-storage:r1:100:4")
+		stopped := repairtest.Instance("stopped", "rbd", "b2", "")
+		stopped.AdminState, stopped.Live = "down", &repair.Live{Status: "ADMIN_down"}
+		s := repairtest.Allow(repairtest.Snapshot("m a b b2:drained", copied, stopped), "reinstall")
+		s.Cluster.IAllocator = ""
+		repairtest.WithJobs(s, repairtest.For("copied", repairtest.Done(4, repair.StepMigrate)))
+		set := repair.DefaultSettings()
+		set.MaxUnhealthy.Percent = 100
+		got := ""
+		for _, a := range repair.NewPlan(s, placerOf(s, row.room, 128, 1000), set, func() string { return "n" }).Actions {
+			if a.Job != nil {
+				got += fmt.Sprintf("%s=%s ", a.Decision.Instance.Name, a.Job.Step)
+			}
+		}
+		if got = strings.TrimSpace(got); got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// P16: a failover of what is stopped goes where nothing that begins beside it has a lock,
+// and begins later where that cannot be told: an allocator takes the locks of all nodes.
+func TestPlacesOfStopped(t *testing.T) {
+	for _, row := range []struct {
+		name, nodes, want string
+		known             bool
+	}{
+		{"another node", "m@other a b off:offline off2:offline", "failover b", true},
+		{"no other node", "m@other a off:offline off2:offline", "no-slot", true},
+		{"nobody knows what it takes", "m@other a b off:offline off2:offline", "no-slot", false},
+	} {
+		up, stopped := repairtest.Instance("up", "drbd", "off a", ""), repairtest.Instance("stopped", "rbd", "off2", "")
+		stopped.AdminState, stopped.Live = "down", &repair.Live{Status: "ADMIN_down"}
+		s := repairtest.Allow(repairtest.Snapshot(row.nodes, up, stopped), "failover")
+		p := placerOf(s, "a:900/9000", 128, 1000)
+		if strings.Contains(row.nodes, " b ") {
+			p = placerOf(s, "a:900/9000 b:500/9000", 128, 1000)
+		}
+		if !row.known {
+			delete(p.Demands, stopped.UUID)
+		}
+		plan := repair.NewPlan(s, p, settings(), func() string { return "n" })
+		got := string(plan.Decisions[0].Reason)
+		for _, a := range plan.Actions {
+			if a.Job != nil && a.Decision.Instance.Name == "stopped" {
+				got = string(a.Job.Step) + " " + a.Job.Place.Node()
+			}
+		}
+		if got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
 		}
 	}
 }

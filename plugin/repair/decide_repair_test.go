@@ -183,6 +183,8 @@ func TestDecideRepair(t *testing.T) {
 			want: "failed failed (r1+0) | add result:failover:r1:NOW:failure:5 | remove " + f1 + "5"},
 		{name: "S13 canceled before it began: later", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Withdrawn(5, repair.StepFailover)),
 			want: "pending canceled (r1+0)"},
+		{name: "S13 canceled before it began: later, though its target is lost", nodes: "m a:offline b:offline c", i: "rbd a", tags: f1 + "5", jobs: jobs(to("b", repairtest.Withdrawn(5, repair.StepFailover))),
+			want: "pending canceled (r1+0)"},
 		{name: "S13 canceled before it began, for another step", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5", jobs: jobs(repairtest.Withdrawn(5, repair.StepMigrate)),
 			want: "pending ready (r1+0) | start failover " + f1 + " for " + f1 + "5"},
 		{name: "S7 canceled, and held jobs expired since", nodes: "m a:offline b", i: "rbd a", tags: f1 + "5+6", jobs: jobs(repairtest.Canceled(5, repair.StepFailover), repairtest.Expired(6, repair.StepFailover)),

@@ -150,9 +150,10 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 	case luxi.OpInstanceRecreateDisks:
 		if op.Status == luxi.JobSuccess {
 			delete(p.HalfCopies, uuid)
-			if reinstalls(f) {
-				p.Chains[uuid] = BrokenChain{Job: f, WasUp: starts(f) || p.Chains[uuid].WasUp}
-			}
+		}
+		// One that was cut off, as by the death of its process, may have done it all.
+		if reinstalls(f) && (op.Status == luxi.JobSuccess || f.endedBadly()) {
+			p.Chains[uuid] = BrokenChain{Job: f, WasUp: starts(f) || p.Chains[uuid].WasUp}
 		}
 	case luxi.OpInstanceReinstall:
 		if op.Status == luxi.JobSuccess {

@@ -35,3 +35,33 @@ func TestPastFoundOn(t *testing.T) {
 		}
 	}
 }
+
+// S18: a reinstallation that was cut off leaves no system, whatever its opcodes say of the
+// disks; one that was refused, or that succeeded later, leaves it as it was.
+func TestPastChains(t *testing.T) {
+	i := repairtest.Instance("i", "plain", "a", "")
+	chain := func(job luxi.JobInfo) *repair.JobFact {
+		for k := range job.Ops {
+			job.Ops[k].Params["instance_uuid"] = repairtest.Text(i.UUID)
+		}
+		return repair.NewJobFact(job)
+	}
+	at := func(id luxi.JobID, opcode int) *repair.JobFact {
+		return chain(repairtest.FailedAt(id, repair.StepReinstall, opcode, "OpExecError", "detected death of job", ""))
+	}
+	refused := chain(repairtest.FailedAt(3, repair.StepReinstall, 0, "OpPrereqError", "not now", "wrong_state"))
+	for _, row := range []struct {
+		name   string
+		jobs   []*repair.JobFact
+		broken bool
+	}{
+		{"died while it made disks", []*repair.JobFact{at(3, 0)}, true},
+		{"died after that", []*repair.JobFact{at(3, 2)}, true},
+		{"refused", []*repair.JobFact{refused}, false},
+		{"another one succeeded", []*repair.JobFact{at(3, 0), chain(repairtest.Done(4, repair.StepReinstall))}, false},
+	} {
+		if _, broken := repair.NewPast(row.jobs, nil).Chains[i.UUID]; broken != row.broken {
+			t.Errorf("%s: broken %v, want %v", row.name, broken, row.broken)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func (p *Placer) contested(w want, r Room, primary bool) refusal {
 	}
 	for _, c := range p.open {
 		by := refusal(c.By + " may take it on")
-		if !c.mayTake(r.Group) || c.Instance != nil && c.Instance.UUID == w.instance.UUID {
+		if !c.mayTake(r.Group) || w.first && c.Planned || c.Instance != nil && c.Instance.UUID == w.instance.UUID {
 			continue
 		}
 		if c.Instance == nil {
@@ -125,8 +125,8 @@ func (p *Placer) contested(w want, r Room, primary bool) refusal {
 // mayFit reports whether there may be a node that has what the claim takes.
 func (p *Placer) mayFit(c Claim) bool {
 	demand, ok := p.Demands[c.Instance.UUID]
-	if !ok {
-		return true
+	if !ok || len(p.Rooms[c.Group]) == 0 {
+		return true // nobody has said what there is
 	}
 	for _, r := range p.Rooms[c.Group] {
 		if c.Memory && p.memory(r) < demand.Memory {

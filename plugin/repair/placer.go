@@ -123,6 +123,7 @@ type want struct {
 	group    string
 	avoid    map[string]bool
 	alone    bool // no instance with the same exclusion tag may live on the new primary node
+	first    bool // it comes before the steps of the plan whose nodes are not chosen yet (P20)
 }
 
 // Place chooses nodes for the step of an instance in the group of its primary node, the
@@ -179,7 +180,7 @@ func (p *Placer) withdraw(i *Instance) {
 
 // want returns what a step asks of nodes, or why that is not known.
 func (p *Placer) want(s *Snapshot, i *Instance, step Step, avoid map[string]bool) (want, string) {
-	w := want{instance: i, step: step, avoid: avoid, alone: true}
+	w := want{instance: i, step: step, avoid: avoid, alone: true, first: step == StepFailover}
 	demand, ok := p.Demands[i.UUID]
 	g := s.Group(i)
 	switch {

@@ -84,10 +84,6 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		if d.Start.Later {
 			continue
 		}
-		if why := taken.blocks(d); why != "" {
-			p.Decisions[k] = d.Blocked(ReasonNoSlot, why)
-			continue
-		}
 		place, noRoom := f.place(placer, d, taken)
 		if noRoom != "" && taken.onlyOthersTakeNodes(placer, d) {
 			p.Decisions[k] = d.Blocked(ReasonNoSlot, "steps that begin now take all nodes that it could go to")
@@ -95,6 +91,10 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		}
 		if noRoom != "" {
 			p.Decisions[k] = d.because(ReasonNoRoom, noRoom)
+			continue
+		}
+		if why := taken.blocks(d, place); why != "" {
+			p.Decisions[k] = d.Blocked(ReasonNoSlot, why)
 			continue
 		}
 		if why := filtered(s, stepAction(s, d, place, f.set)); why != "" {
@@ -143,10 +143,19 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 	}
 	if step == StepFailover && (f.namesTarget(d) || f.choosesHere(d)) {
 		// One job to wait for is better than all.
-		for _, avoid := range []map[string]luxi.JobID{f.wanted, f.held, nil} {
-			if nodes, noRoom := placer.Place(f.snapshot, i, step, nodeSet(avoid)); noRoom == "" {
+		var noRoom string
+		for _, held := range []map[string]luxi.JobID{f.wanted, f.held, nil} {
+			avoid := taken.avoid(d)
+			for name := range held {
+				avoid[name] = true
+			}
+			var nodes []string
+			if nodes, noRoom = placer.Place(f.snapshot, i, step, avoid); noRoom == "" {
 				return Place{Nodes: nodes}, ""
 			}
+		}
+		if !d.Start.Probe && len(f.wanted) > 0 && f.namesTarget(d) && !placer.mayFit(claimOf(f.snapshot, i, d.Start)) {
+			return Place{}, noRoom // an allocator would wait for the locks of all nodes, and find none
 		}
 	}
 	if f.choosesHere(d) {
@@ -162,12 +171,12 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 // namesTarget reports whether the target of the step is named here although an
 // allocator could choose it. With an allocator a failover takes the locks of all nodes:
 // it would wait for a job that has one of them for long, or is about to (P20), and keep a
-// reinstallation that must begin at once (P16).
+// reinstallation that must begin at once, or wait itself for what begins beside it (P16).
 func (f *Draft) namesTarget(d Decision) bool {
 	if d.Start.Step != StepFailover || !externallyMirrored(d.Instance.Template) || d.Start.Target != "" {
 		return false
 	}
-	return len(f.wanted) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)]
+	return len(f.wanted) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)] || MustNotWait(d) && len(f.starts) > 1
 }
 
 // WaveSize is how many steps, and as many changes of tags alone, a pass submits
@@ -198,15 +207,6 @@ func inOrder(steps, tags, tests []Action) []Action {
 	}
 	list = append(list, tags...)
 	return append(list, tests...)
-}
-
-// nodeSet returns the nodes of which jobs have something.
-func nodeSet(held map[string]luxi.JobID) map[string]bool {
-	set := make(map[string]bool, len(held))
-	for name := range held {
-		set[name] = true
-	}
-	return set
 }
 
 // allocator returns the allocator to name in opcodes: "." stands for the cluster's

@@ -186,7 +186,7 @@ func (p *Placer) takeStorage(s *Snapshot, kind string, units []luxi.StorageUnit)
 	}
 }
 
-func sorted(set map[string]bool) []string {
+func sorted[V any](set map[string]V) []string {
 	var list []string
 	for s := range set {
 		list = append(list, s)

@@ -203,8 +203,12 @@ func TestRehearseSecondLoss(t *testing.T) {
 	if got := h.Each[0].Outcome; got != repair.RehearsedReinstalled && got != repair.RehearsedNoRoom {
 		t.Errorf("%s", told(h))
 	}
-	if h.Each[1].Certain() {
-		t.Errorf("i3 competes with i2: %s", told(h))
+	if h.Each[1].Outcome != repair.RehearsedRestarted || !h.Each[1].Certain() {
+		t.Errorf("there is a place for i2 and one for i3: %s", told(h))
+	}
+	h = repair.NewRehearser(s, placerOf(s, "a:130/9000 c:100/9000", 128, 1000), settings(), false).Node("x")
+	if h.Each[1].AtBest != repair.RehearsedNoRoom {
+		t.Errorf("i2 was first: %s", told(h))
 	}
 }
 

@@ -83,7 +83,7 @@ func (x *decider) beyondRetry(last *JobFact) string {
 // back is none, nor is one that would not be wanted now: the world has changed since.
 func (x *decider) waitsAfterCancel(r *tagstore.Repair, jobs []*JobFact) (string, bool) {
 	last := lastJob(jobs)
-	if last == nil || last.Outcome != OutcomeWithdrawn || x.s.TakenBack[last.Info.ID] || last.Step != x.d.Need.First() || x.unwanted(last, r, jobs) != "" {
+	if last == nil || last.Outcome != OutcomeWithdrawn || x.s.TakenBack[last.Info.ID] || last.Step != x.d.Need.First() {
 		return "", false
 	}
 	when := last.Info.Ended

@@ -42,7 +42,7 @@ func (x *decider) takeBackUnwanted(r *tagstore.Repair, jobs []*JobFact) {
 // unwanted returns why a job that has not begun is no longer what it was submitted for,
 // "" if it is. What is not known takes nothing back, and neither do valves, room, order,
 // limits, the fence and filters. A suspension alone takes nothing back, and while it
-// lasts the permission is not asked.
+// lasts the policy is not asked.
 func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) string {
 	need := x.d.Need
 	switch {
@@ -50,13 +50,8 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		return "" // where it lives cannot be told
 	case need.Healthy():
 		return "the instance lives on good nodes again"
-	case need.Blocked == ReasonNoLiveStatus:
-		return ""
-	case need.Blocked != "" || need.First() == "":
-		return need.Detail
-	case need.First() != f.Step:
-		return "the next step is now " + string(need.First())
 	}
+	// What the job itself would do wrong does not depend on what else is known.
 	if why := x.strandedBy(f); why != "" {
 		return why
 	}
@@ -65,14 +60,22 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 			return why
 		}
 	}
+	switch {
+	case need.Blocked == ReasonNoLiveStatus:
+		return ""
+	case need.Blocked != "" || need.First() == "":
+		return need.Detail
+	case need.First() != f.Step:
+		return "the next step is now " + string(need.First())
+	}
 	if f.Step == StepReinstall && starts(f) != need.Start {
 		return "it is admin " + x.i.AdminState + " now"
 	}
-	if x.d.Policy.Suspended {
-		return ""
-	}
 	if !r.Type.Permits(need.NextType()) {
 		return fmt.Sprintf("the repair is of type %s, the step takes %s", r.Type, need.NextType())
+	}
+	if x.d.Policy.Suspended {
+		return ""
 	}
 	if x.restsOnPolicy(r, jobs) && !x.d.Policy.Type.Permits(need.Type) {
 		return "the permission was withdrawn"

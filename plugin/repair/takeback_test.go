@@ -45,10 +45,14 @@ func TestTakeBack(t *testing.T) {
 		"half a copy since": {nodes: "m a:offline b", i: "drbd a b", job: queued(repair.StepFailover), with: func(s *repair.Snapshot, i *repair.Instance) {
 			s.Past.HalfCopies = map[string]repair.HalfCopy{i.UUID: {Job: repair.NewJobFact(repairtest.Failed(3, repair.StepReplaceDisks)), Node: "b"}}
 		}, want: "failover: job 3 may have left its secondary incomplete"},
-		"it may run on another node":     {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("c"), want: "failover: after job 3 it may run on c"},
-		"it may run on some node":        {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved(""), want: "failover: after job 3 it may run on another node"},
-		"it may run on the target":       {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("b"), want: "failover: after job 3 it may run on b"},
-		"it may run on the named target": {nodes: "m a:offline b c", i: "rbd a", job: to("b", queued(repair.StepFailover)), with: moved("b")},
+		"it may run on another node": {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("c"), want: "failover: after job 3 it may run on c"},
+		"it may run on some node":    {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved(""), want: "failover: after job 3 it may run on another node"},
+		"it may run on the target":   {nodes: "m a:offline b c", i: "drbd a b", job: queued(repair.StepFailover), with: moved("b"), want: "failover: after job 3 it may run on b"},
+		"its target is drained, and whether it runs is not known": {nodes: "m a:drained b:drained c", i: "rbd a", job: to("b", queued(repair.StepFailover)),
+			with: unknown, want: "failover: node b is no longer fit to take it"},
+		"whether it runs is not known":    {nodes: "m a:drained b c", i: "rbd a", job: to("b", queued(repair.StepFailover)), with: unknown},
+		"suspended, and of a weaker type": {nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:migrate:r1:100:5", job: queued(repair.StepFailover), want: "failover: the repair is of type migrate, the step takes failover"},
+		"it may run on the named target":  {nodes: "m a:offline b c", i: "rbd a", job: to("b", queued(repair.StepFailover)), with: moved("b")},
 		"it may not run on the named target": {nodes: "m a:offline b c", i: "rbd a", job: to("c", queued(repair.StepFailover)), with: moved("b"),
 			want: "failover: after job 3 it may run on b"},
 	} {
@@ -72,6 +76,9 @@ func TestTakeBack(t *testing.T) {
 		}
 	}
 }
+
+// unknown leaves it open whether the instance runs.
+func unknown(_ *repair.Snapshot, i *repair.Instance) { i.Live = nil }
 
 // moved makes the instance one that was transferred to a node by a migration that did
 // not end well.

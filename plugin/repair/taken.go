@@ -66,8 +66,9 @@ func stepNodes(d Decision, place Place) []string {
 	return append(d.Instance.Nodes(), place.Nodes...)
 }
 
-// blocks says why a step that must not wait would wait for another one of the plan, or "".
-func (t *taken) blocks(d Decision) string {
+// blocks says why a step that must not wait, and goes to the place, would wait for another
+// one of the plan, or "".
+func (t *taken) blocks(d Decision, place Place) string {
 	if !MustNotWait(d) {
 		return ""
 	}
@@ -81,7 +82,11 @@ func (t *taken) blocks(d Decision) string {
 	if what, open := t.open[t.s.GroupID(d.Instance)]; open {
 		return what + ", for which the allocator chooses a node, begins first"
 	}
-	for _, name := range stepNodes(d, Place{}) {
+	nodes := stepNodes(d, place)
+	if place.IAllocator != "" {
+		nodes = sorted(t.nodes) // an allocator takes the locks of all
+	}
+	for _, name := range nodes {
 		if what, is := t.nodes[name]; is {
 			return fmt.Sprintf("%s, which begins first, has node %s", what, name)
 		}
@@ -89,22 +94,22 @@ func (t *taken) blocks(d Decision) string {
 	return ""
 }
 
-// avoid returns the nodes that a reinstallation would have to wait for.
+// avoid returns the nodes that a step which must not wait would have to wait for.
 func (t *taken) avoid(d Decision) map[string]bool {
-	if d.Start.Step != StepReinstall {
-		return nil
-	}
 	nodes := make(map[string]bool, len(t.nodes))
+	if !MustNotWait(d) {
+		return nodes
+	}
 	for name := range t.nodes {
 		nodes[name] = true
 	}
 	return nodes
 }
 
-// onlyOthersTakeNodes reports whether a reinstallation has no place for the sole reason that other
-// steps of the plan take the nodes.
+// onlyOthersTakeNodes reports whether a step that must not wait has no place for the sole
+// reason that other steps of the plan take the nodes.
 func (t *taken) onlyOthersTakeNodes(p *Placer, d Decision) bool {
-	return d.Start.Step == StepReinstall && len(t.nodes) > 0 && p.Fits(t.s, d.Instance, d.Start.Step)
+	return MustNotWait(d) && len(t.nodes) > 0 && p.Fits(t.s, d.Instance, d.Start.Step)
 }
 
 // KeptFromBeginning returns, of actions whose tests have found room, why the step must not
@@ -121,7 +126,7 @@ func KeptFromBeginning(s *Snapshot, set Settings, planned, ready []Action) []str
 		if a.Job == nil {
 			continue
 		}
-		if why[k] = t.blocks(a.Decision); why[k] == "" {
+		if why[k] = t.blocks(a.Decision, a.Job.Place); why[k] == "" {
 			t.begin(a.Decision, a.Job.Place)
 		}
 	}

@@ -44,7 +44,6 @@ type valves struct {
 	returning map[string]string // what is brought back from an offline node, by its name
 	busy      int               // jobs that bring back: under way, and let pass so far
 	begun     int               // new repairs let pass so far
-	copying   []*Instance       // what is copied or migrated by steps let pass so far
 }
 
 // block returns the reason why the step is not taken now, and that in words; both are
@@ -79,7 +78,6 @@ func (v *valves) block(d Decision) (Reason, string) {
 	}
 	switch {
 	case copies(d.Start.Step):
-		v.copying = append(v.copying, d.Instance)
 	case v.waitedForRoom(d):
 		// It takes a slot once there is room; until then others may have it.
 	default:
@@ -136,29 +134,7 @@ func (v *valves) blockStopped(d Decision) (Reason, string) {
 	if job, held := jobOnNodeOf(v.s, d.Instance); held {
 		return ReasonNoSlot, fmt.Sprintf("job %d has a node of it", job)
 	}
-	for _, other := range v.copying {
-		if v.mayShareNode(other, d.Instance) {
-			return ReasonNoSlot, fmt.Sprintf("%s is copied or migrated first", other.Name)
-		}
-	}
 	return "", ""
-}
-
-// mayShareNode reports whether a step that copies or migrates one instance may take a
-// node of another: an allocator takes the locks of all nodes until it has chosen, and
-// keeps those of their resources.
-func (v *valves) mayShareNode(copied, i *Instance) bool {
-	if allocator(v.s, v.set) != "" {
-		return true
-	}
-	for _, a := range copied.Nodes() {
-		for _, b := range i.Nodes() {
-			if a == b {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // returning names, for each offline node, an instance that is to be brought back from
@@ -279,8 +255,8 @@ func jobOnNodeOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
 }
 
 // nodesLockedByJobs returns the nodes that unfinished jobs have, or wait for as well, each with one
-// of the jobs. One that runs and whose allocator has not chosen yet has all nodes of the
-// node group.
+// of the jobs. One whose allocator has not chosen yet waits for all nodes of the node group;
+// a failover that has not begun does not count, as it has them for a short time only.
 func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	held := make(map[string]luxi.JobID)
 	take := func(job luxi.JobID, typed string) {
@@ -306,7 +282,7 @@ func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 					for _, name := range i.Nodes() {
 						held[name] = job.ID
 					}
-					if waiting && op.Status == luxi.JobRunning && op.Param("iallocator") != "" && s.Targets[job.ID] == "" {
+					if waiting && op.Param("iallocator") != "" && s.Targets[job.ID] == "" && (op.Status == luxi.JobRunning || op.ID != luxi.OpInstanceFailover) {
 						lockGroup(s, i, job.ID, held)
 					}
 				}

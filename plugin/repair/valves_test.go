@@ -63,7 +63,7 @@ func TestValvesOrder(t *testing.T) {
 			stopped, shared,
 		), "reinstall")
 	}
-	want := "w-degraded-down y-shared v-lost z-local x-degraded d-stopped s-drained-second t-drained u-drained"
+	want := "w-degraded-down y-shared v-lost z-local x-degraded d-stopped s-drained-second t-drained u-drained e-stopped"
 	if got := throughValves(build(), func(set *repair.Settings) { set.MaxUnhealthy = repair.Share{Percent: 100} }); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}
@@ -170,8 +170,7 @@ func TestBlockedKeepsOldResults(t *testing.T) {
 }
 
 // P16: a reinstallation, and a failover of what is stopped, do not begin while a job has
-// a node of theirs, or where something is copied first that may share one. What is up is
-// brought back all the same.
+// a node of theirs, or may take it for long. What is up is brought back all the same.
 func TestValvesMustNotWait(t *testing.T) {
 	build := func(template, nodes, admin string, others ...*repair.Instance) *repair.Snapshot {
 		i := repairtest.Instance("i", template, nodes, "")
@@ -185,6 +184,13 @@ func TestValvesMustNotWait(t *testing.T) {
 		s.Instances = append(s.Instances, other)
 		return repairtest.WithJobs(s, repairtest.Job(5, repair.StepReplaceDisks, "other", luxi.JobRunning))
 	}
+	copying := func(s *repair.Snapshot) *repair.Snapshot {
+		other := repairtest.Instance("other", "drbd", "a dr", "")
+		s.Instances = append(s.Instances, other)
+		job := repairtest.Job(5, repair.StepReplaceDisks, "other", luxi.JobQueued)
+		job.Ops[0].Params["iallocator"] = repairtest.Text("hail")
+		return repairtest.WithJobs(s, job)
+	}
 	under := func(s *repair.Snapshot) *repair.Snapshot {
 		other := repairtest.Instance("other", "rbd", "c", "")
 		s.Instances = append(s.Instances, other)
@@ -192,20 +198,17 @@ func TestValvesMustNotWait(t *testing.T) {
 		job.Ops[0].Reason = repair.Trail(repair.Mark{Kind: repair.MarkRepair, ID: "x", Step: repair.StepFailover}, repair.Limit{}, repairtest.Present)
 		return repairtest.WithJobs(s, job)
 	}
-	copied := repairtest.Instance("copied", "drbd", "dr a", "pending:migrate:r1:100:")
 	for name, row := range map[string]struct {
 		s    *repair.Snapshot
 		want repair.Reason
 	}{
-		"the limit is reached":             {under(build("plain", "off", "up")), repair.ReasonNoSlot},
-		"the limit is reached, up":         {under(build("drbd", "off b", "up")), repair.ReasonReady},
-		"a job has a node":                 {held(build("plain", "off", "up")), repair.ReasonNoSlot},
-		"a job has a node, stopped":        {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
-		"a job has a node, up":             {held(build("drbd", "off b", "up")), repair.ReasonReady},
-		"a job has other nodes":            {held(build("drbd", "dr b", "down")), repair.ReasonReady},
-		"copied first":                     {build("drbd", "dr a", "down", copied), repair.ReasonNoSlot},
-		"copied first, on other nodes":     {build("drbd", "off c", "down", copied), repair.ReasonReady},
-		"copied first, where it can be up": {build("drbd", "off a", "up", copied), repair.ReasonReady},
+		"the limit is reached":                {under(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"the limit is reached, up":            {under(build("drbd", "off b", "up")), repair.ReasonReady},
+		"a job has a node":                    {held(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"a job has a node, stopped":           {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
+		"a job has a node, up":                {held(build("drbd", "off b", "up")), repair.ReasonReady},
+		"an allocator may yet copy to a node": {copying(build("drbd", "off b", "down")), repair.ReasonNoSlot},
+		"a job has other nodes":               {held(build("drbd", "dr b", "down")), repair.ReasonReady},
 	} {
 		set := repair.DefaultSettings()
 		set.MaxUnhealthy.Percent, set.MaxRunning = 100, 1
