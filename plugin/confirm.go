@@ -228,7 +228,7 @@ func (a *act) withdraw(i *repair.Instance, id string, tags []string) []*task {
 		return nil
 	}
 	return []*task{a.newTask(repair.Action{
-		Object: tagstore.Object{Kind: luxi.TagInstance, Name: i.Name}, Decision: repair.Decision{Instance: i}, Remove: tags, TakenBack: id,
+		Object: tagstore.Object{Kind: luxi.TagInstance, Name: i.Name}, Decision: repair.Decision{Instance: i}, Remove: tags, Dropped: id,
 	}, heldJob{})}
 }
 

@@ -195,8 +195,8 @@ func (a *act) tellWritten(t *task) {
 			a.Log.Info("pending tag removed", "instance", i.Name, "tag", tag, "why", "repair "+r.ID+" has ended, as "+r.Tag+" says; to ask for another one takes another id")
 		}
 	}
-	if action.TakenBack != "" {
-		a.Log.Info("repair taken back", "instance", i.Name, "repair", action.TakenBack)
+	if action.Dropped != "" {
+		a.Log.Info("repair dropped", "instance", i.Name, "repair", action.Dropped)
 	}
 	switch {
 	case action.Begins || action.Job != nil:

@@ -21,10 +21,10 @@ type Action struct {
 	Begins  bool     // the repair begins with this pending tag
 	Remove  []string // tags to remove
 	Ended   []string // of these the suspensions whose time has passed (T4)
-	// TakenBack is the id of a repair that ends without a result, because it never
+	// Dropped is the id of a repair that ends without a result, because it never
 	// began and is no longer wanted; empty if there is none.
-	TakenBack string
-	Job       *Job // nil if only tags change
+	Dropped string
+	Job     *Job // nil if only tags change
 	// Tidies are the opcodes of a job that is submitted when the tags are written, if a
 	// fresh look allows it; nil if there is none.
 	Tidies []luxi.OpCode
@@ -84,8 +84,8 @@ func (a Action) Repair() string {
 	switch {
 	case a.Object.Kind == luxi.TagNode:
 		return "node"
-	case a.TakenBack != "":
-		return a.TakenBack
+	case a.Dropped != "":
+		return a.Dropped
 	case a.Pending != nil:
 		return a.Pending.ID
 	case len(a.Results) > 0:

@@ -40,7 +40,7 @@ func (x *decider) conclude(state State, reason Reason, detail string) {
 func (x *decider) decide() {
 	d, repairs := &x.d, x.records.Repairs
 	if len(repairs) > 0 {
-		d.Repair, d.Waiting = &repairs[0], len(repairs)-1
+		d.Repair, d.Behind = &repairs[0], len(repairs)-1
 	}
 	d.Was = x.plainState()
 	running := x.unfinished()
@@ -73,9 +73,9 @@ func (x *decider) decide() {
 		if !x.continueRepair(&repairs[k]) {
 			return
 		}
-		d.Repair, d.Waiting = nil, 0
+		d.Repair, d.Behind = nil, 0
 		if k+1 < len(repairs) {
-			d.Repair, d.Waiting = &repairs[k+1], len(repairs)-k-2
+			d.Repair, d.Behind = &repairs[k+1], len(repairs)-k-2
 		}
 	}
 	x.decideNew()

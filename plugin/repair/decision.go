@@ -15,7 +15,7 @@ type Decision struct {
 	Policy   tagstore.Policy
 	Need     Need
 	Repair   *tagstore.Repair // the open repair being handled; nil if there is none
-	Waiting  int              // further open repairs behind it
+	Behind   int              // further open repairs that come after it
 
 	// Settled are the repairs that end; their results are written whatever else
 	// happens.

@@ -224,8 +224,8 @@ func (x explainer) blocks() []string {
 		}
 
 	}
-	if d.Waiting > 0 {
-		list = append(list, fmt.Sprintf("Pending repairs behind this one: %d.", d.Waiting))
+	if d.Behind > 0 {
+		list = append(list, fmt.Sprintf("Pending repairs behind this one: %d.", d.Behind))
 	}
 	if why := repair.UnhealthyGroup(x.s, x.i, x.set); why != "" && d.Reason != repair.ReasonMaxUnhealthy {
 		list = append(list, "No repair begins by itself in its group: "+why+".")

@@ -122,7 +122,7 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 		v.Need = n
 	}
 	if d.Repair != nil {
-		r := &RepairView{ID: d.Repair.ID, Type: d.Repair.Type.String(), Since: d.Repair.Time, Waiting: d.Waiting, Jobs: []JobView{}}
+		r := &RepairView{ID: d.Repair.ID, Type: d.Repair.Type.String(), Since: d.Repair.Time, Waiting: d.Behind, Jobs: []JobView{}}
 		for _, id := range d.Repair.Jobs {
 			j := JobView{ID: int64(id), Status: "unknown", Outcome: string(repair.OutcomeUnknown)}
 			if f := p.Snapshot.Jobs[id]; f != nil {

@@ -13,7 +13,7 @@ import (
 func Render(d repair.Decision) string {
 	parts := []string{string(d.State) + " " + string(d.Reason)}
 	if d.Repair != nil {
-		parts[0] += fmt.Sprintf(" (%s+%d)", d.Repair.ID, d.Waiting)
+		parts[0] += fmt.Sprintf(" (%s+%d)", d.Repair.ID, d.Behind)
 	}
 	if st := d.Start; st != nil {
 		tag, _ := st.Repair.Format()
