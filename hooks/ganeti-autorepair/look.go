@@ -96,6 +96,8 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	if err != nil {
 		return nil, err
 	}
+	plan = plan.WithSilence(e.silentNodes(set))
+	saved.NoteSilence(plan)
 	saved.Program += " " + version
 	l.passes = passTimes{} // what is shown is what the file holds
 	l.plan = plan

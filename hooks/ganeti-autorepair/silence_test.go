@@ -195,6 +195,12 @@ func TestSilentNode(t *testing.T) {
 	n.has("status --json", stdout, `"silent_nodes": [
     "node2"
   ]`, `"cut_off": false`)
+	saved := filepath.Join(n.root, "saved.json")
+	n.run("status", "--save", saved)
+	_, stdout, _ = n.run("status", "--snapshot", saved)
+	n.has("status of a snapshot", stdout, "5 nodes: silent node2")
+	_, stdout, _ = n.run("nodes", "--snapshot", saved)
+	n.has("nodes of a snapshot", stdout, "node2 silent")
 	if f, is := n.found()["silent-candidate node node2"]; !is || f.Command != repair.OfflineCommand("node2") {
 		t.Errorf("finding: %+v", f)
 	}

@@ -45,18 +45,29 @@ func (l SavedLimits) apply(set *repair.Settings) {
 type SavedMarks struct {
 	Tags     *[]string `json:"tags,omitempty"`
 	Modified int64     `json:"mtime,omitempty"` // Unix time in seconds
+	// Silent is the Unix time in seconds since which the node does not answer (K2).
+	Silent int64 `json:"silent_since,omitempty"`
 }
 
 func saveMarks(n *repair.Node) SavedMarks {
 	tags := rawTags(n.Tags)
-	return SavedMarks{Tags: &tags, Modified: n.Modified}
+	return SavedMarks{Tags: &tags, Modified: n.Modified, Silent: n.SilentSince}
 }
 
 func (m SavedMarks) restore(n *repair.Node) {
 	if m.Tags != nil {
 		n.Tags = tagstore.Parse(luxi.TagNode, *m.Tags)
 	}
-	n.Modified = m.Modified
+	n.Modified, n.SilentSince = m.Modified, m.Silent
+}
+
+// NoteSilence saves which nodes do not answer, as far as the plan of the snapshot tells.
+func (f *Saved) NoteSilence(p *repair.Plan) {
+	for k := range f.Nodes {
+		if n := p.Snapshot.Nodes[f.Nodes[k].Name]; n != nil {
+			f.Nodes[k].Silent = n.SilentSince
+		}
+	}
 }
 
 // SavedMoves are what decides whether an instance can be migrated (P18), and whether its
