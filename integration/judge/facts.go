@@ -121,6 +121,8 @@ func (v *verdict) unmade(i *Instance, t time.Time) (unmade, start bool) {
 	v.before(i, t, func(j *Job, op *Op) {
 		switch {
 		case j.Purged: // nobody can know of it
+		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && op.Status != "success" && !onAny(i, op.List("nodes")):
+			// It moves the instance before it makes disks.
 		case op.ID == "OP_INSTANCE_RECREATE_DISKS" && j.has("OP_INSTANCE_REINSTALL") && !op.refused() && !op.unfinished(t):
 			unmade, start = true, start || j.has("OP_INSTANCE_STARTUP")
 		case op.ID == "OP_INSTANCE_REINSTALL" && op.Status == "success" && !op.unfinished(t):
@@ -130,6 +132,15 @@ func (v *verdict) unmade(i *Instance, t time.Time) (unmade, start bool) {
 		}
 	})
 	return unmade, start && unmade
+}
+
+func onAny(i *Instance, nodes []string) bool {
+	for _, name := range i.nodes() {
+		if contains(nodes, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // wasUp reports whether a chain that failed has left the instance down that was up.

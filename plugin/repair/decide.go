@@ -98,7 +98,7 @@ func (x *decider) plainState() State {
 
 // healthy reports whether the instance lives on good nodes and is what it was before.
 func (x *decider) healthy() bool {
-	_, incomplete := x.s.Past.Chains[x.i.UUID]
+	_, incomplete := x.s.Past.Chain(x.i)
 	_, elsewhere := x.s.Past.Transfer(x.i)
 	return x.d.Need.Healthy() && !incomplete && !elsewhere
 }

@@ -198,7 +198,7 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	if need.Blocked == "" && need.newNodes(i) > usableBeside(s, i) {
 		need.Blocked, need.Detail = ReasonNoTarget, fmt.Sprintf("node group %s has no other node that could take it", s.Groups[primary.Group].Name)
 	}
-	if chain, failed := s.Past.Chains[i.UUID]; need.First() == StepReinstall {
+	if chain, failed := s.Past.Chain(i); need.First() == StepReinstall {
 		need.Start = i.AdminState == "up" || failed && chain.WasUp
 	}
 	return need

@@ -12,9 +12,13 @@ import (
 // primary before they can fail (S6).
 func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact) bool {
 	for _, f := range jobs {
-		if f.BeganChain() && !x.reinstalledSince(jobs, f) {
-			return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", f.Info.ID, f.Detail, x.finishIt()))
+		if !f.BeganChain() || x.reinstalledSince(jobs, f) {
+			continue
 		}
+		if nodes := chainNodes(f); nodes != nil && !onAny(x.i, nodes) {
+			return x.fail(r, fmt.Sprintf("job %d: %s; it was cut off before it moved %s, whose old disks may be intact: look at them before you reinstall it", f.Info.ID, f.Detail, x.i.Name))
+		}
+		return x.fail(r, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", f.Info.ID, f.Detail, x.finishIt()))
 	}
 	if x.incomplete() {
 		return false
@@ -67,7 +71,7 @@ func (x *decider) incomplete() bool {
 	if x.d.Repair != nil {
 		state = StatePending
 	}
-	if c, failed := x.s.Past.Chains[x.i.UUID]; failed {
+	if c, failed := x.s.Past.Chain(x.i); failed {
 		x.conclude(state, ReasonNoSystem, fmt.Sprintf("job %d: %s; the reinstallation is not complete%s", c.Job.Info.ID, c.Job.Detail, x.finishIt()))
 		return true
 	}
@@ -81,7 +85,7 @@ func (x *decider) incomplete() bool {
 // finishIt returns the commands that finish a reinstallation.
 func (x *decider) finishIt() string {
 	text := ": gnt-instance reinstall " + x.i.Name
-	if x.i.AdminState == "up" || x.s.Past.Chains[x.i.UUID].WasUp {
+	if c, _ := x.s.Past.Chain(x.i); x.i.AdminState == "up" || c.WasUp {
 		text += ", then gnt-instance start " + x.i.Name
 	}
 	return text

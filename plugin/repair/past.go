@@ -14,8 +14,7 @@ type Past struct {
 	// Transfers are migrations after which the instance may run on the node it was
 	// transferred to (S16).
 	Transfers map[string]Transfer
-	// Chains are reinstallations that failed after their first opcode: the instance has
-	// new disks and no system (S18).
+	// Chains are reinstallations that failed once they may have made disks, see Chain.
 	Chains map[string]BrokenChain
 }
 
@@ -60,12 +59,35 @@ func (p Past) Transfer(i *Instance) (Transfer, bool) {
 	return t, moved
 }
 
+// Chain returns the reinstallation that has left the instance without a system (S18).
+// RECREATE_DISKS moves the instance before it makes disks (Exec of
+// LUInstanceRecreateDisks): if it was cut off, and the instance is on none of its nodes,
+// the old disks are as they were.
+func (p Past) Chain(i *Instance) (BrokenChain, bool) {
+	c, broken := p.Chains[i.UUID]
+	if !broken || c.Nodes != nil && !onAny(i, c.Nodes) {
+		return BrokenChain{}, false
+	}
+	return c, true
+}
+
+func onAny(i *Instance, nodes []string) bool {
+	for _, name := range i.Nodes() {
+		for _, typed := range nodes {
+			if luxi.MatchesName(typed, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // InDoubt returns the instances, by UUID, that a job has left otherwise than the
 // configuration says: without a system, or nobody knows where (S16, S18).
 func (s *Snapshot) InDoubt() map[string]luxi.JobID {
 	list := make(map[string]luxi.JobID)
 	for _, i := range s.Instances {
-		c, broken := s.Past.Chains[i.UUID]
+		c, broken := s.Past.Chain(i)
 		if broken {
 			list[i.UUID] = c.Job.Info.ID
 		}
@@ -76,10 +98,24 @@ func (s *Snapshot) InDoubt() map[string]luxi.JobID {
 	return list
 }
 
-// BrokenChain is a reinstallation that failed after its first opcode.
+// BrokenChain is a reinstallation that failed once it may have made disks.
 type BrokenChain struct {
 	Job   *JobFact
 	WasUp bool // the instance was up before, so the chain was to start it in the end
+	// Nodes are those that it was to make disks on, and may have; nil if it has made them,
+	// or a chain before it has.
+	Nodes []string
+}
+
+// chainNodes returns the nodes that a reinstallation was to make disks on, if it was cut
+// off while it did; nil if it has made them.
+func chainNodes(f *JobFact) []string {
+	for _, op := range f.Info.Ops {
+		if op.ID == luxi.OpInstanceRecreateDisks && op.Status != luxi.JobSuccess {
+			return op.ParamList("nodes")
+		}
+	}
+	return nil
 }
 
 // Acknowledgement is what a person said of an instance, as a job of ours tells it.
@@ -153,7 +189,12 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 		}
 		// One that was cut off, as by the death of its process, may have done it all.
 		if reinstalls(f) && (op.Status == luxi.JobSuccess || f.endedBadly()) {
-			p.Chains[uuid] = BrokenChain{Job: f, WasUp: starts(f) || p.Chains[uuid].WasUp}
+			before, broken := p.Chains[uuid]
+			c := BrokenChain{Job: f, WasUp: starts(f) || before.WasUp}
+			if nodes := chainNodes(f); nodes != nil && (!broken || before.Nodes != nil) {
+				c.Nodes = append(append(c.Nodes, before.Nodes...), nodes...)
+			}
+			p.Chains[uuid] = c
 		}
 	case luxi.OpInstanceReinstall:
 		if op.Status == luxi.JobSuccess {

@@ -1,6 +1,7 @@
 package repair_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"ganeti-autorepair/luxi"
@@ -36,31 +37,39 @@ func TestPastFoundOn(t *testing.T) {
 	}
 }
 
-// S18: a reinstallation that was cut off leaves no system, whatever its opcodes say of the
-// disks; one that was refused, or that succeeded later, leaves it as it was.
+// S18: a reinstallation that was cut off leaves no system if it had moved the instance,
+// whatever its opcodes say of the disks; one that was refused, or cut off before it moved
+// the instance, leaves it as it was.
 func TestPastChains(t *testing.T) {
-	i := repairtest.Instance("i", "plain", "a", "")
+	i := repairtest.Instance("i", "plain", "new", "")
 	chain := func(job luxi.JobInfo) *repair.JobFact {
 		for k := range job.Ops {
 			job.Ops[k].Params["instance_uuid"] = repairtest.Text(i.UUID)
 		}
+		job.Ops[0].Params["nodes"] = json.RawMessage(`["new"]`)
 		return repair.NewJobFact(job)
 	}
 	at := func(id luxi.JobID, opcode int) *repair.JobFact {
 		return chain(repairtest.FailedAt(id, repair.StepReinstall, opcode, "OpExecError", "detected death of job", ""))
 	}
 	refused := chain(repairtest.FailedAt(3, repair.StepReinstall, 0, "OpPrereqError", "not now", "wrong_state"))
+	old := repairtest.Instance("i", "plain", "old", "")
 	for _, row := range []struct {
 		name   string
+		i      *repair.Instance
 		jobs   []*repair.JobFact
 		broken bool
 	}{
-		{"died while it made disks", []*repair.JobFact{at(3, 0)}, true},
-		{"died after that", []*repair.JobFact{at(3, 2)}, true},
-		{"refused", []*repair.JobFact{refused}, false},
-		{"another one succeeded", []*repair.JobFact{at(3, 0), chain(repairtest.Done(4, repair.StepReinstall))}, false},
+		{"died while it made disks", i, []*repair.JobFact{at(3, 0)}, true},
+		{"died before it moved the instance", old, []*repair.JobFact{at(3, 0)}, false},
+		{"died after that", i, []*repair.JobFact{at(3, 2)}, true},
+		{"died after that, and was moved", old, []*repair.JobFact{at(3, 2)}, true},
+		{"had none, and another one died before it moved it", old, []*repair.JobFact{at(3, 2), at(4, 0)}, true},
+		{"two died before they moved it", old, []*repair.JobFact{at(3, 0), at(4, 0)}, false},
+		{"refused", i, []*repair.JobFact{refused}, false},
+		{"another one succeeded", i, []*repair.JobFact{at(3, 0), chain(repairtest.Done(4, repair.StepReinstall))}, false},
 	} {
-		if _, broken := repair.NewPast(row.jobs, nil).Chains[i.UUID]; broken != row.broken {
+		if _, broken := repair.NewPast(row.jobs, nil).Chain(row.i); broken != row.broken {
 			t.Errorf("%s: broken %v, want %v", row.name, broken, row.broken)
 		}
 	}

@@ -312,7 +312,7 @@ func (x explainer) remedies() []Remedy {
 		add("Keep it from happening", "ganeti-autorepair suspend %s", name)
 	case repair.ReasonNoSystem:
 		add("Finish the reinstallation", "%s", x.v.Command)
-		if chain := x.s.Past.Chains[x.i.UUID]; chain.WasUp {
+		if chain, _ := x.s.Past.Chain(x.i); chain.WasUp {
 			add("Then start it, as it was up before", "gnt-instance start %s", name)
 		}
 		add("Say that its system is whole", "ganeti-autorepair ack --intact %s", name)
