@@ -38,7 +38,7 @@ func wish(s *repair.Snapshot, word string) repair.Wish {
 	return repair.Wish{Instance: simtest.ByName(s, name), Step: repair.Step(step)}
 }
 
-// place places what wish reads, and returns the nodes, or why there are none behind "! ".
+// place places what wish reads, gives the room away, and returns the nodes, or why there are none behind "! ".
 func place(s *repair.Snapshot, p *repair.Placer, word string, avoid ...string) string {
 	out := make(map[string]bool)
 	for _, name := range avoid {
@@ -49,6 +49,7 @@ func place(s *repair.Snapshot, p *repair.Placer, word string, avoid ...string) s
 	if why != "" {
 		return "! " + why
 	}
+	p.Take(w.Instance, w.Step, nodes)
 	return strings.Join(nodes, " ")
 }
 

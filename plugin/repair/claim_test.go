@@ -177,8 +177,8 @@ func TestBesideOthers(t *testing.T) {
 	for _, row := range []struct {
 		name, room, want string
 	}{
-		{"no room for the copy", "a:900/0 b:900/0", "stopped=failover"},
-		{"room for the copy", "a:900/9000 b:900/9000", "copied=replace-disks"},
+		{"no room for the copy", "a:900/0 b:900/0", "stopped=failover>a"},
+		{"room for the copy", "a:900/9000 b:900/9000", "copied=replace-disks>a"},
 	} {
 		copied := repairtest.Instance("copied", "drbd", "b b2", "pending:fix-storage:r1:100:4")
 		stopped := repairtest.Instance("stopped", "rbd", "b2", "")
@@ -186,17 +186,57 @@ func TestBesideOthers(t *testing.T) {
 		s := repairtest.Allow(repairtest.Snapshot("m a b b2:drained", copied, stopped), "reinstall")
 		s.Cluster.IAllocator = ""
 		repairtest.WithJobs(s, repairtest.For("copied", repairtest.Done(4, repair.StepMigrate)))
-		set := repair.DefaultSettings()
-		set.MaxUnhealthy.Percent = 100
-		got := ""
-		for _, a := range repair.NewPlan(s, placerOf(s, row.room, 128, 1000), set, func() string { return "n" }).Actions {
-			if a.Job != nil {
-				got += fmt.Sprintf("%s=%s ", a.Decision.Instance.Name, a.Job.Step)
-			}
-		}
-		if got = strings.TrimSpace(got); got != row.want {
+		if got := begins(repair.NewPlan(s, placerOf(s, row.room, 128, 1000), settings(), repairtest.NewID)); got != row.want {
 			t.Errorf("%s: %q, want %q", row.name, got, row.want)
 		}
+	}
+}
+
+// begins renders the steps that begin: "web=failover>b db=migrate", with the nodes that
+// they go to where those are named.
+func begins(p *repair.Plan) string {
+	var list []string
+	for _, a := range p.Actions {
+		if a.Job == nil {
+			continue
+		}
+		text := a.Decision.Instance.Name + "=" + string(a.Job.Step)
+		if len(a.Job.Place.Nodes) > 0 {
+			text += ">" + strings.Join(a.Job.Place.Nodes, "+")
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " ")
+}
+
+// P20: beside a copy that has nodes of their group, failovers name their targets, and are
+// not in each other's way; where no node has room, none waits for the locks of all.
+func TestFailoversBesideCopy(t *testing.T) {
+	for _, row := range []struct{ name, room, want string }{
+		{"room for both", "a:200/9000 b:190/9000 c:0/9000", "web1=failover>a web2=failover>b"},
+		{"room for one", "a:200/9000 b:0/9000 c:0/9000", "web1=failover>a"},
+		{"no room", "a:0/9000 b:0/9000 c:0/9000", ""},
+	} {
+		copied := repairtest.Instance("copied", "drbd", "c off2", "")
+		s := repairtest.Allow(repairtest.Snapshot("m@other a b c off:offline off2:offline", copied,
+			repairtest.Instance("web1", "rbd", "off", ""), repairtest.Instance("web2", "rbd", "off", "")), "failover")
+		repairtest.WithJobs(s, repairtest.Job(5, repair.StepReplaceDisks, "copied", luxi.JobRunning))
+		if got := begins(repair.NewPlan(s, placerOf(s, row.room, 128, 1000), settings(), repairtest.NewID)); got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// P16: a step that is not begun keeps no room from others.
+func TestBlockedTakesNoRoom(t *testing.T) {
+	stopped := repairtest.Instance("a-stopped", "plain", "off", "")
+	copied := repairtest.Instance("copied", "drbd", "c off2", "")
+	up := repairtest.Instance("up", "rbd", "off", "")
+	s := repairtest.Allow(repairtest.Snapshot("m@other a c off:offline off2:offline", stopped, copied, up), "reinstall")
+	s.Cluster.IAllocator = ""
+	s.Cluster.Slots = 2 // the failover and the hold job take them
+	if got, want := begins(repair.NewPlan(s, placerOf(s, "a:500/1500 c:900/0", 128, 1000), settings(), repairtest.NewID)), "up=failover>c copied=replace-disks>a"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -207,9 +247,9 @@ func TestPlacesOfStopped(t *testing.T) {
 		name, nodes, want string
 		known             bool
 	}{
-		{"another node", "m@other a b off:offline off2:offline", "failover b", true},
-		{"no other node", "m@other a off:offline off2:offline", "no-slot", true},
-		{"nobody knows what it takes", "m@other a b off:offline off2:offline", "no-slot", false},
+		{"another node", "m@other a b off:offline off2:offline", "up=failover stopped=failover>b", true},
+		{"no other node", "m@other a off:offline off2:offline", "up=failover", true},
+		{"nobody knows what it takes", "m@other a b off:offline off2:offline", "up=failover", false},
 	} {
 		up, stopped := repairtest.Instance("up", "drbd", "off a", ""), repairtest.Instance("stopped", "rbd", "off2", "")
 		stopped.AdminState, stopped.Live = "down", &repair.Live{Status: "ADMIN_down"}
@@ -221,14 +261,7 @@ func TestPlacesOfStopped(t *testing.T) {
 		if !row.known {
 			delete(p.Demands, stopped.UUID)
 		}
-		plan := repair.NewPlan(s, p, settings(), func() string { return "n" })
-		got := string(plan.Decisions[0].Reason)
-		for _, a := range plan.Actions {
-			if a.Job != nil && a.Decision.Instance.Name == "stopped" {
-				got = string(a.Job.Step) + " " + a.Job.Place.Node()
-			}
-		}
-		if got != row.want {
+		if got := begins(repair.NewPlan(s, p, settings(), repairtest.NewID)); got != row.want {
 			t.Errorf("%s: %q, want %q", row.name, got, row.want)
 		}
 	}

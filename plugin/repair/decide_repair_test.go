@@ -1,6 +1,8 @@
 package repair_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -332,11 +334,20 @@ func TestDecideDetail(t *testing.T) {
 		{decideRow{nodes: "m a b", i: "rbd a", tags: "pending:x:y"}, "pending needs 4 parts, has 2"},
 		{decideRow{nodes: "m a b", i: "rbd a", tags: "pending:failover:r1:100:5", jobs: jobs(repairtest.Failed(5, repair.StepFailover)), with: live("ERROR_down")}, "its status is ERROR_down while its admin state is up"},
 		{decideRow{nodes: "m a b", i: "plain a", tags: "pending:reinstall:r1:100:5", jobs: jobs(repairtest.Failed(5, repair.StepReinstall))}, "the reinstallation is not complete"},
+		{decideRow{nodes: "m a b", i: "plain a", tags: "pending:reinstall:r1:100:5", jobs: jobs(cutOff("b"))}, "it was cut off before it moved i, whose old disks may be intact"},
+		{decideRow{nodes: "m a b", i: "plain a", tags: "pending:reinstall:r1:100:5", jobs: jobs(cutOff("a"))}, "the reinstallation is not complete"},
 	} {
 		if d := row.row.decide(); !strings.Contains(d.Detail, row.want) {
 			t.Errorf("%s: detail %q, want %q in it", repairtest.Render(d), d.Detail, row.want)
 		}
 	}
+}
+
+// cutOff is a reinstallation on the node that was cut off in its first opcode.
+func cutOff(node string) luxi.JobInfo {
+	job := repairtest.FailedAt(5, repair.StepReinstall, 0, "OpExecError", "detected death of job", "")
+	job.Ops[0].Params["nodes"] = json.RawMessage(fmt.Sprintf("[%q]", node))
+	return job
 }
 
 // Deciding changes nothing of what it was given, and twice is the same.

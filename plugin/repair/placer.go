@@ -127,9 +127,8 @@ type want struct {
 }
 
 // Place chooses nodes for the step of an instance in the group of its primary node, the
-// one with most free memory first, and none of those to avoid. It gives the room there
-// away, so that the next instance does not count on it too. If there are not enough
-// nodes it returns why.
+// one with most free memory first, and none of those to avoid. If there are not enough
+// nodes it returns why. Take gives the room there away.
 func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]bool) ([]string, string) {
 	w, why := p.want(s, i, step, avoid)
 	if why != "" {
@@ -147,12 +146,17 @@ func (p *Placer) Place(s *Snapshot, i *Instance, step Step, avoid map[string]boo
 	if len(nodes) < count {
 		return nil, p.whyNot(s, w, len(nodes), refused)
 	}
+	return nodes, ""
+}
+
+// Take gives the room away that the step of an instance takes on the nodes, so that the
+// next instance does not count on it too.
+func (p *Placer) Take(i *Instance, step Step, nodes []string) {
 	p.withdraw(i)
 	p.Claim(Claim{
 		By: "the " + string(step) + " of " + i.Name, Instance: i, Nodes: nodes,
-		Memory: movesPrimary(step) && w.memory > 0, Disk: w.kind != "", Primary: movesPrimary(step),
+		Memory: movesPrimary(step) && p.Demands[i.UUID].memory(step, i) > 0, Disk: makesDisks(step) && StorageKind(i.Template) != "", Primary: movesPrimary(step),
 	})
-	return nodes, ""
 }
 
 // Fits reports whether there is a place for the step of an instance, whatever takes it

@@ -28,9 +28,11 @@ func BenchmarkPlace(b *testing.B) {
 			p.Demands[i.UUID] = repair.Demand{Memory: 1000, Disk: 1000}
 		}
 		for _, i := range list {
-			if nodes, why := p.Place(s, i, repair.StepReinstall, nil); len(nodes) != 1 {
+			nodes, why := p.Place(s, i, repair.StepReinstall, nil)
+			if len(nodes) != 1 {
 				b.Fatal(why)
 			}
+			p.Take(i, repair.StepReinstall, nodes)
 		}
 	}
 }

@@ -103,6 +103,9 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		}
 		done[k] = true
 		taken.add(d, place)
+		if len(place.Nodes) > 0 && d.Start.Target == "" {
+			placer.Take(d.Instance, d.Start.Step, place.Nodes)
+		}
 		if a := stepAction(s, d, place, f.set); a.Job.Test {
 			tests = append(tests, a)
 		} else {
