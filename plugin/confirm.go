@@ -239,7 +239,7 @@ func (a *act) strays(ctx context.Context, t *task) ([]*task, error) {
 	tags, err := a.Client.QueryTags(ctx, luxi.TagInstance, t.action.Decision.Instance.Name)
 	if err != nil {
 		var e *luxi.Error
-		if asLuxi(err, &e) {
+		if errors.As(err, &e) {
 			return nil, nil // no such instance, the usual case
 		}
 		return nil, fmt.Errorf("looking for stray tags: %w", err)

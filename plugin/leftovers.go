@@ -73,7 +73,7 @@ func (p *Pass) endLeftovers(ctx context.Context, unfinished []luxi.JobInfo) (boo
 		}
 	}
 	for _, id := range wait {
-		if _, err := p.Client.WaitForJob(ctx, id); err != nil && !asLuxi(err, new(*luxi.Error)) {
+		if _, err := p.Client.WaitForJob(ctx, id); err != nil && !errors.As(err, new(*luxi.Error)) {
 			return true, fmt.Errorf("waiting for job %d of an earlier pass: %w", id, err)
 		}
 	}
@@ -89,5 +89,3 @@ func running(job luxi.JobInfo) bool {
 	}
 	return false
 }
-
-func asLuxi(err error, e **luxi.Error) bool { return errors.As(err, e) }

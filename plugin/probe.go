@@ -170,3 +170,16 @@ func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
+
+// keepRoomTests keeps what is remembered of tests for room, of the repairs that are
+// still pending.
+func (a *act) keepRoomTests() {
+	for _, d := range a.plan.Decisions {
+		if d.Repair == nil {
+			continue
+		}
+		if t, tested := a.RoomTests[d.Repair.ID]; tested {
+			a.report.RoomTests[d.Repair.ID] = t
+		}
+	}
+}

@@ -197,16 +197,3 @@ func (p *Pass) TakeBackAll(ctx context.Context, dry bool) ([]TakenBack, error) {
 	}
 	return p.takeBack(ctx, plan), nil
 }
-
-// keepRoomTests keeps what is remembered of tests for room, of the repairs that are
-// still pending.
-func (a *act) keepRoomTests() {
-	for _, d := range a.plan.Decisions {
-		if d.Repair == nil {
-			continue
-		}
-		if t, tested := a.RoomTests[d.Repair.ID]; tested {
-			a.report.RoomTests[d.Repair.ID] = t
-		}
-	}
-}

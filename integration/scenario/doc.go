@@ -23,9 +23,9 @@
 //
 // The cluster is in the text form of package luxitest, with the nodes node1 to
 // node4 unless there are others; tags are written without their prefix, and NOW+n
-// stands for a Unix time. The events are listed in events.go. "go test ./scenario
-// -update" writes the logs anew.
+// stands for a Unix time. The events are listed in events.go. "go test
+// ./integration/scenario -update" writes the logs anew.
 //
-// What holds whatever happens is checked in every run (history.go): no repair job
+// What holds whatever happens is checked in every run by package judge: no repair job
 // begins before its pending tag is written, none without its release.
 package scenario

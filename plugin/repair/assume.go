@@ -32,7 +32,7 @@ func (a Assumption) Apply(s *Snapshot) error {
 	if err := set(a.Drained, "drained", func(n *Node) { n.Drained, n.Offline = true, false }); err != nil {
 		return err
 	}
-	return set(a.Offline, "offline", func(n *Node) { n.Offline, n.Drained = true, false })
+	return set(a.Offline, "offline", func(n *Node) { n.Offline, n.Drained, n.SilentSince = true, false, 0 })
 }
 
 // node finds a node by its name or, if that is unique, the first label of it.

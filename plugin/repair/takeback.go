@@ -7,8 +7,8 @@ import (
 	"ganeti-autorepair/tagstore"
 )
 
-// A released job may wait for hours before it begins (P15). A pass decides afresh about those of its own jobs that have not begun, and
-// takes back what is no longer wanted.
+// A released job may wait for hours before it begins (P15). A pass decides afresh about
+// those of its own jobs that have not begun, and takes back what is no longer wanted.
 
 // TakeBack is a job of ours that is to be taken back.
 type TakeBack struct {
