@@ -186,8 +186,8 @@ func stepAction(s *Snapshot, d Decision, place Place, set Settings) Action {
 	a.Job = &Job{
 		Step: start.Step, Place: place, Test: start.Probe,
 		OpCodes: opCodes(opcodeRequest{
-			step: start.Step, instance: d.Instance, place: place, compare: comparesCopies(s, d.Instance), start: d.Need.Start,
-			mark:  Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy(), From: FromNode(d.Instance, start.Step)},
+			step: start.Step, instance: d.Instance, place: place, compare: comparesCopies(s, d.Instance), disks: d.Need.Disks, start: d.Need.Start,
+			mark:  Mark{Kind: MarkRepair, ID: pending.ID, Step: start.Step, Policy: start.ByPolicy(), From: FromNode(d.Instance, start.Step), Row: d.Need.rowMark()},
 			limit: limitOf(start.Step, set), now: s.Time,
 		}),
 	}

@@ -155,6 +155,9 @@ func (x *decider) dropFinished() {
 func (x *decider) continueRepair(r *tagstore.Repair) bool {
 	jobs := x.jobsOf(r)
 	need := x.d.Need
+	if decided, settled := x.settleDisks(r, jobs); decided {
+		return settled
+	}
 	switch {
 	case need.Healthy():
 		return x.settleHealthy(r, jobs)
@@ -176,7 +179,7 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.settle(r, jobs, tagstore.Enoperm, fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type))
 		return true
 	}
-	if need.Blocked != "" {
+	if need.Blocked != "" && !(need.Blocked == ReasonStaleCopy && tagstore.KindOfID(r.ID) != tagstore.ByPolicy) {
 		x.conclude(StatePending, need.Blocked, need.Detail)
 		x.renewTag(r, jobs)
 		return false
@@ -274,7 +277,7 @@ func (x *decider) decideNew() {
 	switch {
 	case need.Healthy():
 		x.decideWell()
-	case len(need.Steps) == 0:
+	case len(need.Steps) == 0 && need.Row != RowLook:
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
 	case d.Policy.Unreadable:
 		x.conclude(StateNeedsRepair, ReasonUnreadableTag, fmt.Sprintf("tag %s of %s cannot be read, so nothing is permitted", d.Policy.Tag, d.Policy.Origin))
@@ -295,6 +298,8 @@ func (x *decider) decideNew() {
 	case x.blockedByPast(nil):
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
+	case need.OnGoodNodes() && x.flapping() != "":
+		x.conclude(StateNeedsRepair, ReasonFlapping, x.flapping())
 	default:
 		// Not pending until the tag that says so is written.
 		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.First()))

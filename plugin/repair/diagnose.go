@@ -13,10 +13,15 @@ type Step string
 // The steps of repairs.
 const (
 	StepReplaceDisks Step = "replace-disks"
-	StepMigrate      Step = "migrate"
-	StepFailover     Step = "failover"
-	StepReinstall    Step = "reinstall" // the chain recreate-disks, shutdown, reinstall, startup
+	// StepReplaceOnPrimary makes disks of the primary node anew from the secondary's (D4).
+	StepReplaceOnPrimary Step = "replace-on-primary"
+	StepMigrate          Step = "migrate"
+	StepFailover         Step = "failover"
+	StepReinstall        Step = "reinstall" // the chain recreate-disks, shutdown, reinstall, startup
 )
+
+// rebuilds reports whether the step makes disks anew from a copy that is whole.
+func (step Step) rebuilds() bool { return step == StepReplaceDisks || step == StepReplaceOnPrimary }
 
 // Need is what is wrong with an instance's place and what would mend it.
 type Need struct {
@@ -30,6 +35,10 @@ type Need struct {
 	// Start says that a reinstallation ends by starting the instance: it is admin up, or
 	// was before a reinstallation that failed (S18).
 	Start bool
+	// Look says that a closer look at the disks is wanted (D2), and Disks are the numbers of
+	// those that the first step is about, if not all.
+	Look  bool
+	Disks []int
 }
 
 // Healthy reports whether the instance lives on good nodes only.
@@ -41,7 +50,7 @@ func (n Need) Possible() bool { return len(n.Steps) > 0 && n.Blocked == "" }
 // TypeOf returns the type of repair that permits one of the steps.
 func (n Need) TypeOf(step Step) tagstore.Type {
 	switch step {
-	case StepReplaceDisks:
+	case StepReplaceDisks, StepReplaceOnPrimary:
 		return tagstore.FixStorage
 	case StepMigrate:
 		return tagstore.Migrate
@@ -182,7 +191,10 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	case pri == NodeOK && i.Template == "drbd" && secondary == nil:
 		return Need{Blocked: ReasonUnknownPlace, Detail: "its secondary node was not told"}
 	case pri == NodeOK && sec == NodeOK:
-		return Need{}
+		if need := diagnoseDisks(s, i); !need.Healthy() {
+			return need
+		}
+		return diagnoseStart(s, i)
 	}
 	need := needFor(s, i, pri, sec, len(i.Secondaries))
 	need.PrimaryBroken = pri != NodeOK
@@ -198,6 +210,12 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	if need.Blocked == "" && need.newNodes(i) > usableBeside(s, i) {
 		need.Blocked, need.Detail = ReasonNoTarget, fmt.Sprintf("node group %s has no other node that could take it", s.Groups[primary.Group].Name)
 	}
+	if need.Row == "P4" && need.Blocked == "" {
+		if why := staleCopy(s, i, secondary); why != "" {
+			need.Blocked, need.Detail = ReasonStaleCopy, why
+		}
+	}
+	need = disklessPrimary(s, i, need)
 	if chain, failed := s.Past.Chain(i); need.First() == StepReinstall {
 		need.Start = i.AdminState == "up" || failed && chain.WasUp
 	}
@@ -328,6 +346,9 @@ func leftActive(s *Snapshot, i *Instance, jobs []*JobFact) bool {
 // NeedsLive reports whether diagnosing the instance takes its live status.
 func NeedsLive(s *Snapshot, i *Instance) bool {
 	primary := s.Nodes[i.Primary]
+	if _, gaveUp := s.gaveUp(i); gaveUp && i.AdminState == "up" {
+		return true
+	}
 	if primary == nil || primary.Condition() != NodeDrained {
 		return false
 	}

@@ -39,8 +39,16 @@ func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact) bool {
 		}
 		break
 	}
-	x.settle(r, jobs, tagstore.Success, "the instance lives on good nodes only")
+	x.settle(r, jobs, tagstore.Success, whyWell(jobs))
 	return true
+}
+
+// whyWell says why a repair with these jobs has succeeded.
+func whyWell(jobs []*JobFact) string {
+	if last := lastChange(jobs); last != nil && RowMark(last.Info) == RowRelocate {
+		return "the instance was moved, and lives on good nodes only"
+	}
+	return "the instance lives on good nodes only"
 }
 
 // reinstalledSince reports whether a chain that followed the failed one succeeded, or

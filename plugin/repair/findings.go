@@ -65,6 +65,9 @@ type Observed struct {
 	Status     map[string]string
 	StatusTime time.Time
 	Silent     SilentNodes // as far as it is known
+	// Inactive are the names of the instances that are admin up and whose disks Ganeti has
+	// down as inactive.
+	Inactive []string
 }
 
 // NodeRole is what findings need of a node.
@@ -84,6 +87,10 @@ type Verifications struct {
 	UpTo   luxi.JobID               `json:"up_to"`  // the newest job that was looked at
 	Since  int64                    `json:"since"`  // no job later than this Unix time was left out; 0 if none was looked at
 	Groups map[string]VerifiedGroup `json:"groups"` // by UUID
+	// Looks are the last closer looks at disks (D2), and Starts the starts by
+	// ganeti-watcher that failed (R1), by instance UUID.
+	Looks  map[string]DiskLook   `json:"looks,omitempty"`
+	Starts map[string]StartTries `json:"starts,omitempty"`
 }
 
 // VerifiedGroup are the newest verifications of a node group.
@@ -92,6 +99,11 @@ type VerifiedGroup struct {
 	DisksEnded int64       `json:"disks_ended,omitempty"` // the same of GROUP_VERIFY_DISKS
 	Unreached  []string    `json:"unreached,omitempty"`   // UUIDs of the nodes that this GROUP_VERIFY_DISKS could not ask
 	Complaints []Complaint `json:"complaints,omitempty"`  // of that CLUSTER_VERIFY_GROUP
+	// Disks are the GROUP_VERIFY_DISKS of the last hours, the newest one last.
+	Disks []DiskVerification `json:"disks,omitempty"`
+	// Lost are the nodes, by UUID, that have lost volumes of an instance, by its name, as the
+	// newest GROUP_VERIFY_DISKS found that reached them.
+	Lost map[string][]string `json:"lost,omitempty"`
 }
 
 // Complaint is a line of CLUSTER_VERIFY_GROUP that findings are made from.

@@ -25,8 +25,9 @@ type opcodeRequest struct {
 	step     Step
 	instance *Instance
 	place    Place
-	compare  bool // a failover compares the copies of the disks first (P19)
-	start    bool // a reinstallation starts the instance in the end
+	compare  bool  // a failover compares the copies of the disks first (P19)
+	disks    []int // what replace-on-primary makes anew
+	start    bool  // a reinstallation starts the instance in the end
 	mark     Mark
 	limit    Limit
 	now      time.Time
@@ -50,6 +51,8 @@ func opCodes(o opcodeRequest) []luxi.OpCode {
 		return []luxi.OpCode{&luxi.InstanceMigrate{Common: common, InstanceName: name, InstanceUUID: uuid, IAllocator: o.place.IAllocator, TargetNode: target}}
 	case StepReplaceDisks:
 		return []luxi.OpCode{&luxi.InstanceReplaceDisks{Common: common, InstanceName: name, InstanceUUID: uuid, Mode: luxi.ReplaceNewSecondary, IAllocator: o.place.IAllocator, RemoteNode: target}}
+	case StepReplaceOnPrimary:
+		return []luxi.OpCode{&luxi.InstanceReplaceDisks{Common: common, InstanceName: name, InstanceUUID: uuid, Mode: luxi.ReplaceOnPrimary, Disks: o.disks}}
 	case StepReinstall:
 		// The new place comes first: where there is none the job fails before it
 		// touches anything. Only then can the instance be shut down in the
@@ -72,7 +75,7 @@ func opCodes(o opcodeRequest) []luxi.OpCode {
 // What follows in the job would be checked against the unchanged state and fail.
 func DryRun(a Action, now time.Time) []luxi.OpCode {
 	mark := Mark{Kind: MarkProbe, ID: a.Pending.ID, Step: a.Job.Step}
-	ops := opCodes(opcodeRequest{step: a.Job.Step, instance: a.Decision.Instance, place: a.Job.Place, mark: mark, now: now})
+	ops := opCodes(opcodeRequest{step: a.Job.Step, instance: a.Decision.Instance, place: a.Job.Place, disks: a.Decision.Need.Disks, mark: mark, now: now})
 	ops[0].Header().DryRun = true
 	return ops[:1]
 }

@@ -117,6 +117,9 @@ func stepOf(info luxi.JobInfo) Step {
 	for _, op := range info.Ops {
 		switch op.ID {
 		case luxi.OpInstanceReplaceDisks:
+			if op.Param("mode") == string(luxi.ReplaceOnPrimary) {
+				return StepReplaceOnPrimary
+			}
 			return StepReplaceDisks
 		case luxi.OpInstanceMigrate:
 			return StepMigrate

@@ -14,6 +14,9 @@ type Past struct {
 	// Transfers are migrations after which the instance may run on the node it was
 	// transferred to (S16).
 	Transfers map[string]Transfer
+	// Mended is when the last repair of ours of an instance on good nodes ended, in Unix
+	// time (D7).
+	Mended map[string]int64
 	// Chains are reinstallations that failed once they may have made disks, see Chain.
 	Chains map[string]BrokenChain
 }
@@ -129,7 +132,7 @@ type Acknowledgement struct {
 // returns what they left behind. What succeeded later settles what failed before, and so
 // does what a person said later.
 func NewPast(jobs []*JobFact, said []Acknowledgement) Past {
-	p := Past{HalfCopies: map[string]HalfCopy{}, Transfers: map[string]Transfer{}, Chains: map[string]BrokenChain{}}
+	p := Past{HalfCopies: map[string]HalfCopy{}, Transfers: map[string]Transfer{}, Chains: map[string]BrokenChain{}, Mended: map[string]int64{}}
 	jobs = append([]*JobFact(nil), jobs...)
 	sort.Slice(jobs, func(a, b int) bool { return jobs[a].Info.ID < jobs[b].Info.ID })
 	for _, f := range jobs {
@@ -157,9 +160,14 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 	if uuid == "" || op.DryRun() {
 		return
 	}
+	if RowMark(f.Info) != "" && op.Begun() {
+		p.Mended[uuid] = f.Info.Ended.Unix()
+	}
 	switch op.ID {
 	case luxi.OpInstanceReplaceDisks:
 		switch {
+		case op.Param("mode") == string(luxi.ReplaceOnPrimary):
+			// It writes the primary's disks; the secondary's are whole.
 		case op.Status == luxi.JobSuccess || f.Succeeded():
 			delete(p.HalfCopies, uuid)
 		case f.endedBadly():
@@ -261,7 +269,7 @@ func NeedsPast(s *Snapshot, i *Instance) bool {
 	}
 	need := Diagnose(s, i)
 	if !need.Healthy() {
-		return need.PrimaryBroken && len(need.Steps) > 0
+		return (need.PrimaryBroken || need.OnGoodNodes()) && len(need.Steps) > 0
 	}
 	for _, r := range i.Tags.Records().Repairs {
 		if !unfinishedAmong(s.JobsOf(r.Jobs)) {

@@ -165,7 +165,7 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 		nodes, noRoom := placer.Place(f.snapshot, i, step, taken.avoid(d))
 		return Place{Nodes: nodes}, noRoom
 	}
-	if movesToSecondary(d) {
+	if staysInPlace(d) {
 		return Place{}, ""
 	}
 	return Place{IAllocator: allocator(f.snapshot, f.set)}, ""
@@ -235,13 +235,18 @@ func choosesHere(s *Snapshot, set Settings, d Decision) bool {
 	case d.Start.Target != "":
 		return false
 	}
-	return allocator(s, set) == "" && !movesToSecondary(d)
+	return allocator(s, set) == "" && !staysInPlace(d)
 }
 
 // movesToSecondary reports whether the step brings the instance to its secondary
 // node.
 func movesToSecondary(d Decision) bool {
 	return d.Instance.Template == "drbd" && (d.Start.Step == StepMigrate || d.Start.Step == StepFailover)
+}
+
+// staysInPlace reports whether the step brings the instance to no node that it is not on.
+func staysInPlace(d Decision) bool {
+	return movesToSecondary(d) || d.Start.Step == StepReplaceOnPrimary
 }
 
 // Unfit returns why nodes that were chosen for an instance are no longer fit to take

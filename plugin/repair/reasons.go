@@ -21,35 +21,47 @@ type Reason string
 
 // The reasons. What else is known of each is in the table below.
 const (
-	ReasonHealthy       Reason = "healthy"
-	ReasonUnsettled     Reason = "unsettled"
-	ReasonSuspended     Reason = "suspended"
-	ReasonNoPermission  Reason = "no-permission"
-	ReasonTooWeak       Reason = "too-weak"
-	ReasonNoRepair      Reason = "no-repair"
-	ReasonAdminOffline  Reason = "admin-offline"
-	ReasonNoTarget      Reason = "no-target"
-	ReasonNoLiveStatus  Reason = "no-live-status"
-	ReasonUnknownPlace  Reason = "unknown-place"
-	ReasonUnreadableTag Reason = "unreadable-tag"
-	ReasonReady         Reason = "ready"
-	ReasonRetry         Reason = "retry"
-	ReasonJobsRunning   Reason = "jobs-running"
-	ReasonBusy          Reason = "busy"
-	ReasonNoRoom        Reason = "no-room"
-	ReasonMaxUnhealthy  Reason = "max-unhealthy"
-	ReasonMaxNew        Reason = "max-new"
-	ReasonNotFenced     Reason = "not-fenced"
-	ReasonNotBegun      Reason = "not-begun"
-	ReasonOneSlot       Reason = "one-slot"
-	ReasonHalfCopy      Reason = "half-copy"
-	ReasonWhereabouts   Reason = "whereabouts"
-	ReasonNoSystem      Reason = "no-system"
-	ReasonCanceled      Reason = "canceled"
-	ReasonFiltered      Reason = "filtered"
-	ReasonNoSlot        Reason = "no-slot"
-	ReasonCopiesLater   Reason = "copies-later"
-	ReasonFailed        Reason = "failed"
+	ReasonHealthy         Reason = "healthy"
+	ReasonUnsettled       Reason = "unsettled"
+	ReasonSuspended       Reason = "suspended"
+	ReasonNoPermission    Reason = "no-permission"
+	ReasonTooWeak         Reason = "too-weak"
+	ReasonNoRepair        Reason = "no-repair"
+	ReasonAdminOffline    Reason = "admin-offline"
+	ReasonNoTarget        Reason = "no-target"
+	ReasonNoLiveStatus    Reason = "no-live-status"
+	ReasonUnknownPlace    Reason = "unknown-place"
+	ReasonUnreadableTag   Reason = "unreadable-tag"
+	ReasonReady           Reason = "ready"
+	ReasonRetry           Reason = "retry"
+	ReasonJobsRunning     Reason = "jobs-running"
+	ReasonBusy            Reason = "busy"
+	ReasonNoRoom          Reason = "no-room"
+	ReasonMaxUnhealthy    Reason = "max-unhealthy"
+	ReasonMaxNew          Reason = "max-new"
+	ReasonNotFenced       Reason = "not-fenced"
+	ReasonNotBegun        Reason = "not-begun"
+	ReasonOneSlot         Reason = "one-slot"
+	ReasonHalfCopy        Reason = "half-copy"
+	ReasonWhereabouts     Reason = "whereabouts"
+	ReasonNoSystem        Reason = "no-system"
+	ReasonCanceled        Reason = "canceled"
+	ReasonFiltered        Reason = "filtered"
+	ReasonNoSlot          Reason = "no-slot"
+	ReasonCopiesLater     Reason = "copies-later"
+	ReasonNodeStorage     Reason = "node-storage"
+	ReasonDisksUnknown    Reason = "disks-unknown"
+	ReasonResyncing       Reason = "resyncing"
+	ReasonDisconnected    Reason = "disconnected"
+	ReasonDisksBroken     Reason = "disks-broken"
+	ReasonDiskMissing     Reason = "disk-missing"
+	ReasonSettling        Reason = "settling"
+	ReasonFlapping        Reason = "flapping"
+	ReasonStaleCopy       Reason = "stale-copy"
+	ReasonDisklessPrimary Reason = "diskless-primary"
+	ReasonCannotStart     Reason = "cannot-start"
+	ReasonManyDown        Reason = "many-down"
+	ReasonFailed          Reason = "failed"
 )
 
 // ReasonInfo is what the program knows of a reason beside its word. Whatever tells
@@ -106,6 +118,18 @@ var reasonTable = []ReasonInfo{
 	{Reason: ReasonFiltered, Demand: "C7", Blocks: "job filter", Event: true, Person: true, Command: "gnt-filter list"},
 	{Reason: ReasonNoSlot, Demand: "P16", Blocks: "jobs under way", Command: "gnt-job list --running"},
 	{Reason: ReasonCopiesLater, Demand: "P20", Blocks: "failovers under way", Command: "gnt-job list --running"},
+	{Reason: ReasonNodeStorage, Demand: "D8", Blocks: "storage of a node", Person: true, Event: true, Command: "gnt-node volumes {nodes}"},
+	{Reason: ReasonDisksUnknown, Demand: "D2", Blocks: "closer look", Command: "gnt-instance info {instance}"},
+	{Reason: ReasonResyncing, Demand: "D5", Blocks: "resynchronization", Command: "gnt-instance info {instance}"},
+	{Reason: ReasonDisconnected, Demand: "D5", Blocks: "replication", Person: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonDisksBroken, Demand: "D5", Blocks: "disks", Person: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonDiskMissing, Demand: "D5", Blocks: "disks", Person: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonSettling, Demand: "D6", Blocks: "verification of disks", Command: "gnt-cluster verify-disks"},
+	{Reason: ReasonFlapping, Demand: "D7", Blocks: "repeat_after", Valve: "repeat_after", Person: true, Command: "ganeti-autorepair repair {instance} {type}"},
+	{Reason: ReasonStaleCopy, Demand: "D9", Blocks: "incomplete copy", Person: true, Event: true, Command: "gnt-instance info {instance}"},
+	{Reason: ReasonDisklessPrimary, Demand: "P19", Blocks: "disks", Person: true, Event: true, Command: "gnt-instance replace-disks -p {instance}"},
+	{Reason: ReasonCannotStart, Demand: "R1", Blocks: "refused starts", Person: true, Command: "gnt-instance start {instance}"},
+	{Reason: ReasonManyDown, Demand: "R2", Blocks: "max_relocations", Valve: "max_relocations", Person: true, Event: true, Command: "gnt-instance list -o name,pnode,status"},
 	{Reason: ReasonFailed, Demand: "S11", Blocks: "failure result", Person: true, Command: "ganeti-autorepair ack {instance}"},
 }
 

@@ -67,7 +67,7 @@ func allocates(p *Plan, set Settings) bool {
 			continue
 		}
 		for _, step := range d.Need.Steps {
-			if step == StepReplaceDisks || step != StepReinstall && d.Instance.Template != "drbd" {
+			if step == StepReplaceDisks || !step.rebuilds() && step != StepReinstall && d.Instance.Template != "drbd" {
 				return true
 			}
 		}

@@ -67,6 +67,8 @@ func (x *decider) beyondRetry(last *JobFact) string {
 		return "a reinstallation that has begun is not begun again"
 	case last.Step == "":
 		return "what the job was to do is not known"
+	case last.Step == StepReplaceOnPrimary || RowMark(last.Info) == RowRelocate:
+		return "it is not tried again"
 	case last.Step == StepReplaceDisks:
 		return "" // it never moves the primary
 	case last.Step == StepMigrate && last.Log != nil && last.Log.Transferred:

@@ -174,7 +174,7 @@ type Wish struct {
 func makesDisks(step Step) bool { return step == StepReinstall || step == StepReplaceDisks }
 
 // movesPrimary reports whether the step gives the instance another primary node.
-func movesPrimary(step Step) bool { return step != StepReplaceDisks }
+func movesPrimary(step Step) bool { return !step.rebuilds() }
 
 // nodesOf returns how many nodes the step needs.
 func nodesOf(step Step, i *Instance) int {

@@ -24,6 +24,13 @@ type Settings struct {
 	// Fence names the fence that must succeed before an instance of an offline node is
 	// touched; "" and NoFence are none (V5).
 	Fence string
+	// Disks and Relocate say what passes do about broken disks on good nodes, and about
+	// instances that ganeti-watcher has given up: WatchOff, WatchReport or WatchRepair.
+	Disks, Relocate string
+	DiskGrace       time.Duration // how long a sign of broken disks has to last (D1)
+	RepeatAfter     time.Duration // how long after a repair on good nodes policy allows no other one (D7)
+	RestartTries    int           // failed starts by ganeti-watcher after which it has given up; 0 is never (R1)
+	MaxRelocations  int           // most instances of a group that may have been given up for them to be moved; 0 is no bound (R2)
 }
 
 // Fenced reports whether there is a fence.
@@ -40,12 +47,19 @@ func DefaultSettings() Settings {
 		MaxAttempts:  3,
 		ResultsKept:  1,
 		Fence:        NoFence,
+
+		Disks:          WatchReport,
+		Relocate:       WatchReport,
+		DiskGrace:      20 * time.Minute,
+		RepeatAfter:    24 * time.Hour,
+		RestartTries:   5,
+		MaxRelocations: 3,
 	}
 }
 
 // copies reports whether the step copies disks or memory, and so takes long without
 // bringing anything back (P20).
-func copies(step Step) bool { return step == StepReplaceDisks || step == StepMigrate }
+func copies(step Step) bool { return step.rebuilds() || step == StepMigrate }
 
 // limitOf returns the limit of the jobs that take a step. What brings an instance back
 // never waits behind what copies.

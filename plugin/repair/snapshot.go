@@ -36,6 +36,7 @@ type Snapshot struct {
 	PastJobs []*JobFact
 	Said     []Acknowledgement
 	PastUpTo luxi.JobID
+	Disks    DiskFacts // what is known of disks on good nodes, and of starts that failed
 	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
 	RoomTests map[string]RoomTest
 }
@@ -94,7 +95,7 @@ type Instance struct {
 	AlwaysFailover bool
 	Hypervisor     string // "kvm", "xen-pvm", ...; empty if not known
 	// DisksActive is Ganeti's own record of whether the disks are active; nil if not known.
-	// It is kept for saved snapshots: no decision rests on it.
+	// What decides is in Snapshot.Disks.
 	DisksActive *bool
 	Live        *Live // nil unless it was asked for
 }

@@ -49,7 +49,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	case !x.i.PlaceKnown || need.Row == "" && need.Blocked != "":
 		return "" // where it lives cannot be told
 	case need.Healthy():
-		return "the instance lives on good nodes again"
+		return wellAgain(f)
 	}
 	// What the job itself would do wrong does not depend on what else is known.
 	if why := x.strandedBy(f); why != "" {
@@ -61,7 +61,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		}
 	}
 	switch {
-	case need.Blocked == ReasonNoLiveStatus:
+	case need.Blocked == ReasonNoLiveStatus || need.Blocked == ReasonDisksUnknown:
 		return ""
 	case need.Blocked != "" || need.First() == "":
 		return need.Detail
@@ -81,6 +81,17 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		return "the permission was withdrawn"
 	}
 	return ""
+}
+
+// wellAgain says of what a job was for that it is over.
+func wellAgain(f *JobFact) string {
+	switch RowMark(f.Info) {
+	case RowRebuild, RowPrimary:
+		return "its disks are well again"
+	case RowRelocate:
+		return "it runs again"
+	}
+	return "the instance lives on good nodes again"
 }
 
 // strandedBy returns why a job that starts the instance somewhere must not begin, after

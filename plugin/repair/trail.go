@@ -28,6 +28,7 @@ func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //	repair ID STEP    a repair job
 //	probe ID STEP     a dry run that tests for room
 //	probe room        a question for what nodes have free, and what instances take
+//	probe disks       a closer look at the disks of instances
 //	probe queue       a question to the queue for its next number
 //	tags ID           a change of an instance's tags
 //	tags suspend      the removal of suspend tags whose time has passed
@@ -38,8 +39,8 @@ func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //	steer COMMAND     a change of tags that a person asked for
 //
 // A repair job has a further entry with the node that it takes its instance from, "from
-// NODE", and the first job of a repair that no request stands for another one,
-// "permitted by policy".
+// NODE", one for an instance on good nodes another one, "row D3", and the first job of a
+// repair that no request stands for another one, "permitted by policy".
 const Source = "ganeti-autorepair"
 
 // kinds of jobs in the reason trail.
@@ -62,6 +63,7 @@ type Mark struct {
 	// permission.
 	Policy bool
 	From   string // the node that the job takes its instance from; empty if not known
+	Row    string // of the table of repairs, for an instance on good nodes; else empty
 }
 
 // PolicyMark is what the trail of such a job says of that.
@@ -94,6 +96,9 @@ func Trail(m Mark, limit Limit, now time.Time) []luxi.ReasonEntry {
 	}
 	if m.Kind == MarkRepair && m.From != "" {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: FromText(m.From), Time: now})
+	}
+	if m.Kind == MarkRepair && m.Row != "" {
+		t = append(t, luxi.ReasonEntry{Source: Source, Text: rowMark + m.Row, Time: now})
 	}
 	if m.Kind == MarkRepair && limit.Jobs > 0 {
 		t = append(t, luxi.ReasonEntry{Source: Source, Text: fmt.Sprintf("rate-limit:%d:%s", limit.Jobs, limit.Label), Time: now})
@@ -141,6 +146,22 @@ func BegunByPolicy(job luxi.JobInfo) bool {
 		}
 	}
 	return false
+}
+
+// rowMark begins the entry of the trail that has the row.
+const rowMark = "row "
+
+// RowMark returns the row of the table of repairs that a repair job of ours is for, if its
+// instance was on good nodes; else "".
+func RowMark(job luxi.JobInfo) string {
+	for _, op := range job.Ops {
+		for _, r := range op.Reason {
+			if row := strings.TrimPrefix(r.Text, rowMark); r.Source == Source && row != r.Text {
+				return row
+			}
+		}
+	}
+	return ""
 }
 
 // FromMark returns the node that a repair job of ours takes its instance from; empty if

@@ -13,7 +13,7 @@ import (
 // returns the decisions in the same order, those that are blocked without their step, and
 // which of them begin, in the order in which they are to begin (V4).
 func Valves(s *Snapshot, decisions []Decision, set Settings) (after []Decision, starts []int) {
-	v := valves{s: s, set: set, unhealthy: unhealthyGroups(s, set.MaxUnhealthy), returning: returning(s, decisions), busy: bringingBack(s)}
+	v := valves{s: s, set: set, unhealthy: unhealthyGroups(s, set.MaxUnhealthy), returning: returning(s, decisions), relocations: relocations(s, decisions, set.MaxRelocations), busy: bringingBack(s)}
 	after = append([]Decision(nil), decisions...)
 	for k := range after {
 		if after[k].Start != nil {
@@ -38,12 +38,13 @@ func Valves(s *Snapshot, decisions []Decision, set Settings) (after []Decision, 
 
 // valves is what the valves count while they go through the steps.
 type valves struct {
-	s         *Snapshot
-	set       Settings
-	unhealthy map[string]string // why no repair begins in a node group, by UUID
-	returning map[string]string // what is brought back from an offline node, by its name
-	busy      int               // jobs that bring back: under way, and let pass so far
-	begun     int               // new repairs let pass so far
+	s           *Snapshot
+	set         Settings
+	unhealthy   map[string]string // why no repair begins in a node group, by UUID
+	returning   map[string]string // what is brought back from an offline node, by its name
+	relocations map[string]string // why what was given up is not moved, by group UUID
+	busy        int               // jobs that bring back: under way, and let pass so far
+	begun       int               // new repairs let pass so far
 }
 
 // block returns the reason why the step is not taken now, and that in words; both are
@@ -63,6 +64,9 @@ func (v *valves) block(d Decision) (Reason, string) {
 		if v.set.MaxNew > 0 && v.begun >= v.set.MaxNew {
 			return ReasonMaxNew, fmt.Sprintf("a pass begins at most %d repairs (max_new_per_pass)", v.set.MaxNew)
 		}
+	}
+	if why, many := v.relocations[v.s.GroupID(d.Instance)]; many && d.Need.Row == RowRelocate && d.Start.ByPolicy() {
+		return ReasonManyDown, why
 	}
 	if reason, why := v.blockStopped(d); reason != "" {
 		if d.Start.Probe {
@@ -97,7 +101,7 @@ func (v *valves) waitedForRoom(d Decision) bool {
 // brought back, because it would lock their nodes (P20). The repair is pending meanwhile
 // (S4).
 func (v *valves) blockCopy(d Decision) (Reason, string) {
-	if d.Start.Step != StepReplaceDisks {
+	if !d.Start.Step.rebuilds() {
 		return "", ""
 	}
 	if until := time.Unix(d.Start.Repair.Time, 0).Add(v.set.ReplaceDisksAfter); until.After(v.s.Time) {
@@ -116,9 +120,10 @@ func (v *valves) blockCopy(d Decision) (Reason, string) {
 }
 
 // MustNotWait reports whether the step must not wait between its release and its
-// beginning: a reinstallation, and a failover of what is stopped.
+// beginning: a reinstallation, and a failover of what is stopped, or of what
+// ganeti-watcher has given up and a person may start.
 func MustNotWait(d Decision) bool {
-	return d.Start.Step == StepReinstall || d.Start.Step == StepFailover && d.Instance.AdminState != "up"
+	return d.Start.Step == StepReinstall || d.Start.Step == StepFailover && (d.Instance.AdminState != "up" || d.Need.Row == RowRelocate)
 }
 
 // blockStopped blocks a reinstallation, and a failover of what is stopped, unless it can

@@ -130,6 +130,13 @@ var rows = map[string]string{
 	"P7": "The primary node is lost: it starts again on another node.",
 	"P8": "Its node is lost, and with it its data: it needs new, empty disks and a fresh system.",
 	"P9": "No repair exists.",
+
+	repair.RowLook:     "Its nodes are good, but its disks may be broken.",
+	repair.RowRebuild:  "Its secondary node has lost its copy of a disk: the copy is made anew on another node.",
+	repair.RowPrimary:  "Its primary node has lost its copy of a disk and uses the one on the secondary node: the copy is made anew in place.",
+	repair.RowPerson:   "Its nodes are good, but its disks are not as they should be.",
+	repair.RowGroupBad: "The storage of one of its nodes is gone.",
+	repair.RowRelocate: "Its nodes are good, but ganeti-watcher cannot start it where it is.",
 }
 
 func (x explainer) diagnosis() []string {
@@ -159,6 +166,8 @@ func (x explainer) steps() []StepReading {
 		switch step {
 		case repair.StepReplaceDisks:
 			r.What = "replace-disks with a new secondary node"
+		case repair.StepReplaceOnPrimary:
+			r.What = "replace-disks on its primary node"
 		case repair.StepMigrate:
 			r.What = "migrate, live"
 		case repair.StepFailover:

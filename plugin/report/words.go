@@ -75,6 +75,8 @@ func (w actionWords) step(a repair.Action) string {
 	switch {
 	case a.Job.Step == repair.StepReplaceDisks:
 		text = fmt.Sprintf("%s, secondary %s -> %s", a.Job.Step, a.From(), to)
+	case a.Job.Step == repair.StepReplaceOnPrimary:
+		text = fmt.Sprintf("%s on %s", a.Job.Step, a.From())
 	case a.LosesData():
 		text += ", its data is lost"
 	case len(a.Job.OpCodes) > 1:
@@ -106,10 +108,11 @@ func (w actionWords) chooser() string {
 // brings the instance to may not be known yet.
 func Doing(step repair.Step, to []string) string {
 	words := map[repair.Step][2]string{
-		repair.StepReplaceDisks: {"replacing disks", ", new secondary "},
-		repair.StepMigrate:      {"migrating", " to "},
-		repair.StepFailover:     {"failing over", " to "},
-		repair.StepReinstall:    {"reinstalling", " on "},
+		repair.StepReplaceDisks:     {"replacing disks", ", new secondary "},
+		repair.StepReplaceOnPrimary: {"replacing disks on the primary node", " "},
+		repair.StepMigrate:          {"migrating", " to "},
+		repair.StepFailover:         {"failing over", " to "},
+		repair.StepReinstall:        {"reinstalling", " on "},
 	}[step]
 	switch {
 	case words[0] == "":

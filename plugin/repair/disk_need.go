@@ -1,0 +1,205 @@
+package repair
+
+import (
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/tagstore"
+)
+
+// The rows of the table of repairs for instances on good nodes.
+const (
+	RowLook     = "D2" // a sign, and no look that tells what it means
+	RowRebuild  = "D3" // the secondary has lost its copy
+	RowPrimary  = "D4" // the primary has lost its copy
+	RowPerson   = "D5" // only a person may do anything
+	RowGroupBad = "D8" // the storage of a node is gone
+	RowRelocate = "R1" // ganeti-watcher cannot start it
+)
+
+// OnGoodNodes reports whether the need is one of an instance that lives on good nodes.
+func (n Need) OnGoodNodes() bool { return n.Row != "" && n.Row[0] != 'P' }
+
+// rowMark returns the row as the reason trail of a job has it: only of instances on good
+// nodes.
+func (n Need) rowMark() string {
+	if n.OnGoodNodes() {
+		return n.Row
+	}
+	return ""
+}
+
+// diagnoseDisks says what an instance on good nodes needs because of its disks, by signs
+// and by the last look (D1 to D5, D8). Nothing is needed without a sign.
+func diagnoseDisks(s *Snapshot, i *Instance) Need {
+	if !s.Disks.Repair {
+		return Need{}
+	}
+	sign, signed := s.Disks.Signs[i.Name]
+	if !signed {
+		return Need{}
+	}
+	if node, why := s.storageGone(i); node != "" {
+		return Need{Row: RowGroupBad, Type: tagstore.FixStorage, Blocked: ReasonNodeStorage, Detail: why}
+	}
+	look, fresh := s.lookAt(i)
+	need := Need{Type: tagstore.FixStorage}
+	switch {
+	case !fresh:
+		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords(i)+"; a closer look is not there yet"
+	case look.Condition == DisksWell && look.Begun >= sign.Newest:
+		return Need{}
+	case look.Condition == DisksWell:
+		// It was listed again since.
+		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords(i)+"; a new look is not there yet"
+	case look.Condition == DisksSecondaryLost:
+		need.Row, need.Steps, need.Detail = RowRebuild, []Step{StepReplaceDisks}, look.Detail
+	case look.Condition == DisksPrimaryDiskless:
+		need.Row, need.Steps, need.Disks, need.Detail = RowPrimary, []Step{StepReplaceOnPrimary}, look.Disks, look.Detail
+	default:
+		need.Row, need.Detail = RowPerson, look.Detail
+		need.Blocked = map[DiskCondition]Reason{
+			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken,
+			DisksMissing: ReasonDiskMissing,
+		}[look.Condition]
+		// How they are changes without anybody's doing: it is looked at again.
+		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
+		if need.Blocked == "" {
+			need.Blocked = ReasonDisksUnknown
+		}
+	}
+	return need
+}
+
+// lookAgain is how old a look is that is taken again, although what it found does not let
+// anything be done.
+const lookAgain = 10 * time.Minute
+
+// lookAt returns the last closer look at the disks of the instance, and whether it still
+// tells how they are: it is not old, and the instance has not moved since.
+func (s *Snapshot) lookAt(i *Instance) (DiskLook, bool) {
+	look, known := s.Disks.Looks[i.UUID]
+	secondary := ""
+	if len(i.Secondaries) == 1 {
+		secondary = i.Secondaries[0]
+	}
+	fresh := s.Time.Unix()-look.Begun <= int64(lookLasts/time.Second) && look.Begun <= s.Time.Unix()
+	return look, known && fresh && look.Primary == i.Primary && look.Secondary == secondary
+}
+
+// inWords says what the sign is.
+func (sign DiskSign) inWords(i *Instance) string {
+	switch {
+	case sign.Verified > 0:
+		return fmt.Sprintf("%d verifications of disks in a row list it", sign.Verified)
+	case sign.Inactive:
+		return "it runs although its disks are marked inactive"
+	}
+	return "its disks may be broken"
+}
+
+// storageGone returns a node of the instance whose storage is gone, and that in words: more
+// than half of the mirrored instances that it has, and at least four, lack volumes there
+// (D8). It returns "" where there is none.
+func (s *Snapshot) storageGone(i *Instance) (node, why string) {
+	for _, name := range i.Nodes() {
+		if lacking, all, gone := s.lacking(name); gone {
+			return name, fmt.Sprintf("%d of %d mirrored instances have lost their disks on %s: its storage is gone", lacking, all, name)
+		}
+	}
+	return "", ""
+}
+
+// lacking counts the mirrored instances that have lost disks on the node, and all mirrored
+// ones that it has. The latter are known where their places are.
+func (s *Snapshot) lacking(name string) (lacking, all int, gone bool) {
+	node := s.Nodes[name]
+	if node == nil {
+		return 0, 0, false
+	}
+	for _, i := range s.Instances {
+		if !i.PlaceKnown || i.Template != "drbd" || !contains(i.Nodes(), name) {
+			continue
+		}
+		all++
+		if s.lostOn(i, node) {
+			lacking++
+		}
+	}
+	return lacking, all, lacking >= storageGoneAt && 2*lacking > all
+}
+
+// storageGoneAt is how many instances at least have lost disks on a node whose storage is
+// gone.
+const storageGoneAt = 4
+
+// lostOn reports whether the newest verification that reached the node, or a look, found
+// that it has lost volumes of the instance.
+func (s *Snapshot) lostOn(i *Instance, node *Node) bool {
+	if contains(s.Disks.Lost[i.Name], node.UUID) {
+		return true
+	}
+	look, fresh := s.lookAt(i)
+	return fresh && (look.Condition == DisksSecondaryLost && look.Secondary == node.Name || look.Condition == DisksPrimaryDiskless && look.Primary == node.Name)
+}
+
+// StorageGoneMayBe reports whether so many instances have lost disks on one node that the
+// places of all instances have to be known to tell whether its storage is gone (D8).
+func (f DiskFacts) StorageGoneMayBe() bool {
+	if !f.Repair {
+		return false
+	}
+	count := make(map[string]int)
+	for _, nodes := range f.Lost {
+		for _, uuid := range nodes {
+			if count[uuid]++; count[uuid] >= storageGoneAt {
+				return true
+			}
+		}
+	}
+	for _, look := range f.Looks {
+		node := map[DiskCondition]string{DisksSecondaryLost: look.Secondary, DisksPrimaryDiskless: look.Primary}[look.Condition]
+		if node != "" {
+			if count[node]++; count[node] >= storageGoneAt {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// staleCopy returns why the copy that the failover of P4 would start the instance from is
+// known to be incomplete, or "" (D9).
+func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
+	if s.Disks.Repair && s.lostOn(i, secondary) {
+		return fmt.Sprintf("before its primary node was lost, disks of it were missing on %s; if that copy is to be used all the same: ganeti-autorepair repair %s failover", secondary.Name, i.Name)
+	}
+	return ""
+}
+
+// disklessPrimary blocks a migration of a drbd instance whose primary node runs it without
+// its disk: the two ends are disconnected for a moment, and it would lose all storage
+// (P19). One that the newest verification lists is looked at first, whatever the setting
+// disks says.
+func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
+	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !s.Disks.Fresh[i.Name] {
+		return need
+	}
+	look, fresh := s.lookAt(i)
+	switch {
+	case !fresh:
+		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "verifications of disks list it; a closer look is needed before it is migrated, and is not there yet"
+	case look.Condition == DisksPrimaryDiskless:
+		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name
+	}
+	return need
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}

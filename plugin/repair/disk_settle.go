@@ -1,0 +1,62 @@
+package repair
+
+import (
+	"fmt"
+	"time"
+
+	"ganeti-autorepair/tagstore"
+)
+
+// settlingLasts is how long a repair of disks waits for a verification of them (D6).
+const settlingLasts = time.Hour
+
+// settleDisks deals with a repair whose last job has rebuilt a disk: a verification that
+// began after that job ended has to say that all is well (D6). It reports whether it has
+// decided about the repair, and whether that is settled.
+func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, settled bool) {
+	last := lastChange(jobs)
+	if last == nil || !last.Succeeded() || !rebuilds(last) || x.d.Need.Row != "" && !x.d.Need.OnGoodNodes() {
+		return false, false
+	}
+	ended := last.Info.Ended
+	v, known := x.s.Disks.Newest[x.s.GroupID(x.i)]
+	switch {
+	case known && v.Begun >= ended.Unix() && v.lists(x.i.Name):
+		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
+	case known && v.Begun >= ended.Unix():
+		x.settle(r, jobs, tagstore.Success, fmt.Sprintf("job %d has verified its disks", v.Job))
+		return true, true
+	case x.s.Time.Sub(ended) > settlingLasts:
+		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and nothing has verified the disks in the hour after it", last.Info.ID))
+	}
+	x.conclude(StatePending, ReasonSettling, fmt.Sprintf("job %d succeeded; the next verification of disks has to say that all is well", last.Info.ID))
+	return true, false
+}
+
+// rebuilds reports whether the job is one of ours for a broken disk on good nodes.
+func rebuilds(f *JobFact) bool {
+	row := RowMark(f.Info)
+	return row == RowRebuild || row == RowPrimary
+}
+
+// flapping returns why an instance on good nodes is not repaired again by policy, or "":
+// the last such repair is not long ago (D7). Its jobs tell, and where the queue does not
+// know these any more its newest result.
+func (x *decider) flapping() string {
+	last, what := x.s.Past.Mended[x.i.UUID], "job"
+	for _, r := range x.records.Results {
+		unknown := len(r.Jobs) > 0
+		for _, id := range r.Jobs {
+			for _, f := range x.s.PastJobs {
+				unknown = unknown && f.Info.ID != id
+			}
+		}
+		if unknown && r.Time > last && r.Outcome != tagstore.Enoperm {
+			last, what = r.Time, "result"
+		}
+	}
+	if last == 0 || x.s.Time.Sub(time.Unix(last, 0)) >= x.set.RepeatAfter {
+		return ""
+	}
+	return fmt.Sprintf("its last repair, by its %s, was at %s, and policy allows no other one within %s (repeat_after)", what, time.Unix(last, 0).UTC().Format("2006-01-02 15:04:05 MST"), x.set.RepeatAfter)
+}
