@@ -11,13 +11,13 @@ import (
 
 // Read reads what a pass reads and plans as it would. It changes nothing.
 func (p *Pass) Read(ctx context.Context) (*repair.Plan, error) {
-	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Suspects: p.Suspects, TakenBack: p.TakenBack})
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Suspects: p.Suspects, TakenBack: p.TakenBack, Disks: p.Disks})
 }
 
 // Look reads the whole cluster and plans as a pass would, under an assumption
 // if there is one. It changes nothing.
 func (p *Pass) Look(ctx context.Context, assume repair.Assumption) (*repair.Plan, error) {
-	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume, Suspects: p.Suspects, TakenBack: p.TakenBack})
+	return p.look(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, Assume: assume, Suspects: p.Suspects, TakenBack: p.TakenBack, Disks: p.Disks})
 }
 
 func (p *Pass) look(ctx context.Context, r *read.Reader) (*repair.Plan, error) {
@@ -69,7 +69,7 @@ func (p *Pass) recall(ctx context.Context, s *repair.Snapshot, placer *repair.Pl
 // every instance and what earlier jobs left of it, what every node has free, and the
 // history of repairs, too.
 func (p *Pass) LookAndSave(ctx context.Context) (*repair.Plan, *read.Saved, error) {
-	s, placer, err := p.readAll(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true, TakenBack: p.TakenBack})
+	s, placer, err := p.readAll(ctx, &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true, TakenBack: p.TakenBack, Disks: p.Disks})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +100,7 @@ func (p *Pass) readAll(ctx context.Context, r *read.Reader) (*repair.Snapshot, *
 // Rehearser reads all that decides about the instances of nodes that die, or are drained.
 // It changes nothing.
 func (p *Pass) Rehearser(ctx context.Context, drained bool) (*repair.Rehearser, *repair.Snapshot, error) {
-	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true}
+	r := &read.Reader{Client: p.Client, Now: p.Now, Full: true, LiveOfAll: true, PastOfAll: true, Disks: p.Disks.ForRehearsal()}
 	s, placer, err := p.readAll(ctx, r)
 	if err != nil {
 		return nil, nil, err

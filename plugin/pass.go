@@ -36,6 +36,8 @@ type Pass struct {
 	// left otherwise than the configuration says; losing them hides those whose jobs are
 	// archived, until they are to be repaired (S16, S18).
 	Suspects map[string]luxi.JobID
+	// Disks are what is known of disks on good nodes, and of starts that failed.
+	Disks repair.DiskFacts
 	// TakenBack are the jobs that passes before have canceled before they began; one that is
 	// forgotten counts as canceled by a person (S13).
 	TakenBack map[luxi.JobID]bool
@@ -54,7 +56,7 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Unfinished: running, RoomTests: p.RoomTests, Suspects: p.Suspects, TakenBack: p.TakenBack, NewJob: p.submitNothing}).Read(ctx)
+	s, err := (&read.Reader{Client: p.Client, Now: p.Now, Unfinished: running, RoomTests: p.RoomTests, Suspects: p.Suspects, TakenBack: p.TakenBack, Disks: p.Disks, NewJob: p.submitNothing}).Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +186,7 @@ func (a *act) carryOutAll(ctx context.Context) error {
 	if err := a.carryOut(ctx, a.Settings.PassTimeout, ready); err != nil {
 		return err
 	}
+	a.lookAtDisks(ctx)
 	return a.writeAside(ctx)
 }
 

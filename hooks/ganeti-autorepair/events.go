@@ -29,6 +29,8 @@ const (
 
 	eventNodeEmpty  = "node-empty"  // a drained or offline node has no instance any more
 	eventNodeSilent = "node-silent" // a node that is not offline does not answer
+
+	eventSign = "instance-sign" // disks of an instance on good nodes seem broken, or ganeti-watcher has given it up
 )
 
 // event is an event in the form in which programs get it.

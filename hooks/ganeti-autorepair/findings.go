@@ -43,20 +43,39 @@ func (m findingsMemory) write(state stateDir) error {
 // jobs that verify. It looks through no jobs.
 func (e *env) findings(ctx context.Context, c *luxi.Client, set settings) ([]repair.Finding, error) {
 	m := readFindingsMemory(e.paths.state())
-	o, err := e.observe(ctx, c, &m, false)
+	o, err := e.observe(ctx, c, set, &m, false)
 	if err != nil {
 		return nil, err
 	}
 	o.Silent = e.silentNodes(set)
-	return m.findings(o), nil
+	return m.findings(o, set.engine), nil
+}
+
+// diskFacts returns what is known of disks on good nodes without a look through jobs: what
+// the last pass knew, the watcher's instance-status file, and, where there is a client, the
+// instances whose disks are marked inactive.
+func (e *env) diskFacts(ctx context.Context, c *luxi.Client, set settings) (repair.DiskFacts, error) {
+	o := repair.Observed{Now: e.now(), Verified: readFindingsMemory(e.paths.state()).Verified}
+	e.readInstanceStatus(&o)
+	if c != nil && set.engine.Disks != repair.WatchOff {
+		if err := read.ReadInactive(ctx, c, &o); err != nil {
+			return repair.DiskFacts{}, err
+		}
+	}
+	return o.DiskFacts(set.engine), nil
 }
 
 // observe reads what findings are made from, and goes on from a memory. With jobs it looks
 // through those that are newer than what is remembered; the memory knows them then.
-func (e *env) observe(ctx context.Context, c *luxi.Client, m *findingsMemory, jobs bool) (repair.Observed, error) {
-	o := repair.Observed{Now: e.now()}
+func (e *env) observe(ctx context.Context, c *luxi.Client, set settings, m *findingsMemory, jobs bool) (repair.Observed, error) {
+	o := repair.Observed{Now: e.now(), Verified: m.Verified}
 	if err := read.ReadRoles(ctx, c, &o); err != nil {
 		return o, err
+	}
+	if set.engine.Disks != repair.WatchOff {
+		if err := read.ReadInactive(ctx, c, &o); err != nil {
+			return o, err
+		}
 	}
 	if jobs {
 		var err error
@@ -71,8 +90,8 @@ func (e *env) observe(ctx context.Context, c *luxi.Client, m *findingsMemory, jo
 
 // findings returns the findings of what was observed, and remembers since when each is
 // there.
-func (m *findingsMemory) findings(o repair.Observed) []repair.Finding {
-	list := repair.Findings(o)
+func (m *findingsMemory) findings(o repair.Observed, set repair.Settings) []repair.Finding {
+	list := repair.Findings(o, set)
 	since := make(map[string]int64)
 	for k := range list {
 		f := &list[k]
@@ -105,36 +124,73 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 	}
 }
 
-// lookAround looks, after a pass, for what a person should know beside repairs: findings
-// and silent nodes. It tells of the latter, remembers what the next pass needs, and returns
-// the findings and the plan with the silent nodes. All that is advice: where it cannot be
-// had, the pass is what it is without. That it cannot be remembered is told only where all
-// else was kept, as one line is enough; silent nodes are not told of then, as each pass
-// would tell them anew (W8).
-func (r *runner) lookAround(ctx context.Context, c *luxi.Client, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
-	state := r.env.paths.state()
-	m := readFindingsMemory(state)
+// observation is what a pass was told beside the configuration, before it began.
+type observation struct {
+	repair.Observed
+	memory findingsMemory
+	err    error // why it is not known; what is remembered is there all the same
+}
+
+// observeFirst observes, before a pass, what decides about disks on good nodes and what a
+// person should know. Where it cannot be had, the pass does without.
+func (r *runner) observeFirst(ctx context.Context, c *luxi.Client) observation {
 	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
 	defer cancel()
-	o, err := r.env.observe(short, c, &m, true)
-	if err != nil {
-		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
+	o := observation{memory: readFindingsMemory(r.env.paths.state())}
+	o.Observed, o.err = r.env.observe(short, c, r.set, &o.memory, true)
+	return o
+}
+
+// lookAround looks, after a pass, for what a person should know beside repairs: findings
+// and silent nodes. It tells of them, remembers what the next pass needs, and returns the
+// findings and the plan with the silent nodes. All that is advice: where it cannot be had,
+// the pass is what it is without. That it cannot be remembered is told only where all else
+// was kept, as one line is enough; silent nodes are not told of then, as each pass would
+// tell them anew (W8).
+func (r *runner) lookAround(ctx context.Context, c *luxi.Client, o observation, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+	if o.err != nil {
+		r.log.Warn("findings not looked for", "error", oneLine(o.err.Error()))
 		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
-	news := r.lookForSilence(ctx, c, &o)
-	list := m.findings(o)
+	state := r.env.paths.state()
+	news := r.lookForSilence(ctx, c, &o.Observed)
+	before := o.memory.Since
+	list := o.memory.findings(o.Observed, r.set.engine)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)
 	if silentErr == nil {
 		r.tellSilence(plan, news)
 	}
-	if err = m.write(state); err == nil {
+	err := o.memory.write(state)
+	if err == nil {
+		r.tellSigns(plan, list, before)
 		err = silentErr
 	}
 	if err != nil && kept {
 		r.env.note("warning: not kept: findings: %s", err)
 	}
 	return list, plan
+}
+
+// tellSigns logs the signs of broken disks, and of instances that ganeti-watcher has given
+// up, that were not there before, and keeps an event for each.
+func (r *runner) tellSigns(plan *repair.Plan, list []repair.Finding, before map[string]int64) {
+	var fresh []repair.Finding
+	for _, f := range list {
+		if _, known := before[f.Key()]; !known && f.AboutInstance() {
+			fresh = append(fresh, f)
+		}
+	}
+	for k, f := range fresh {
+		name := strings.TrimPrefix(f.Object, "instance ")
+		if k < linesEach {
+			r.log.Warn(string(f.Word), "instance", name, "why", f.Detail, "command", f.Command)
+		}
+		r.event(plan, event{Event: eventSign, Instance: name, Reason: string(f.Word), Why: f.Detail + ": " + f.Command})
+	}
+	if more := len(fresh) - linesEach; more > 0 {
+		r.log.Warn("more instances with such signs", "instances", more)
+	}
 }
 
 // advice tells the findings: with --verbose, as nothing that auto-repair does depends on
@@ -147,7 +203,7 @@ func (c *checkup) advice(ctx context.Context, client *luxi.Client, set settings)
 	}
 	for _, f := range list {
 		l := levelOK
-		if f.Word == repair.FindingWrongNode {
+		if f.Word == repair.FindingWrongNode || f.AboutInstance() {
 			l = levelWarning
 		}
 		since := ""

@@ -40,6 +40,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if r.cmd.FromWatcher && found && !r.due(ctx, pass.Client, last) {
 		return nil, errTooEarly
 	}
+	var seen observation
 	facts := report.PassFacts{Began: r.began, LastSuccess: last.Time}
 	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
 	switch {
@@ -48,6 +49,8 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	case nothingToDo(err):
 		return nil, err
 	case err == nil:
+		seen = r.observeFirst(ctx, pass.Client)
+		pass.Disks = seen.DiskFacts(r.set.engine)
 		did, err = pass.Run(ctx)
 	}
 	facts.Took = r.env.now().Sub(r.began)
@@ -66,7 +69,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	kept := r.keep(did)
 	facts.Rehearsals = r.rehearse(ctx, pass)
 	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
-	findings, plan := r.lookAround(ctx, pass.Client, did.PlanAfter(), kept)
+	findings, plan := r.lookAround(ctx, pass.Client, seen, did.PlanAfter(), kept)
 	facts.Findings = findings
 	r.env.writeMetrics(r.set, plan, facts)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sort"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -41,18 +40,55 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 	return nil
 }
 
+// ReadInactive reads which instances are admin up although Ganeti has their disks down as
+// inactive. No node is asked.
+func ReadInactive(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
+	t, err := Query(ctx, c, luxi.ResInstance, []string{"name"}, luxi.And(luxi.Eq("admin_state", "up"), luxi.Eq("disk_template", "drbd"), luxi.Not(luxi.IsTrue("disks_active"))))
+	if err != nil {
+		return fmt.Errorf("reading the instances with inactive disks: %w", err)
+	}
+	o.Inactive = nil
+	for row := range t.Rows {
+		var name string
+		if err := t.Scan(row, &name); err != nil {
+			return fmt.Errorf("reading the instances with inactive disks: %w", err)
+		}
+		o.Inactive = append(o.Inactive, name)
+	}
+	return nil
+}
+
 // disksBack is how far the first look goes back for GROUP_VERIFY_DISKS, of which there are
 // many.
 const disksBack = 2 * time.Hour
 
+// toldOften are the opcodes of the jobs that tell of disks and of starts, of which there
+// are many: verifications of disks, closer looks, starts, and what puts an end to counting
+// these.
+var toldOften = []string{
+	luxi.OpGroupVerifyDisks, luxi.OpInstanceQueryData, luxi.OpInstanceStartup, luxi.OpInstanceFailover, luxi.OpInstanceMigrate,
+	luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks,
+}
+
+// looksKept is how long closer looks at disks are remembered.
+const looksKept = 24 * time.Hour
+
 // ReadVerifications goes on from what is known of jobs that verify, through the jobs that
 // are newer, archived ones included: ganeti-watcher archives its own at once.
 func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]string, now time.Time, known repair.Verifications) (repair.Verifications, error) {
-	after := repair.Verifications{UpTo: known.UpTo, Since: known.Since, Groups: make(map[string]repair.VerifiedGroup)}
+	after := repair.Verifications{UpTo: known.UpTo, Since: known.Since, Groups: make(map[string]repair.VerifiedGroup), Looks: make(map[string]repair.DiskLook), Starts: make(map[string]repair.StartTries)}
 	for uuid, v := range known.Groups {
 		if groups[uuid] != "" {
 			after.Groups[uuid] = v
 		}
+	}
+	for uuid, look := range known.Looks {
+		if now.Unix()-look.Begun < int64(looksKept/time.Second) {
+			after.Looks[uuid] = look
+		}
+	}
+	for uuid, tries := range known.Starts {
+		after.Starts[uuid] = tries
 	}
 	newest, err := c.NewestJob(ctx, known.UpTo+1)
 	if err != nil {
@@ -63,7 +99,7 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 	}
 	var jobs []luxi.JobInfo
 	if known.Since != 0 && newest-known.UpTo < pastJobs {
-		jobs, err = c.FindJobs(ctx, known.UpTo+1, luxi.OpClusterVerifyGroup, luxi.OpGroupVerifyDisks)
+		jobs, err = c.FindJobs(ctx, known.UpTo+1, append([]string{luxi.OpClusterVerifyGroup}, toldOften...)...)
 	} else {
 		jobs, after.Since, err = firstVerifications(ctx, c, now, newest)
 	}
@@ -81,6 +117,10 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 				after.UpTo = job.ID - 1 // its end is for the next look
 			}
 			continue
+		}
+		repair.CountStarts(after.Starts, job)
+		for uuid, look := range repair.LooksOf(job) {
+			after.Looks[uuid] = look
 		}
 		for k, op := range job.Ops {
 			if op.Status == luxi.JobCanceled || job.Status == luxi.JobCanceled {
@@ -120,7 +160,7 @@ func firstVerifications(ctx context.Context, c *luxi.Client, now time.Time, newe
 	if newest-first >= pastJobs {
 		first = newest - pastJobs + 1
 	}
-	disks, err := c.FindJobs(ctx, first, luxi.OpGroupVerifyDisks)
+	disks, err := c.FindJobs(ctx, first, toldOften...)
 	return append(jobs, disks...), since.Unix(), err
 }
 
@@ -154,7 +194,12 @@ func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, lo
 	ended := job.Ended.Unix()
 	switch {
 	case op.ID == luxi.OpGroupVerifyDisks && op.Status == luxi.JobSuccess && ended > v.DisksEnded:
-		v.DisksEnded, v.Unreached = ended, unreached(op)
+		v.DisksEnded, v.Unreached = ended, nil
+		if result, err := op.VerifiedDisks(); err == nil {
+			d := repair.NewDiskVerification(job, op, result)
+			v = v.WithDisks(d)
+			v.Unreached = d.Unreached
+		}
 	case op.ID == luxi.OpClusterVerifyGroup && op.Status == luxi.JobSuccess && ended >= v.Ended:
 		v.Ended, v.Complaints = ended, nil
 		if k >= len(log.Ops) {
@@ -169,21 +214,6 @@ func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, lo
 		}
 	}
 	return v
-}
-
-// unreached returns the UUIDs of the nodes that a GROUP_VERIFY_DISKS could not ask, in
-// order; none of a result that cannot be read.
-func unreached(op luxi.JobOp) []string {
-	result, err := op.VerifiedDisks()
-	if err != nil {
-		return nil
-	}
-	var uuids []string
-	for uuid := range result.NodeErrors {
-		uuids = append(uuids, uuid)
-	}
-	sort.Strings(uuids)
-	return uuids
 }
 
 // messages returns the lines of an entry in a log: a text, or a list of texts as JSON

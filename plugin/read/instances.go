@@ -16,7 +16,7 @@ func (r *Reader) readInstances(ctx context.Context, s *repair.Snapshot, uuids []
 	broken := s.BrokenNodes()
 	// To list what is on more than a quarter of the nodes, and to pick that out, takes
 	// luxid longer than to tell the place of all.
-	if uuids == nil && !r.Full && len(broken)*4 <= len(s.Nodes) {
+	if uuids == nil && !r.Full && len(broken)*4 <= len(s.Nodes) && !s.Disks.StorageGoneMayBe() {
 		affected, err := r.instancesOf(ctx, s, broken)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affect
 		}
 		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
 		suspect, refused := s.Suspects[i.UUID] != 0, len(i.Tags.Records().Enoperms()) > 0
-		if len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || refused || inJobs(i) {
+		if len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || refused || s.Disks.Concerns(i) || inJobs(i) {
 			closely = append(closely, i.UUID)
 			matters[i.UUID] = true
 		}

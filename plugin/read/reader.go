@@ -37,6 +37,9 @@ type Reader struct {
 	// NewJob submits a job that does nothing and returns its number; nil for those who
 	// only look.
 	NewJob func(context.Context) (luxi.JobID, error)
+	// Disks are what is known of disks on good nodes. They are those of Before, if there is
+	// one.
+	Disks repair.DiskFacts
 	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
 	RoomTests map[string]repair.RoomTest
 	// Suspects are the instances, by UUID, that the pass before found to be otherwise than
@@ -62,7 +65,10 @@ func (r *Reader) ReadOnly(ctx context.Context, uuids []string) (*repair.Snapshot
 }
 
 func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, error) {
-	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests, TakenBack: r.TakenBack}
+	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests, TakenBack: r.TakenBack, Disks: r.Disks}
+	if r.Before != nil {
+		s.Disks = r.Before.Disks
+	}
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the
 	// configuration read later, so nothing is missed in between.

@@ -19,11 +19,13 @@ type SavedLimits struct {
 	MaxCopying        *int    `json:"max_copying,omitempty"`
 	ReplaceDisksAfter *int64  `json:"replace_disks_after,omitempty"` // seconds
 	Fence             *string `json:"fence,omitempty"`
+	RepeatAfter       *int64  `json:"repeat_after,omitempty"` // seconds
+	MaxRelocations    *int    `json:"max_relocations,omitempty"`
 }
 
 func saveLimits(set repair.Settings) SavedLimits {
-	interval, after := int64(set.Interval/time.Second), int64(set.ReplaceDisksAfter/time.Second)
-	return SavedLimits{&interval, &set.MaxCopying, &after, &set.Fence}
+	interval, after, repeat := int64(set.Interval/time.Second), int64(set.ReplaceDisksAfter/time.Second), int64(set.RepeatAfter/time.Second)
+	return SavedLimits{&interval, &set.MaxCopying, &after, &set.Fence, &repeat, &set.MaxRelocations}
 }
 
 func (l SavedLimits) apply(set *repair.Settings) {
@@ -38,6 +40,12 @@ func (l SavedLimits) apply(set *repair.Settings) {
 	}
 	if l.Fence != nil {
 		set.Fence = *l.Fence
+	}
+	if l.RepeatAfter != nil {
+		set.RepeatAfter = time.Duration(*l.RepeatAfter) * time.Second
+	}
+	if l.MaxRelocations != nil {
+		set.MaxRelocations = *l.MaxRelocations
 	}
 }
 
@@ -96,6 +104,9 @@ type SavedFacts struct {
 	NewestJob *int64         `json:"newest_job,omitempty"` // number, archived jobs included
 	Filters   *[]SavedFilter `json:"filters,omitempty"`    // of jobs
 	TakenBack []int64        `json:"taken_back,omitempty"` // jobs that passes have canceled before they began
+	// Disks are what was known of disks on good nodes, and of starts that failed; missing in
+	// files of version 0.1.0.
+	Disks *repair.DiskFacts `json:"disks,omitempty"`
 	// Acknowledged is what people said of instances that a job had left in doubt.
 	Acknowledged []SavedWord `json:"acknowledged,omitempty"`
 }
@@ -130,6 +141,8 @@ func saveFacts(s *repair.Snapshot) SavedFacts {
 		}
 		f.Filters = &list
 	}
+	disks := s.Disks
+	f.Disks = &disks
 	for id := range s.TakenBack {
 		f.TakenBack = append(f.TakenBack, int64(id))
 	}
@@ -153,6 +166,9 @@ func (f SavedFacts) restore(s *repair.Snapshot) {
 				Action: luxi.FilterAction(r.Action), Limit: r.Limit,
 			})
 		}
+	}
+	if f.Disks != nil {
+		s.Disks = *f.Disks
 	}
 	s.TakenBack = make(map[luxi.JobID]bool)
 	for _, id := range f.TakenBack {

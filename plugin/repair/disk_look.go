@@ -42,8 +42,8 @@ const (
 const lookLasts = 30 * time.Minute
 
 // NewDiskLook reads a look from the answer of an INSTANCE_QUERY_DATA that asked the nodes.
-func NewDiskLook(job luxi.JobInfo, data luxi.InstanceData) DiskLook {
-	look := DiskLook{Job: job.ID, Begun: job.Started.Unix(), Primary: data.Primary}
+func NewDiskLook(job luxi.JobInfo, op luxi.JobOp, data luxi.InstanceData) DiskLook {
+	look := DiskLook{Job: job.ID, Begun: begunAt(job, op), Primary: data.Primary}
 	if len(data.Secondaries) == 1 {
 		look.Secondary = data.Secondaries[0]
 	}
@@ -181,7 +181,7 @@ func LooksOf(job luxi.JobInfo) map[string]DiskLook {
 			continue
 		}
 		for _, data := range all {
-			looks[data.UUID] = NewDiskLook(job, data)
+			looks[data.UUID] = NewDiskLook(job, op, data)
 		}
 	}
 	return looks

@@ -46,12 +46,12 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 	need := Need{Type: tagstore.FixStorage}
 	switch {
 	case !fresh:
-		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords(i)+"; a closer look is not there yet"
-	case look.Condition == DisksWell && look.Begun >= sign.Newest:
+		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords()+"; a closer look is not there yet"
+	case look.Condition == DisksWell && look.Begun > sign.Newest:
 		return Need{}
 	case look.Condition == DisksWell:
 		// It was listed again since.
-		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords(i)+"; a new look is not there yet"
+		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords()+"; a new look is not there yet"
 	case look.Condition == DisksSecondaryLost:
 		need.Row, need.Steps, need.Detail = RowRebuild, []Step{StepReplaceDisks}, look.Detail
 	case look.Condition == DisksPrimaryDiskless:
@@ -88,7 +88,7 @@ func (s *Snapshot) lookAt(i *Instance) (DiskLook, bool) {
 }
 
 // inWords says what the sign is.
-func (sign DiskSign) inWords(i *Instance) string {
+func (sign DiskSign) inWords() string {
 	switch {
 	case sign.Verified > 0:
 		return fmt.Sprintf("%d verifications of disks in a row list it", sign.Verified)

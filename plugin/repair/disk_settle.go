@@ -21,9 +21,9 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	ended := last.Info.Ended
 	v, known := x.s.Disks.Newest[x.s.GroupID(x.i)]
 	switch {
-	case known && v.Begun >= ended.Unix() && v.lists(x.i.Name):
+	case known && v.Begun > ended.Unix() && v.lists(x.i.Name):
 		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
-	case known && v.Begun >= ended.Unix():
+	case known && v.Begun > ended.Unix():
 		x.settle(r, jobs, tagstore.Success, fmt.Sprintf("job %d has verified its disks", v.Job))
 		return true, true
 	case x.s.Time.Sub(ended) > settlingLasts:

@@ -33,8 +33,8 @@ type DiskVerification struct {
 
 // NewDiskVerification reads what a GROUP_VERIFY_DISKS found. The volumes of nodes that did
 // not answer are in its result as if they were lost.
-func NewDiskVerification(job luxi.JobInfo, v luxi.VerifiedDisks) DiskVerification {
-	d := DiskVerification{Job: job.ID, Begun: job.Started.Unix(), Ended: job.Ended.Unix(), Lost: make(map[string][]string)}
+func NewDiskVerification(job luxi.JobInfo, op luxi.JobOp, v luxi.VerifiedDisks) DiskVerification {
+	d := DiskVerification{Job: job.ID, Begun: begunAt(job, op), Ended: job.Ended.Unix(), Lost: make(map[string][]string)}
 	listed := make(map[string]bool)
 	for _, name := range v.Inactive {
 		listed[name] = true
@@ -58,6 +58,14 @@ func NewDiskVerification(job luxi.JobInfo, v luxi.VerifiedDisks) DiskVerificatio
 	return d
 }
 
+// begunAt returns when an opcode had its locks and began, in Unix time.
+func begunAt(job luxi.JobInfo, op luxi.JobOp) int64 {
+	if op.ExecStart.IsZero() {
+		return job.Started.Unix()
+	}
+	return op.ExecStart.Unix()
+}
+
 // lists reports whether the verification lists the instance.
 func (v DiskVerification) lists(name string) bool {
 	k := sort.SearchStrings(v.Listed, name)
@@ -70,6 +78,11 @@ const verificationsLast = 3 * time.Hour
 
 // WithDisks returns what is known of a group after a further verification of its disks.
 func (g VerifiedGroup) WithDisks(v DiskVerification) VerifiedGroup {
+	for _, old := range g.Disks {
+		if old.Job == v.Job {
+			return g
+		}
+	}
 	list := make([]DiskVerification, 0, len(g.Disks)+1)
 	for _, old := range append(append([]DiskVerification(nil), g.Disks...), v) {
 		if v.Ended-old.Ended <= int64(verificationsLast/time.Second) {
@@ -109,7 +122,7 @@ func (g VerifiedGroup) newestDisks() (DiskVerification, bool) {
 // (D1).
 type DiskSign struct {
 	Since int64 `json:"since,omitempty"` // Unix time in seconds at which it was seen first; 0 if not known
-	// Newest is when the newest verification began that lists the instance, in Unix time; 0
+	// Newest is when the newest verification ended that lists the instance, in Unix time; 0
 	// if none does.
 	Newest int64 `json:"newest,omitempty"`
 	// Verified is how many verifications in a row list it.
@@ -161,6 +174,18 @@ func (o Observed) DiskFacts(set Settings) DiskFacts {
 	return f
 }
 
+// ForRehearsal returns the facts that matter where nodes die: what is known of lost copies,
+// and nothing of what has to be done on good nodes.
+func (f DiskFacts) ForRehearsal() DiskFacts {
+	return DiskFacts{Repair: f.Repair, Lost: f.Lost, Looks: f.Looks, Newest: f.Newest}
+}
+
+// Concerns reports whether an instance on good nodes may need something.
+func (f DiskFacts) Concerns(i *Instance) bool {
+	_, signed := f.Signs[i.Name]
+	return f.Repair && signed || f.Relocate && f.RestartTries > 0 && f.Starts[i.UUID].Failed >= f.RestartTries
+}
+
 // DiskSigns returns the instances with a sign of broken disks that has lasted, by name
 // (D1): listed by every verification that ended in the last disk_grace before the newest
 // one, and by at least two, as until then it is ganeti-watcher's to activate them; or
@@ -173,7 +198,7 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 			continue
 		}
 		for _, name := range newest.Listed {
-			sign := DiskSign{Newest: newest.Begun, Lost: newest.Lost[name]}
+			sign := DiskSign{Newest: newest.Ended, Lost: newest.Lost[name]}
 			grace := newest.Ended - int64(set.DiskGrace/time.Second)
 			inGrace, lasts := 0, true
 			for k := len(g.Disks) - 1; k >= 0; k-- {

@@ -28,6 +28,8 @@ type FindingWord string
 // The findings, in the order in which users see them.
 const (
 	FindingWrongNode        FindingWord = "wrong-node"
+	FindingBrokenDisks      FindingWord = "broken-disks"
+	FindingNotStarted       FindingWord = "not-started"
 	FindingFewCandidates    FindingWord = "few-candidates"
 	FindingSilentCandidate  FindingWord = "silent-candidate"
 	FindingNotN1            FindingWord = "not-n1"
@@ -39,7 +41,7 @@ const (
 
 // FindingWords are the words of all findings, in the order in which users see them.
 var FindingWords = []FindingWord{
-	FindingWrongNode, FindingFewCandidates, FindingSilentCandidate, FindingNotN1, FindingOrphanInstance, FindingOrphanVolume, FindingDisksNotVerified,
+	FindingWrongNode, FindingBrokenDisks, FindingNotStarted, FindingFewCandidates, FindingSilentCandidate, FindingNotN1, FindingOrphanInstance, FindingOrphanVolume, FindingDisksNotVerified,
 	FindingNotVerified,
 }
 
@@ -156,9 +158,11 @@ func ComplaintOf(line string) (c Complaint, ok bool) {
 
 // Findings returns the findings, in the order in which users see them, one for each word
 // and object (A1).
-func Findings(o Observed) []Finding {
+func Findings(o Observed, set Settings) []Finding {
 	var list []Finding
 	list = append(list, o.wrongNodes()...)
+	list = append(list, o.brokenDisks(set)...)
+	list = append(list, o.notStarted(set)...)
 	list = append(list, o.fewCandidates()...)
 	list = append(list, o.silentCandidates()...)
 	list = append(list, o.complaints()...)

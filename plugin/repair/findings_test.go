@@ -101,7 +101,7 @@ func TestFindings(t *testing.T) {
 		o := well()
 		row.change(&o)
 		var got []string
-		for _, f := range repair.Findings(o) {
+		for _, f := range repair.Findings(o, repair.DefaultSettings()) {
 			got = append(got, fmt.Sprintf("%s %s: %s", f.Word, f.Object, f.Command))
 			if f.Detail == "" {
 				t.Errorf("%s: %s is not told in words", row.what, f.Key())

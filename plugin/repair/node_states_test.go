@@ -137,7 +137,7 @@ func TestReasonsThatGoOn(t *testing.T) {
 			got = append(got, string(info.Reason))
 		}
 	}
-	if want := "unsettled ready retry jobs-running busy max-new not-begun canceled no-slot copies-later"; strings.Join(got, " ") != want {
+	if want := "unsettled ready retry jobs-running busy max-new not-begun canceled no-slot copies-later disks-unknown resyncing settling"; strings.Join(got, " ") != want {
 		t.Errorf("%q, want %q", strings.Join(got, " "), want)
 	}
 }

@@ -192,7 +192,7 @@ func TestSilentCandidates(t *testing.T) {
 		o := silentCluster(row.others)
 		o.Silent = silentSince(row.silent)
 		var got []string
-		for _, f := range repair.Findings(o) {
+		for _, f := range repair.Findings(o, repair.DefaultSettings()) {
 			if f.Word == repair.FindingSilentCandidate {
 				got = append(got, f.Object)
 				if want := repair.OfflineCommand("a"); f.Command != want || f.Since != repairtest.Present.Add(-time.Hour).Unix() {
@@ -204,7 +204,7 @@ func TestSilentCandidates(t *testing.T) {
 			t.Errorf("%s: %q, want %q", row.what, got, row.want)
 		}
 		o.Silent.CutOff = true
-		for _, f := range repair.Findings(o) {
+		for _, f := range repair.Findings(o, repair.DefaultSettings()) {
 			if f.Word == repair.FindingSilentCandidate {
 				t.Errorf("%s: told of a node though the master may be cut off: %+v", row.what, f)
 			}

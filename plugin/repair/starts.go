@@ -19,7 +19,13 @@ type StartTries struct {
 	Refused int        `json:"refused,omitempty"`
 	Since   int64      `json:"since"` // Unix time in seconds at which the first of them ended
 	Job     luxi.JobID `json:"job"`   // the newest of them
+	Name    string     `json:"name"`  // of the instance, as that job had it
 	Detail  string     `json:"detail,omitempty"`
+}
+
+// inWords says what was tried.
+func (t StartTries) inWords() string {
+	return fmt.Sprintf("ganeti-watcher has tried %d times to start it, at last by job %d: %s", t.Failed, t.Job, t.Detail)
 }
 
 // CountStarts takes a job that has ended into account: tries are by instance UUID, and the
@@ -36,10 +42,13 @@ func CountStarts(tries map[string]StartTries, job luxi.JobInfo) {
 				delete(tries, uuid)
 			} else if e := op.Result.Err; op.Status == luxi.JobError && e != nil && fromWatcher(op) {
 				t := tries[uuid]
+				if job.ID <= t.Job {
+					continue // it was counted before
+				}
 				if t.Failed == 0 {
 					t.Since = job.Ended.Unix()
 				}
-				t.Failed, t.Job, t.Detail = t.Failed+1, job.ID, Shorten(e.Message)
+				t.Failed, t.Job, t.Name, t.Detail = t.Failed+1, job.ID, op.Param("instance_name"), Shorten(e.Message)
 				if e.Class == "OpPrereqError" && !noRoom(e) {
 					t.Refused++
 				}
@@ -78,7 +87,7 @@ func diagnoseStart(s *Snapshot, i *Instance) Need {
 		return Need{}
 	}
 	need := Need{Row: RowRelocate, Type: tagstore.Failover}
-	what := fmt.Sprintf("ganeti-watcher has tried %d times to start it, at last by job %d: %s", tries.Failed, tries.Job, tries.Detail)
+	what := tries.inWords()
 	switch {
 	case i.Live == nil:
 		need.Blocked, need.Detail = ReasonNoLiveStatus, what+"; whether it runs is not known"

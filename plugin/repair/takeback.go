@@ -48,6 +48,8 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	switch {
 	case !x.i.PlaceKnown || need.Row == "" && need.Blocked != "":
 		return "" // where it lives cannot be told
+	case x.switchedOff(f):
+		return "the settings no longer allow it"
 	case need.Healthy():
 		return wellAgain(f)
 	}
@@ -81,6 +83,18 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		return "the permission was withdrawn"
 	}
 	return ""
+}
+
+// switchedOff reports whether the job is for an instance on good nodes, and the setting
+// that lets such be repaired was changed since.
+func (x *decider) switchedOff(f *JobFact) bool {
+	switch RowMark(f.Info) {
+	case RowRebuild, RowPrimary:
+		return !x.s.Disks.Repair
+	case RowRelocate:
+		return !x.s.Disks.Relocate
+	}
+	return false
 }
 
 // wellAgain says of what a job was for that it is over.

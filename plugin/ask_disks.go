@@ -1,0 +1,28 @@
+package plugin
+
+import (
+	"context"
+
+	"ganeti-autorepair/plugin/repair"
+)
+
+// lookAtDisks submits the jobs that take a closer look at disks, for the next pass to read
+// (D2). Nobody waits for them. Where they cannot be submitted, a later pass tries again.
+func (a *act) lookAtDisks(ctx context.Context) {
+	wanted := a.plan.LooksWanted()
+	if len(wanted) == 0 {
+		return
+	}
+	submitted, err := a.Client.SubmitManyJobs(ctx, repair.LookOpCodes(wanted, a.Now()))
+	if err != nil {
+		a.Log.Warn("disks not looked at", "instances", len(wanted), "error", err.Error())
+		return
+	}
+	for _, job := range submitted {
+		if job.Err != nil {
+			a.Log.Warn("disks not looked at", "error", job.Err.Error())
+			continue
+		}
+		a.Log.Info("looking at disks", "instances", len(wanted), "job", int64(job.ID))
+	}
+}
