@@ -25,6 +25,8 @@ type Settings struct {
 	Interval          time.Duration
 	ReplaceDisksAfter time.Duration // 0 if the program has no such setting
 	RefusedByFence    map[string]bool
+	// MendsDisks and Relocates say that disks and relocate are "repair".
+	MendsDisks, Relocates bool
 }
 
 // Node is a node. Offline and Drained are the administrator's flags; Dead is the
@@ -72,6 +74,7 @@ type Instance struct {
 	// Truth says that RunsOn, Whole and Generation are known.
 	Truth  bool
 	RunsOn []string // nodes on which it runs
+	Faulty []string // nodes on which drbd goes on without the disk of it, or its volumes are lost
 	Whole  []string // nodes with a complete copy of its data that lacks no write
 	// Generation is 1 for the data that the instance began with, and grows whenever
 	// that is replaced.

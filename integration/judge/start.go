@@ -46,7 +46,7 @@ func (v *verdict) objections(c *Cluster, j *Job) []objection {
 			typ, named = p.Type, true
 		}
 	}
-	least, why := Least(c, i, j.Step())
+	least, why := Least(c, i, j)
 	switch {
 	case why != "":
 		object("P12", true, "%s", why)

@@ -98,7 +98,8 @@ func mover(i *Instance) (step, typ, unknown string) {
 
 // Least returns the least type of repair that permits the step for the instance as
 // it is, or why nothing does.
-func Least(c *Cluster, i *Instance, step string) (typ, why string) {
+func Least(c *Cluster, i *Instance, j *Job) (typ, why string) {
+	step := j.Step()
 	need, primary := NeedOf(c, i), c.Nodes[i.Primary]
 	next := need.first()
 	if step == stepM && next == stepF && primary.drained() || step == stepF && next == stepM && (!i.running() || i.NoMigration) {
@@ -106,7 +107,7 @@ func Least(c *Cluster, i *Instance, step string) (typ, why string) {
 	}
 	switch {
 	case need.Healthy():
-		return "", "it lives on good nodes"
+		return onGoodNodes(c, i, j)
 	case next != step && primary.drained() && step == stepF && next == stepM:
 		return "", "it runs on a drained node, and can be migrated"
 	case next != step:

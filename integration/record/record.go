@@ -138,6 +138,11 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 	if len(i.Secondaries) > 0 {
 		out.Secondary = i.Secondaries[0]
 	}
+	for _, name := range i.Nodes() {
+		if i.Template == luxitest.DRBD && i.FaultyOn(name) {
+			out.Faulty = append(out.Faulty, name)
+		}
+	}
 	for _, n := range c.Nodes {
 		if i.HasDisksOn(n.Name) && !i.Lacks(n.Name) {
 			out.Whole = append(out.Whole, n.Name)

@@ -29,6 +29,10 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	p := w.newPass()
 	defer p.Client.Close()
 	w.passes++
+	if err := w.observe(); err != nil {
+		w.say("  not observed: %s", err)
+	}
+	p.Disks = w.seen.DiskFacts(w.Settings)
 	w.say("= pass %d, %s", w.passes, minutes(w.Master.Now().Sub(Start)))
 	w.record.Moment(judge.PassBegins, 0)
 	ctx := newDeadline(w.Master.Now().Add(w.Settings.PassTimeout * 5 / 6))

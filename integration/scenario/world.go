@@ -44,6 +44,7 @@ type World struct {
 	roomTests map[string]repair.RoomTest // of the last pass
 	suspects  map[string]luxi.JobID      // of the last pass
 	takenBack map[luxi.JobID]bool        // of the last pass
+	seen      repair.Observed            // what passes are told beside the configuration
 	passes    int
 	calls     int
 	states    map[string]repair.State
@@ -201,6 +202,7 @@ func (w *World) around() record.Around {
 	if field := reflect.ValueOf(w.Settings).FieldByName("ReplaceDisksAfter"); field.IsValid() { // the engine may not have it yet
 		set.ReplaceDisksAfter, _ = field.Interface().(time.Duration)
 	}
+	set.MendsDisks, set.Relocates = w.Settings.Disks == repair.WatchRepair, w.Settings.Relocate == repair.WatchRepair
 	return record.Around{Skew: w.skew, Settings: set}
 }
 

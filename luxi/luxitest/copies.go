@@ -61,6 +61,25 @@ func (i *Instance) better(node string, lost writes) []string {
 	return list
 }
 
+// FaultyOn reports whether the node, which the instance's disk belongs on, has lost it: drbd
+// goes on without it, or its volumes are gone.
+func (i *Instance) FaultyOn(node string) bool {
+	return contains(i.Data.Failed, node) || !i.placedOn(node)
+}
+
+// LoseDisk lets the disk of a drbd instance on a node fail: drbd goes on without it.
+func (i *Instance) LoseDisk(node string) { i.Data.Failed = with(i.Data.Failed, node) }
+
+// LoseVolumes takes the volumes of the instance from a node. The drbd device goes on without
+// its disk.
+func (i *Instance) LoseVolumes(node string) {
+	if i.Template == DRBD {
+		i.LoseDisk(node)
+	}
+	i.Data.On, i.Data.Partial = without(i.Data.On, node), without(i.Data.Partial, node)
+	i.tidyCopies()
+}
+
 // LoseWrites makes the copy on the node lack writes that the others have.
 func (i *Instance) LoseWrites(node string) { i.write(without(i.Data.On, node)) }
 
