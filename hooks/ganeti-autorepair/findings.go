@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/plugin/repair"
 )
@@ -111,7 +112,10 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 // had, the pass is what it is without. That it cannot be remembered is told only where all
 // else was kept, as one line is enough; silent nodes are not told of then, as each pass
 // would tell them anew (W8).
-func (r *runner) lookAround(ctx context.Context, c *luxi.Client, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+//
+// A silent node is marked offline last of all, where that is set (K6).
+func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+	c := pass.Client
 	state := r.env.paths.state()
 	m := readFindingsMemory(state)
 	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
@@ -121,12 +125,15 @@ func (r *runner) lookAround(ctx context.Context, c *luxi.Client, plan *repair.Pl
 		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
 		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
-	news := r.lookForSilence(ctx, c, &o)
+	news, answers := r.lookForSilence(ctx, c, &o)
+	marked := r.markOffline(ctx, pass, &o, answers)
+	changed := o.Silent.NoteMarkings(marked.Markings)
 	list := m.findings(o)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)
 	if silentErr == nil {
 		r.tellSilence(plan, news)
+		r.tellMarked(plan, marked, changed)
 	}
 	if err = m.write(state); err == nil {
 		err = silentErr

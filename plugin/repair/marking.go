@@ -33,6 +33,7 @@ type MarkReason string
 
 // The reasons, in the order in which they are looked for: the first that holds is told.
 const (
+	MarkOff          MarkReason = "off"            // dead_nodes is not "offline"
 	MarkMaster       MarkReason = "master"         // it is the master
 	MarkNoFence      MarkReason = "no-fence"       // fence is "none"
 	MarkSuspended    MarkReason = "suspended"      // its group or the cluster is
@@ -44,22 +45,22 @@ const (
 	MarkMaxUnhealthy MarkReason = "max-unhealthy"  // V2 would not hold any more
 	MarkNotNow       MarkReason = "one-per-pass"   // another node is marked in this pass
 	// What only acting finds out.
-	MarkNotFenced MarkReason = "not-fenced" // the fence did not hold
-	MarkFiltered  MarkReason = "filtered"   // a job filter would stop the job
-	MarkAnswers   MarkReason = "answers"    // it answered after it was fenced
-	MarkNotMarked MarkReason = "not-marked" // a job of others stands in the way, or the job failed
+	MarkNotFenced  MarkReason = "not-fenced" // the fence did not hold
+	MarkIsFiltered MarkReason = "filtered"   // a job filter would stop the job
+	MarkAnswers    MarkReason = "answers"    // it answered after it was fenced
+	MarkNotMarked  MarkReason = "not-marked" // a job of others stands in the way, or the job failed
 )
 
 // MarkReasons are all reasons, in the order in which users see them.
 var MarkReasons = []MarkReason{
-	MarkMaster, MarkNoFence, MarkSuspended, MarkUnreadable, MarkNoPermission, MarkTooSoon, MarkCutOff, MarkManySilent, MarkMaxUnhealthy, MarkNotNow,
-	MarkNotFenced, MarkFiltered, MarkAnswers, MarkNotMarked,
+	MarkOff, MarkMaster, MarkNoFence, MarkSuspended, MarkUnreadable, MarkNoPermission, MarkTooSoon, MarkCutOff, MarkManySilent, MarkMaxUnhealthy, MarkNotNow,
+	MarkNotFenced, MarkIsFiltered, MarkAnswers, MarkNotMarked,
 }
 
 // NeedsPerson reports whether the node was to be marked and what was met is for a person to
 // look at.
 func (r MarkReason) NeedsPerson() bool {
-	return r == MarkNotFenced || r == MarkFiltered || r == MarkAnswers || r == MarkNotMarked
+	return r == MarkNotFenced || r == MarkIsFiltered || r == MarkAnswers || r == MarkNotMarked
 }
 
 // Watch is all that marking is decided from (K5).
@@ -115,7 +116,7 @@ func (w Watch) marking(n *Node) Marking {
 	m := Marking{Node: n}
 	m.PermittedBy = w.policy(n)
 	for _, guard := range []func(Marking) (MarkReason, string){
-		w.notMaster, w.fenced, w.permitted, w.longSilent, w.othersAnswer, w.onlySilent, w.groupHolds,
+		w.switchedOn, w.notMaster, w.fenced, w.permitted, w.longSilent, w.othersAnswer, w.onlySilent, w.groupHolds,
 	} {
 		if m.Reason, m.Detail = guard(m); m.Reason != "" {
 			break
@@ -133,6 +134,13 @@ func (w Watch) policy(n *Node) tagstore.OfflinePolicy {
 	}
 	objects = append(objects, tagstore.Object{Kind: luxi.TagCluster, Tags: w.Snapshot.Cluster.Tags})
 	return tagstore.EffectiveOfflinePolicy(w.Snapshot.Time.Unix(), objects...)
+}
+
+func (w Watch) switchedOn(Marking) (MarkReason, string) {
+	if !w.Settings.Marking.On {
+		return MarkOff, `dead_nodes is not "offline"`
+	}
+	return "", ""
 }
 
 func (w Watch) notMaster(m Marking) (MarkReason, string) {

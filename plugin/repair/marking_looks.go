@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"sort"
 	"time"
 
 	"ganeti-autorepair/luxi"
@@ -33,6 +34,27 @@ func (n SilentNode) looked(answer NodeAnswer, now time.Time) SilentNode {
 	}
 	n.LookedAt = now.Unix()
 	return n
+}
+
+// AndAllOthers returns the names of all nodes to ask where some are to be asked: the others
+// that are not offline, too, as those that answer decide whether one that does not may be
+// marked. The master is asked only where it is among those.
+func (o Observed) AndAllOthers(nodes []string) []string {
+	if len(nodes) == 0 {
+		return nil
+	}
+	names := make(map[string]bool)
+	for _, name := range nodes {
+		names[name] = true
+	}
+	var all []string
+	for _, n := range o.Roles {
+		if names[n.Name] || !n.Offline && !n.Master {
+			all = append(all, n.Name)
+		}
+	}
+	sort.Strings(all)
+	return all
 }
 
 // NotLooked returns the silent nodes after a pass that could not look: the passes in which
