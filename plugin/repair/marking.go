@@ -39,10 +39,10 @@ const (
 	MarkSuspended    MarkReason = "suspended"      // its group or the cluster is
 	MarkUnreadable   MarkReason = "unreadable-tag" // of its group or the cluster
 	MarkNoPermission MarkReason = "no-permission"  // there is no tag node-offline
-	MarkTooSoon      MarkReason = "too-soon"       // dead_after, or the passes in a row
 	MarkCutOff       MarkReason = "cut-off"        // too few of the others have answered
 	MarkManySilent   MarkReason = "many-silent"    // it is not the only one
 	MarkMaxUnhealthy MarkReason = "max-unhealthy"  // V2 would not hold any more
+	MarkTooSoon      MarkReason = "too-soon"       // dead_after, or the passes in a row
 	MarkNotNow       MarkReason = "one-per-pass"   // another node is marked in this pass
 	// What only acting finds out.
 	MarkNotFenced  MarkReason = "not-fenced" // the fence did not hold
@@ -53,7 +53,7 @@ const (
 
 // MarkReasons are all reasons, in the order in which users see them.
 var MarkReasons = []MarkReason{
-	MarkOff, MarkMaster, MarkNoFence, MarkSuspended, MarkUnreadable, MarkNoPermission, MarkTooSoon, MarkCutOff, MarkManySilent, MarkMaxUnhealthy, MarkNotNow,
+	MarkOff, MarkMaster, MarkNoFence, MarkSuspended, MarkUnreadable, MarkNoPermission, MarkCutOff, MarkManySilent, MarkMaxUnhealthy, MarkTooSoon, MarkNotNow,
 	MarkNotFenced, MarkIsFiltered, MarkAnswers, MarkNotMarked,
 }
 
@@ -116,7 +116,7 @@ func (w Watch) marking(n *Node) Marking {
 	m := Marking{Node: n}
 	m.PermittedBy = w.policy(n)
 	for _, guard := range []func(Marking) (MarkReason, string){
-		w.switchedOn, w.notMaster, w.fenced, w.permitted, w.longSilent, w.othersAnswer, w.onlySilent, w.groupHolds,
+		w.switchedOn, w.notMaster, w.fenced, w.permitted, w.othersAnswer, w.onlySilent, w.groupHolds, w.longSilent,
 	} {
 		if m.Reason, m.Detail = guard(m); m.Reason != "" {
 			break
