@@ -147,11 +147,13 @@ func (m metrics) silence(s *repair.Snapshot) {
 	for _, n := range s.SilentNodes() {
 		m.labelled("node_silent_since_timestamp_seconds", float64(n.SilentSince), "node", n.Name)
 	}
-	m.head("node_not_marked", "Nodes that do not answer and that the last pass did not mark offline, with the reason as a label; always 1.")
+	counts := make(map[repair.MarkReason]int)
 	for _, n := range s.SilentNodes() {
-		if n.NotMarked != "" {
-			m.labelled("node_not_marked", 1, "node", n.Name, "reason", string(n.NotMarked))
-		}
+		counts[n.NotMarked]++
+	}
+	m.head("silent_nodes_not_marked", "Nodes that do not answer and that the last pass did not mark offline, by reason.")
+	for _, reason := range repair.MarkReasons {
+		m.value("silent_nodes_not_marked", "reason", string(reason), float64(counts[reason]))
 	}
 	_, _, cutOff := s.CutOff()
 	m.one("cut_off", "1 if more than half of the other nodes that are not offline do not answer, so that the master may be cut off, else 0.", number(cutOff))
