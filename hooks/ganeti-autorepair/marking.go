@@ -58,12 +58,10 @@ func (r *runner) tellMarked(plan *repair.Plan, did plugin.Marked, changed []repa
 		if m.May() {
 			continue
 		}
-		tell := r.log.Info
 		if m.Reason.NeedsPerson() {
-			tell = r.log.Warn
 			r.event(plan, event{Event: eventNodeNotMarked, Node: m.Node.Name, Reason: string(m.Reason), Why: m.Detail})
 		}
-		tell("node is not marked offline", "node", m.Node.Name, "reason", string(m.Reason), "why", oneLine(m.Detail))
+		r.log.Info("node is not marked offline", "node", m.Node.Name, "reason", string(m.Reason), "why", oneLine(m.Detail))
 	}
 }
 

@@ -174,8 +174,8 @@ var guards = []guard{
 		line:    "\t\treturn 5\n",
 		without: "\t\treturn map[bool]int{false: 5, true: 1000}[GONE]\n"},
 	{name: "leftovers", demand: "C2", by: "c02-leftovers-of-a-probe c03-leftover-tag-job",
-		line:    "case repair.MarkTags, repair.MarkProbe:",
-		without: "case map[bool]string{false: repair.MarkTags}[GONE], map[bool]string{false: repair.MarkProbe}[GONE]:"},
+		line:    "case repair.MarkTags, repair.MarkProbe, repair.MarkOffline:",
+		without: "case map[bool]string{false: repair.MarkTags}[GONE], map[bool]string{false: repair.MarkProbe}[GONE], map[bool]string{false: repair.MarkOffline}[GONE]:"},
 
 	// Jobs that were released and have not begun, and what earlier jobs left.
 	{name: "taken back", demand: "P15", by: "p15-node-returns-while-queued p15-undrained-while-queued",
