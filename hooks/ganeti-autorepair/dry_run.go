@@ -40,7 +40,7 @@ type dryRunJSON struct {
 	Actions []report.ActionView `json:"actions"`
 	Totals  report.Totals       `json:"totals"`
 	Silent  []markingView       `json:"silent_nodes,omitempty"` // with dead_nodes = "offline"
-	Counts  map[string]int      `json:"counts"` // instances by state
+	Counts  map[string]int      `json:"counts"`                 // instances by state
 }
 
 // dryRun prints the actions of a pass and carries out none.

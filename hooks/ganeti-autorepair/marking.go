@@ -67,11 +67,11 @@ func (r *runner) tellMarked(plan *repair.Plan, did plugin.Marked, changed []repa
 
 // markingView is what a pass would do about a silent node, as a dry run tells it.
 type markingView struct {
-	Node        string   `json:"node"`
-	Reason      string   `json:"not_marked,omitempty"` // why it would not be marked; missing if it would
-	Why         string   `json:"why,omitempty"`
-	PermittedBy string   `json:"permitted_by,omitempty"`
-	Fence       string   `json:"fence,omitempty"`
+	Node        string `json:"node"`
+	Reason      string `json:"not_marked,omitempty"` // why it would not be marked; missing if it would
+	Why         string `json:"why,omitempty"`
+	PermittedBy string `json:"permitted_by,omitempty"`
+	Fence       string `json:"fence,omitempty"`
 
 	OpCodes []json.RawMessage `json:"opcodes,omitempty"`
 }

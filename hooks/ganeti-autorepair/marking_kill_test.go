@@ -91,7 +91,11 @@ func TestMeanwhileMarking(t *testing.T) {
 		reason  string
 	}{
 		{"nothing", held, func(*luxitest.Cluster) {}, ""},
-		{"the fence lies", powerStatus, func(c *luxitest.Cluster) { c.Node("node2").OOB = luxitest.OOBDeceives; c.Node("node2").PoweredOff = true; c.Node("node2").Dead = false }, "answers"},
+		{"the fence lies", powerStatus, func(c *luxitest.Cluster) {
+			c.Node("node2").OOB = luxitest.OOBDeceives
+			c.Node("node2").PoweredOff = true
+			c.Node("node2").Dead = false
+		}, "answers"},
 		{"it answers before the release", held, func(c *luxitest.Cluster) { c.Node("node2").Dead = false }, "answers"},
 		{"suspended", held, tag("ganeti:watcher:autorepair:suspend"), "suspended"},
 		{"permission withdrawn", held, func(c *luxitest.Cluster) { c.Tags = []string{"ganeti:watcher:autorepair:failover"} }, "no-permission"},

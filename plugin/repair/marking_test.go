@@ -58,7 +58,9 @@ func TestMarkings(t *testing.T) {
 		change(&n)
 		w.Silent.Nodes["d-uuid"] = n
 	}
-	group := func(w *repair.Watch, tags ...string) { w.Snapshot.Groups["g"].Tags = tagstore.Parse(luxi.TagGroup, tags) }
+	group := func(w *repair.Watch, tags ...string) {
+		w.Snapshot.Groups["g"].Tags = tagstore.Parse(luxi.TagGroup, tags)
+	}
 	cluster := func(w *repair.Watch, tags ...string) {
 		w.Snapshot.Cluster.Tags = tagstore.Parse(luxi.TagCluster, tags)
 	}
