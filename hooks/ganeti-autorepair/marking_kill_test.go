@@ -126,6 +126,9 @@ func TestMeanwhileMarking(t *testing.T) {
 		if got := string(n.memory("node2").NotMarked); got != row.reason {
 			t.Errorf("%s: not marked because of %q, want %q: %s", row.what, got, row.reason, n.memory("node2").WhyNotMarked)
 		}
+		if row.what == "the fence lies" && n.opcodes("OP_NODE_SET_PARAMS") != 0 {
+			t.Errorf("%s: a job that marks it was submitted", row.what)
+		}
 		n.m.Advance(3 * time.Minute)
 		n.m.RunUntilQuiet()
 		marked := n.offline("node2") && row.what != "marked by a person"
@@ -161,5 +164,45 @@ func TestMarkingBehindAJob(t *testing.T) {
 		if m := n.memory(row.dead); !row.marked && (m.NotMarked != "not-marked" || !strings.Contains(m.WhyNotMarked, "job ")) {
 			t.Errorf("%s, while %s has a job: %s: %s", row.dead, row.busy, m.NotMarked, m.WhyNotMarked)
 		}
+	}
+}
+
+// K6, P15: the program is killed after the release, and the job waits for a lock that somebody
+// took right then. The next pass takes it back: it would mark the node when nobody knows any
+// more how it is.
+func TestMarkingThatWaitsIsTakenBack(t *testing.T) {
+	n := readyToMark(t, markSettings)
+	n.m.OnOpcode(func(op luxitest.Opcode, _ luxitest.Job) luxitest.OpFault {
+		if op.ID == "OP_NODE_SET_PARAMS" && op.Params["vm_capable"] != nil {
+			return luxitest.OpHangs()
+		}
+		return luxitest.OpPass()
+	})
+	other, killed := int64(0), false
+	n.m.OnCall(func(c luxitest.Call) luxitest.Fault {
+		if killed {
+			return luxitest.DieBefore()
+		}
+		if c.Method == "CancelJob" && n.opcodes("OP_NODE_SET_PARAMS") == 1 && other == 0 {
+			other = n.submit(`{"OP_ID":"OP_NODE_SET_PARAMS","reason":[],"node_name":"node2","vm_capable":true}`)
+			n.m.Advance(time.Second)
+			killed = true
+			return luxitest.DieAfter()
+		}
+		return luxitest.Pass()
+	})
+	n.run("run", "--from-watcher")
+	n.m.OnCall(nil)
+	if other == 0 {
+		t.Fatal("nothing was released")
+	}
+	n.m.Advance(5 * time.Minute)
+	n.lives("node2") // it is back when the next pass looks
+	n.run("run", "--from-watcher")
+	n.m.OnOpcode(nil)
+	n.m.Continue(other)
+	n.m.RunUntilQuiet()
+	if n.offline("node2") {
+		t.Error("a job of a pass that died has marked the node later")
 	}
 }
