@@ -56,7 +56,7 @@ func (p *Pass) endLeftovers(ctx context.Context, unfinished []luxi.JobInfo) (boo
 			p.Log.Info("ended the hold job of an earlier pass", "job", int64(job.ID))
 		case repair.MarkGate:
 			gates[job.ID] = true
-		case repair.MarkTags, repair.MarkProbe:
+		case repair.MarkTags, repair.MarkProbe, repair.MarkOffline:
 			if m == repair.RoomMark && running(job) {
 				continue // it changes nothing and cannot be stopped, for minutes where a node hangs
 			}

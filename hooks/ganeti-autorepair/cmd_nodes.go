@@ -190,6 +190,8 @@ func nodeFields() []field[report.NodeView] {
 			}
 			return clockTime(v.SilentSince)
 		}},
+		{name: "not_marked", title: "NotMarked", doc: "Why a pass did not mark it offline", value: func(v V) string { return string(v.NotMarked) }},
+		{name: "why_not_marked", title: "Why", doc: "The same in words", value: func(v V) string { return v.WhyNotMarked }},
 		{name: "offline", title: "Offline", doc: "Whether the node is marked offline", value: func(v V) string { return strconv.FormatBool(v.Offline) }},
 		{name: "drained", title: "Drained", doc: "Whether the node is marked drained", value: func(v V) string { return strconv.FormatBool(v.Drained) }},
 		{name: "primaries", title: "Pri", doc: "Instances that have it as primary node", right: true, value: number(func(v V) int { return v.Primaries })},

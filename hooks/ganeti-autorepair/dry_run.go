@@ -39,7 +39,8 @@ type dryRunJSON struct {
 	Blocked string              `json:"blocked,omitempty"` // why a pass would do nothing now
 	Actions []report.ActionView `json:"actions"`
 	Totals  report.Totals       `json:"totals"`
-	Counts  map[string]int      `json:"counts"` // instances by state
+	Silent  []markingView       `json:"silent_nodes,omitempty"` // with dead_nodes = "offline"
+	Counts  map[string]int      `json:"counts"`                 // instances by state
 }
 
 // dryRun prints the actions of a pass and carries out none.
@@ -59,11 +60,17 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	var silent []markingView
+	if cmd.Snapshot == "" && assume.Empty() {
+		if silent, err = cmd.marking(ctx, e, l); err != nil {
+			return err
+		}
+	}
 	if cmd.JSON {
 		s := dryRunJSON{
 			Version: jsonVersion, Time: l.plan.Snapshot.Time.Unix(), Cluster: l.plan.Snapshot.Cluster.Name,
 			Offline: assume.Offline, Drained: assume.Drained, Blocked: blocked,
-			Actions: list, Totals: report.TotalsOf(list), Counts: map[string]int{},
+			Actions: list, Totals: report.TotalsOf(list), Silent: silent, Counts: map[string]int{},
 		}
 		for _, d := range l.plan.Decisions {
 			s.Counts[string(d.State)]++
@@ -76,7 +83,8 @@ func (cmd *runCmd) dryRun(ctx context.Context, e *env) error {
 	for _, v := range list {
 		cmd.writeAction(e, l.set.engine.Fence, v)
 	}
-	if len(list) > 0 {
+	cmd.writeMarkings(e, silent)
+	if len(list)+len(silent) > 0 {
 		fmt.Fprintln(e.stdout, strings.Repeat("-", 20))
 	}
 	for _, line := range append(totals(list), withoutStep(l.plan)...) {

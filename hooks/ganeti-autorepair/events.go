@@ -29,6 +29,9 @@ const (
 
 	eventNodeEmpty  = "node-empty"  // a drained or offline node has no instance any more
 	eventNodeSilent = "node-silent" // a node that is not offline does not answer
+	eventNodeMarked = "node-marked" // such a node was fenced and is marked offline
+
+	eventNodeNotMarked = "node-not-marked" // it was to be, and what the pass met kept it from that
 
 	eventSign = "instance-sign" // disks of an instance on good nodes seem broken, or ganeti-watcher has given it up
 )
@@ -40,13 +43,13 @@ type event struct {
 	Time     int64  `json:"time"` // Unix time in seconds
 	Cluster  string `json:"cluster"`
 	Instance string `json:"instance"`         // empty in events of nodes
-	Node     string `json:"node,omitempty"`   // of node-empty and node-silent
+	Node     string `json:"node,omitempty"`   // of the events of nodes
 	Repair   string `json:"repair,omitempty"` // id
 	Type     string `json:"type,omitempty"`
 	Step     string `json:"step,omitempty"`
 	Jobs     string `json:"jobs,omitempty"` // ids, joined with +
 	Result   string `json:"result,omitempty"`
-	Reason   string `json:"reason,omitempty"` // for which it is blocked
+	Reason   string `json:"reason,omitempty"` // for which it is blocked, or the node not marked
 	Valve    string `json:"valve,omitempty"`  // the setting that blocks it
 	Why      string `json:"why,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin"
 	"ganeti-autorepair/plugin/read"
 	"ganeti-autorepair/plugin/repair"
 )
@@ -147,19 +148,29 @@ func (r *runner) observeFirst(ctx context.Context, c *luxi.Client) observation {
 // the pass is what it is without. That it cannot be remembered is told only where all else
 // was kept, as one line is enough; silent nodes are not told of then, as each pass would
 // tell them anew (W8).
-func (r *runner) lookAround(ctx context.Context, c *luxi.Client, o observation, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+//
+// A silent node is marked offline last of all, where that is set (K6).
+func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observation, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+	c := pass.Client
 	if o.err != nil {
 		r.log.Warn("findings not looked for", "error", oneLine(o.err.Error()))
 		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
 	state := r.env.paths.state()
-	news := r.lookForSilence(ctx, c, &o.Observed)
+	if err := read.ReadRoles(ctx, c, &o.Observed); err != nil { // as they are after the pass
+		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
+		return nil, plan.WithSilence(r.env.silentNodes(r.set))
+	}
+	news, answers := r.lookForSilence(ctx, c, &o.Observed)
+	marked := r.markOffline(ctx, pass, &o.Observed, answers)
+	changed := o.Silent.NoteMarkings(marked.Markings)
 	before := o.memory.Since
 	list := o.memory.findings(o.Observed, r.set.engine)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)
 	if silentErr == nil {
 		r.tellSilence(plan, news)
+		r.tellMarked(plan, marked, changed)
 	}
 	err := o.memory.write(state)
 	if err == nil {

@@ -70,7 +70,9 @@ var settingsTable = []setting{
 	{"relocate", `"off", "report" or "repair"`, text(`^(off|report|repair)$`, func(s *settings) *string { return &s.engine.Relocate })},
 	{"restart_tries", "a whole number from 0 (never) to 100", number(0, 100, func(s *settings) *int { return &s.engine.RestartTries })},
 	{"max_relocations", "a whole number from 0 (no bound) to 1000", number(0, 1000, func(s *settings) *int { return &s.engine.MaxRelocations })},
-	{"dead_nodes", `"off" or "report"`, text(`^(off|report)$`, func(s *settings) *string { return &s.deadNodes })},
+	{"dead_nodes", `"off", "report" or "offline"`, setDeadNodes},
+	{"dead_after", `a time like "10m", from "5m" to "24h"`, duration(5*time.Minute, 24*time.Hour, func(s *settings) *time.Duration { return &s.engine.Marking.After })},
+	{"max_silent", "a whole number from 1 to 1000", number(1, 1000, func(s *settings) *int { return &s.engine.Marking.MaxSilent })},
 	{"log", `the absolute path of a file, or "" for none`, text(`^(/[^\x00]*)?$`, func(s *settings) *string { return &s.log })},
 	{"log_format", `"text" or "json"`, text(`^(text|json)$`, func(s *settings) *string { return &s.logFormat })},
 	{"metrics_file", `the absolute path of a file that ends in .prom, or "" for none`, text(`^(/[^\x00]*\.prom)?$`, func(s *settings) *string { return &s.metricsFile })},
@@ -91,6 +93,13 @@ func setShare(s *settings, v any) bool {
 		return err == nil && v != "0"
 	}
 	return false
+}
+
+// setDeadNodes reads what is done about nodes that do not answer.
+func setDeadNodes(s *settings, v any) bool {
+	ok := text(`^(off|report|offline)$`, func(s *settings) *string { return &s.deadNodes })(s, v)
+	s.engine.Marking.On = s.deadNodes == deadNodesOffline
+	return ok
 }
 
 func duration(min, max time.Duration, at func(*settings) *time.Duration) func(*settings, any) bool {

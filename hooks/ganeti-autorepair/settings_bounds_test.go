@@ -27,7 +27,9 @@ func TestSettingsBounds(t *testing.T) {
 		"metrics_file":        {`""`, `"/var/lib/prometheus/node-exporter/autorepair.prom"`},
 		"event_dir":           {`""`, `"/etc/ganeti/autorepair.d"`},
 		"rehearsal_metrics":   {`true`, `false`},
-		"dead_nodes":          {`"off"`, `"report"`},
+		"dead_nodes":          {`"off"`, `"report"`, `"offline"`},
+		"dead_after":          {`"5m"`, `"24h"`},
+		"max_silent":          {`1`, `1000`},
 	}
 	bad := map[string][]string{
 		"interval":            {`"999ms"`, `"24h1s"`, `"0s"`, `"-1m"`, `""`, `"15"`, `900`, `15.0`, `true`, `1979-05-27T07:32:00Z`, `["15m"]`, `{ a = 1 }`},
@@ -47,7 +49,9 @@ func TestSettingsBounds(t *testing.T) {
 		"metrics_file":        {`"x.prom"`, `"/x"`, `".prom"`, `1`},
 		"event_dir":           {`"x"`, `false`},
 		"rehearsal_metrics":   {`"true"`, `1`, `"yes"`},
-		"dead_nodes":          {`""`, `"offline"`, `"on"`, `true`},
+		"dead_nodes":          {`""`, `"Offline"`, `"on"`, `true`},
+		"dead_after":          {`"4m59s"`, `"24h1s"`, `600`},
+		"max_silent":          {`0`, `1001`, `"1"`},
 	}
 	for _, s := range settingsTable {
 		if len(good[s.key]) == 0 || len(bad[s.key]) == 0 {

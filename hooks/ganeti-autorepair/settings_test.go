@@ -31,7 +31,9 @@ log_format = "json"
 metrics_file = "/m.prom"
 event_dir = "/d"
 rehearsal_metrics = true
-dead_nodes = "off"
+dead_nodes = "offline"
+dead_after = "7m"
+max_silent = 2
 `
 
 // W2: every key can be set, and what is left out has its default.
@@ -39,9 +41,10 @@ func TestSettings(t *testing.T) {
 	got, err := parseSettings("f", everySetting)
 	want := defaultSettings()
 	want.interval, want.busyInterval, want.log, want.logFormat, want.metricsFile, want.eventDir = 30*time.Minute, 90*time.Second, "", "json", "/m.prom", "/d"
-	want.rehearsalMetrics, want.deadNodes = true, "off"
+	want.rehearsalMetrics, want.deadNodes = true, "offline"
 	e := &want.engine
 	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, repair.Share{Percent: 100}, 1, 0, "/usr/local/sbin/fence"
+	e.Marking = repair.MarkSettings{On: true, After: 7 * time.Minute, MaxSilent: 2}
 	e.MaxCopying, e.ReplaceDisksAfter = 2, 10*time.Minute
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)

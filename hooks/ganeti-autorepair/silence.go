@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/read"
@@ -18,6 +17,9 @@ import (
 const (
 	deadNodesOff    = "off"    // nobody looks for them
 	deadNodesReport = "report" // they are told of
+
+	// deadNodesOffline says that one that was switched off for certain is marked offline (K5).
+	deadNodesOffline = "offline"
 )
 
 // silentFile is the name of the file with the nodes that are silent. Losing it makes them
@@ -53,38 +55,52 @@ func keepSilentNodes(state stateDir, silent repair.SilentNodes) error {
 
 // lookForSilence asks the nodes that a hint names, or that were silent before, whether they
 // answer, and adds the silent ones to what was observed (K1, K2). Where no hint names a node
-// it asks nobody. Where luxid gives no answer, all is taken to be as it was.
-func (r *runner) lookForSilence(ctx context.Context, c *luxi.Client, o *repair.Observed) repair.SilenceNews {
-	before := r.env.silentNodes(r.set)
-	o.Silent = before
-	if r.set.deadNodes == deadNodesOff {
-		return repair.SilenceNews{}
+// it asks nobody. Where luxid gives no answer, all is taken to be as it was. It returns the
+// answers, too.
+func (r *runner) lookForSilence(ctx context.Context, c *luxi.Client, o *repair.Observed) (repair.SilenceNews, map[string]repair.NodeAnswer) {
+	news, told, err := r.env.askSilent(ctx, c, r.set, o)
+	if err != nil {
+		r.log.Warn("silent nodes not looked for", "error", oneLine(err.Error()))
+		return repair.SilenceNews{}, nil
+	}
+	for _, n := range o.Roles {
+		if why := told.Why[n.Name]; why != "" {
+			r.log.Warn("answer not understood", "node", n.Name, "why", why)
+		}
+	}
+	return news, told.Answers
+}
+
+// askSilent does that for lookForSilence, and tells nothing. Where nodes are marked offline
+// all are asked at once when one is hinted at: those that answer decide, too (K5).
+func (e *env) askSilent(ctx context.Context, c *luxi.Client, set settings, o *repair.Observed) (repair.SilenceNews, read.NodeAnswers, error) {
+	before := e.silentNodes(set)
+	o.Silent = before.NotLooked()
+	var told read.NodeAnswers
+	if set.deadNodes == deadNodesOff {
+		return repair.SilenceNews{}, told, nil
 	}
 	// Asked within, all together and then each on its own, a node has half of that.
-	within := r.set.engine.PassTimeout / 2
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout/2)
 	defer cancel()
 	var primaries map[string]string
 	var err error
 	if len(o.DownInstances()) > 0 {
 		primaries, err = read.Primaries(ctx, c)
 	}
-	var told read.NodeAnswers
-	if nodes := o.NodesToAsk(primaries, before); err == nil && len(nodes) > 0 {
-		told, err = read.WhoAnswers(ctx, c, within/2-time.Second, nodes)
+	nodes := o.NodesToAsk(primaries, before)
+	if set.deadNodes == deadNodesOffline {
+		nodes = o.AndAllOthers(nodes)
+	}
+	if err == nil && len(nodes) > 0 {
+		told, err = read.WhoAnswers(ctx, c, askWithin(set), nodes)
 	}
 	if err != nil {
-		r.log.Warn("silent nodes not looked for", "error", oneLine(err.Error()))
-		return repair.SilenceNews{}
+		return repair.SilenceNews{}, told, err
 	}
 	var news repair.SilenceNews
 	o.Silent, news = o.Silence(before, told.Answers)
-	for _, n := range o.Roles {
-		if why := told.Why[n.Name]; why != "" {
-			r.log.Warn("answer not understood", "node", n.Name, "why", why)
-		}
-	}
-	return news
+	return news, told, nil
 }
 
 // tellSilence logs what is new of silent nodes, and keeps an event for it. The plan has

@@ -303,7 +303,7 @@ func TestDeadNodesOff(t *testing.T) {
 		t.Errorf("the memory is still there: %v", err)
 	}
 	n.wantTold("node-silent node=node2")
-	n.want(2, 1, `dead_nodes: must be "off" or "report"`, "-c", n.settingsWith(`dead_nodes = "offline"`), "run", "--from-watcher")
+	n.want(2, 1, `dead_nodes: must be "off", "report" or "offline"`, "-c", n.settingsWith(`dead_nodes = "on"`), "run", "--from-watcher")
 }
 
 func (n *night) settingsWith(text string) string {

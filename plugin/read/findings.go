@@ -22,7 +22,7 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 	if err != nil {
 		return fmt.Errorf("reading the roles of nodes: %w", err)
 	}
-	o.Groups = make(map[string]string)
+	o.Groups, o.Roles = make(map[string]string), nil
 	for row := range t.Rows {
 		var n repair.NodeRole
 		var group, role string

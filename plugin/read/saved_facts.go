@@ -55,25 +55,29 @@ type SavedMarks struct {
 	Modified int64     `json:"mtime,omitempty"` // Unix time in seconds
 	// Silent is the Unix time in seconds since which the node does not answer (K2).
 	Silent int64 `json:"silent_since,omitempty"`
+	// NotMarked is why the last pass did not mark it offline, and WhyNotMarked the same in
+	// words (K5).
+	NotMarked    repair.MarkReason `json:"not_marked,omitempty"`
+	WhyNotMarked string            `json:"why_not_marked,omitempty"`
 }
 
 func saveMarks(n *repair.Node) SavedMarks {
 	tags := rawTags(n.Tags)
-	return SavedMarks{Tags: &tags, Modified: n.Modified, Silent: n.SilentSince}
+	return SavedMarks{Tags: &tags, Modified: n.Modified, Silent: n.SilentSince, NotMarked: n.NotMarked, WhyNotMarked: n.WhyNotMarked}
 }
 
 func (m SavedMarks) restore(n *repair.Node) {
 	if m.Tags != nil {
 		n.Tags = tagstore.Parse(luxi.TagNode, *m.Tags)
 	}
-	n.Modified, n.SilentSince = m.Modified, m.Silent
+	n.Modified, n.SilentSince, n.NotMarked, n.WhyNotMarked = m.Modified, m.Silent, m.NotMarked, m.WhyNotMarked
 }
 
 // NoteSilence saves which nodes do not answer, as far as the plan of the snapshot tells.
 func (f *Saved) NoteSilence(p *repair.Plan) {
 	for k := range f.Nodes {
 		if n := p.Snapshot.Nodes[f.Nodes[k].Name]; n != nil {
-			f.Nodes[k].Silent = n.SilentSince
+			f.Nodes[k].Silent, f.Nodes[k].NotMarked, f.Nodes[k].WhyNotMarked = n.SilentSince, n.NotMarked, n.WhyNotMarked
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestSavedFacts(t *testing.T) {
 	saved, again := savedAndRead(t, s, set)
 	var applied repair.Settings
 	saved.Apply(&applied)
-	applied.PassTimeout = set.PassTimeout // no plan depends on it
+	applied.PassTimeout, applied.Marking = set.PassTimeout, set.Marking // no plan depends on them
 	if !reflect.DeepEqual(applied, set) {
 		t.Errorf("settings %+v, want %+v", applied, set)
 	}

@@ -24,6 +24,8 @@ type Settings struct {
 	// Fence names the fence that must succeed before an instance of an offline node is
 	// touched; "" and NoFence are none (V5).
 	Fence string
+	// Marking says which nodes that do not answer are marked offline (K5).
+	Marking MarkSettings
 	// Disks and Relocate say what passes do about broken disks on good nodes, and about
 	// instances that ganeti-watcher has given up: WatchOff, WatchReport or WatchRepair.
 	Disks, Relocate string
@@ -47,6 +49,7 @@ func DefaultSettings() Settings {
 		MaxAttempts:  3,
 		ResultsKept:  1,
 		Fence:        NoFence,
+		Marking:      DefaultMarkSettings(),
 
 		Disks:          WatchReport,
 		Relocate:       WatchReport,

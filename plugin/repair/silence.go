@@ -32,6 +32,14 @@ type SilentNode struct {
 	Since int64  `json:"since"`          // Unix time in seconds of the first look without an answer
 	Late  bool   `json:"late,omitempty"` // it was late once, which is not silent yet
 	Told  bool   `json:"told,omitempty"` // that it is silent
+	// Looks is in how many passes in a row it did not answer, and LookedAt when the last of
+	// them was, Unix time in seconds (K5).
+	Looks    int   `json:"looks,omitempty"`
+	LookedAt int64 `json:"looked_at,omitempty"`
+	// NotMarked is why the last pass did not mark it offline, and WhyNotMarked the same in
+	// words; empty where nodes are not marked.
+	NotMarked    MarkReason `json:"not_marked,omitempty"`
+	WhyNotMarked string     `json:"why_not_marked,omitempty"`
 }
 
 // SilenceNews is what a look has found that the one before had not.
@@ -122,6 +130,7 @@ func (o Observed) Silence(before SilentNodes, answers map[string]NodeAnswer) (af
 			}
 		}
 		now.Name = n.Name
+		now = now.looked(answers[n.Name], o.Now)
 		if now.Since == 0 || now.Since > o.Now.Unix() {
 			now.Since = o.Now.Unix()
 		}
@@ -201,6 +210,7 @@ func (p *Plan) WithSilence(silent SilentNodes) *Plan {
 		if since, is := silent.silent(n.UUID); is && !n.Offline {
 			noted := *n
 			noted.SilentSince = since
+			noted.NotMarked, noted.WhyNotMarked = silent.Nodes[n.UUID].NotMarked, silent.Nodes[n.UUID].WhyNotMarked
 			n = &noted
 		}
 		s.Nodes[name] = n

@@ -71,6 +71,10 @@ type Node struct {
 	// SilentSince is the Unix time in seconds since which the node, which is not offline, has
 	// not answered, as far as passes remember; 0 if it is not known to be silent (K2).
 	SilentSince int64
+	// NotMarked is why the last pass did not mark the node, which is silent, offline, and
+	// WhyNotMarked the same in words; empty where nodes are not marked (K5).
+	NotMarked    MarkReason
+	WhyNotMarked string
 	// Unused says that no instance has the node as primary or secondary; false if that
 	// is not known.
 	Unused bool

@@ -34,6 +34,7 @@ func WaitsFor(job luxi.JobInfo, gates map[luxi.JobID]bool) bool {
 //	tags suspend      the removal of suspend tags whose time has passed
 //	hold              the job that bounds how long repair jobs are held
 //	gate ID STEP      the job whose cancellation releases a repair job
+//	offline NODE      the job that marks a node offline that does not answer
 //	tidy ID           the deactivation of disks that a failed repair had activated
 //	ack UUID [intact] what a person said of an instance, see Acknowledgement
 //	steer COMMAND     a change of tags that a person asked for
@@ -52,6 +53,8 @@ const (
 	MarkGate   = "gate"
 	MarkAck    = "ack"
 	MarkTidy   = "tidy"
+	// MarkOffline has the name of a node in the place of the repair.
+	MarkOffline = "offline"
 )
 
 // Mark is what the reason trail says of one of our jobs.
@@ -118,7 +121,7 @@ func MarkOf(job luxi.JobInfo) (Mark, bool) {
 				continue
 			}
 			switch words[0] {
-			case MarkRepair, MarkProbe, MarkTags, MarkHold, MarkGate, MarkAck, MarkTidy:
+			case MarkRepair, MarkProbe, MarkTags, MarkHold, MarkGate, MarkAck, MarkTidy, MarkOffline:
 			default:
 				continue
 			}

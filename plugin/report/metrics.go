@@ -147,6 +147,14 @@ func (m metrics) silence(s *repair.Snapshot) {
 	for _, n := range s.SilentNodes() {
 		m.labelled("node_silent_since_timestamp_seconds", float64(n.SilentSince), "node", n.Name)
 	}
+	counts := make(map[repair.MarkReason]int)
+	for _, n := range s.SilentNodes() {
+		counts[n.NotMarked]++
+	}
+	m.head("silent_nodes_not_marked", "Nodes that do not answer and that the last pass did not mark offline, by reason.")
+	for _, reason := range repair.MarkReasons {
+		m.value("silent_nodes_not_marked", "reason", string(reason), float64(counts[reason]))
+	}
 	_, _, cutOff := s.CutOff()
 	m.one("cut_off", "1 if more than half of the other nodes that are not offline do not answer, so that the master may be cut off, else 0.", number(cutOff))
 }

@@ -11,11 +11,16 @@ import (
 
 // NodeView is the state of one node, in the form users and scripts see.
 type NodeView struct {
-	Node        string             `json:"node"`
-	UUID        string             `json:"uuid"`
-	Group       string             `json:"node_group"`
-	State       repair.NodeState   `json:"state"`
-	SilentSince int64              `json:"silent_since,omitempty"` // Unix time in seconds; 0 if it answers, or is not known to be silent
+	Node        string           `json:"node"`
+	UUID        string           `json:"uuid"`
+	Group       string           `json:"node_group"`
+	State       repair.NodeState `json:"state"`
+	SilentSince int64            `json:"silent_since,omitempty"` // Unix time in seconds; 0 if it answers, or is not known to be silent
+	// NotMarked is why the last pass did not mark it offline, and WhyNotMarked the same in
+	// words; empty where nodes are not marked.
+	NotMarked    repair.MarkReason `json:"not_marked,omitempty"`
+	WhyNotMarked string            `json:"why_not_marked,omitempty"`
+
 	Offline     bool               `json:"offline"`
 	Drained     bool               `json:"drained"`
 	Primaries   int                `json:"primaries"`   // instances that have it as primary node
@@ -71,6 +76,7 @@ func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 	v := NodeView{
 		Node: n.Node.Name, UUID: n.Node.UUID, State: n.State, Offline: n.Node.Offline, Drained: n.Node.Drained,
 		Instances: []LeftInstanceView{}, Jobs: []NodeJobView{}, SilentSince: n.Node.SilentSince,
+		NotMarked: n.Node.NotMarked, WhyNotMarked: n.Node.WhyNotMarked,
 	}
 	if g := p.Snapshot.Groups[n.Node.Group]; g != nil {
 		v.Group = g.Name
@@ -122,6 +128,9 @@ func (v *NodeView) noteSilence(s *repair.Snapshot) {
 			v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", of.Command
 			if of.CutOff {
 				v.silence += of.What + ": "
+			}
+			if v.NotMarked != "" {
+				v.silence += notMarked(string(v.NotMarked), v.WhyNotMarked) + ": "
 			}
 			v.silence += of.Ask
 		}

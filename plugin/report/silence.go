@@ -15,6 +15,9 @@ type SilenceView struct {
 	Ask     string // what a person has to find out
 	Command string // what a person could type about it
 	CutOff  bool   // the master may be cut off
+	// NotMarked is why a pass did not mark the node offline, in words; empty where nodes are
+	// not marked, and where the view tells of several.
+	NotMarked string
 }
 
 // Text tells it in words, with the name of the node as it is to be shown, and with the time
@@ -26,6 +29,9 @@ func (v SilenceView) Text(node, when string) string {
 	}
 	if when != "" {
 		text += " (" + when + ")"
+	}
+	if v.NotMarked != "" {
+		text += ", " + v.NotMarked
 	}
 	return text + ": " + v.Ask
 }
@@ -62,9 +68,17 @@ func Silences(s *repair.Snapshot) []SilenceView {
 				Node: n.Name, Since: n.SilentSince, What: "does not answer", Ask: "is it dead? then switch it off and mark it offline",
 				Command: repair.OfflineCommand(n.Name),
 			})
+			if n.NotMarked != "" {
+				list[len(list)-1].NotMarked = notMarked(string(n.NotMarked), n.WhyNotMarked)
+			}
 		}
 	}
 	return list
+}
+
+// notMarked tells why a pass did not mark a silent node offline.
+func notMarked(reason, why string) string {
+	return "not marked offline yet (" + reason + ": " + why + ")"
 }
 
 // cutOffWords tells how many nodes do not answer: "5 of 6 other nodes do not answer".
