@@ -19,13 +19,35 @@ type SavedLimits struct {
 	MaxCopying        *int    `json:"max_copying,omitempty"`
 	ReplaceDisksAfter *int64  `json:"replace_disks_after,omitempty"` // seconds
 	Fence             *string `json:"fence,omitempty"`
-	RepeatAfter       *int64  `json:"repeat_after,omitempty"` // seconds
-	MaxRelocations    *int    `json:"max_relocations,omitempty"`
+	SavedWatch
+}
+
+// SavedWatch are the settings for instances on good nodes; all missing in files of version
+// 0.1.0.
+type SavedWatch struct {
+	Disks          string `json:"disks,omitempty"`
+	Relocate       string `json:"relocate,omitempty"`
+	DiskGrace      int64  `json:"disk_grace,omitempty"`   // seconds
+	RepeatAfter    int64  `json:"repeat_after,omitempty"` // seconds
+	RestartTries   int    `json:"restart_tries,omitempty"`
+	MaxRelocations int    `json:"max_relocations,omitempty"`
+}
+
+func saveWatch(set repair.Settings) SavedWatch {
+	return SavedWatch{set.Disks, set.Relocate, int64(set.DiskGrace / time.Second), int64(set.RepeatAfter / time.Second), set.RestartTries, set.MaxRelocations}
+}
+
+func (w SavedWatch) apply(set *repair.Settings) {
+	if w.Disks == "" {
+		return // nothing is known of any of them
+	}
+	set.Disks, set.Relocate, set.RestartTries, set.MaxRelocations = w.Disks, w.Relocate, w.RestartTries, w.MaxRelocations
+	set.DiskGrace, set.RepeatAfter = time.Duration(w.DiskGrace)*time.Second, time.Duration(w.RepeatAfter)*time.Second
 }
 
 func saveLimits(set repair.Settings) SavedLimits {
-	interval, after, repeat := int64(set.Interval/time.Second), int64(set.ReplaceDisksAfter/time.Second), int64(set.RepeatAfter/time.Second)
-	return SavedLimits{&interval, &set.MaxCopying, &after, &set.Fence, &repeat, &set.MaxRelocations}
+	interval, after := int64(set.Interval/time.Second), int64(set.ReplaceDisksAfter/time.Second)
+	return SavedLimits{&interval, &set.MaxCopying, &after, &set.Fence, saveWatch(set)}
 }
 
 func (l SavedLimits) apply(set *repair.Settings) {
@@ -41,12 +63,7 @@ func (l SavedLimits) apply(set *repair.Settings) {
 	if l.Fence != nil {
 		set.Fence = *l.Fence
 	}
-	if l.RepeatAfter != nil {
-		set.RepeatAfter = time.Duration(*l.RepeatAfter) * time.Second
-	}
-	if l.MaxRelocations != nil {
-		set.MaxRelocations = *l.MaxRelocations
-	}
+	l.SavedWatch.apply(set)
 }
 
 // SavedMarks are what tags say of a node, and when it was last changed.

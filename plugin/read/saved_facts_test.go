@@ -47,6 +47,12 @@ func TestSavedFacts(t *testing.T) {
 	migrated.Ops[0].Params["instance_uuid"], _ = json.Marshal(web.UUID)
 	s.PastJobs = []*repair.JobFact{repair.NewJobFact(migrated).WithLog(repair.LogFact{Target: "c", Transferred: true})}
 	s.TakenBack = map[luxi.JobID]bool{77: true}
+	s.Disks = repair.DiskFacts{
+		Repair: true, Relocate: true, RestartTries: 5,
+		Signs:  map[string]repair.DiskSign{"web": {Since: 1, Newest: 2, Verified: 3, Lost: []string{"b"}}},
+		Looks:  map[string]repair.DiskLook{web.UUID: {Job: 4, Begun: 5, Primary: "a", Secondary: "b", Condition: repair.DisksSecondaryLost, Disks: []int{0}, Detail: "lost"}},
+		Starts: map[string]repair.StartTries{web.UUID: {Failed: 5, Since: 6, Job: 7, Name: "web", Detail: "no"}},
+	}
 	s.Said = []repair.Acknowledgement{{Job: 14, UUID: "other", Intact: true}}
 	s.Past = repair.NewPast(s.PastJobs, s.Said)
 	set := repair.DefaultSettings()
@@ -58,6 +64,9 @@ func TestSavedFacts(t *testing.T) {
 	applied.PassTimeout, applied.Marking = set.PassTimeout, set.Marking // no plan depends on them
 	if !reflect.DeepEqual(applied, set) {
 		t.Errorf("settings %+v, want %+v", applied, set)
+	}
+	if !reflect.DeepEqual(again.Disks, s.Disks) {
+		t.Errorf("disks %+v, want %+v", again.Disks, s.Disks)
 	}
 	got, want := again.Nodes["b"], s.Nodes["b"]
 	if !reflect.DeepEqual(got.Tags.List(), want.Tags.List()) || got.Modified != want.Modified {

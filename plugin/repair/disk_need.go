@@ -39,7 +39,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 	if !signed {
 		return Need{}
 	}
-	if node, why := s.storageGone(i); node != "" {
+	if node, why := s.StorageGone(i); node != "" {
 		return Need{Row: RowGroupBad, Type: tagstore.FixStorage, Blocked: ReasonNodeStorage, Detail: why}
 	}
 	look, fresh := s.lookAt(i)
@@ -98,10 +98,10 @@ func (sign DiskSign) inWords() string {
 	return "its disks may be broken"
 }
 
-// storageGone returns a node of the instance whose storage is gone, and that in words: more
+// StorageGone returns a node of the instance whose storage is gone, and that in words: more
 // than half of the mirrored instances that it has, and at least four, lack volumes there
 // (D8). It returns "" where there is none.
-func (s *Snapshot) storageGone(i *Instance) (node, why string) {
+func (s *Snapshot) StorageGone(i *Instance) (node, why string) {
 	for _, name := range i.Nodes() {
 		if lacking, all, gone := s.lacking(name); gone {
 			return name, fmt.Sprintf("%d of %d mirrored instances have lost their disks on %s: its storage is gone", lacking, all, name)
