@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"ganeti-autorepair/plugin/repair"
@@ -48,6 +49,9 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 			a.unchanged = fmt.Sprintf("repair %s, up to %s, is pending already", open.ID, open.Type)
 		}
 		if v, ok := views[o.Name]; ok {
+			if why := onlyReported(v, typ, set); why != "" {
+				return errors.New(o.Name + ": " + why)
+			}
 			a.note = requestNote(v, typ)
 		}
 		actions = append(actions, a)
@@ -60,6 +64,14 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	return cmd.carryOut(ctx, e, c, "repair", actions)
+}
+
+// onlyReported returns why a repair of disks on good nodes cannot be asked for, or "" (D10).
+func onlyReported(v report.View, typ tagstore.Type, set settings) string {
+	if v.Sign == "" || v.Need != nil || typ != tagstore.FixStorage || set.engine.Disks == repair.WatchRepair {
+		return ""
+	}
+	return v.Sign + "; that is only told of, as disks is \"" + set.engine.Disks + "\" in the settings, not \"repair\""
 }
 
 // requestNote says what keeps a requested repair from mending the instance; "" if

@@ -140,6 +140,9 @@ func (cmd *statusCmd) once(ctx context.Context, e *env, w io.Writer) error {
 	for _, line := range silenceLines(e.screen, l.plan.Snapshot) {
 		writeFolded(w, "", "  ", line, e.screen.columns)
 	}
+	for _, line := range signLines(l.plan) {
+		writeFolded(w, "", "  ", line, e.screen.columns)
+	}
 	screenOf{e.screen, l.plan, views, now, cmd.Sort == byUrgency && len(cmd.Instances) == 0}.write(w)
 	writeSummary(w, e.screen, l.plan)
 	if text := idle(l.plan); text != "" {

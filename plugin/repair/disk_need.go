@@ -98,6 +98,26 @@ func (sign DiskSign) inWords() string {
 	return "its disks may be broken"
 }
 
+// SignOf says what tells that disks of the instance, which lives on good nodes, may be
+// broken; "" if nothing does.
+func (s *Snapshot) SignOf(i *Instance) string {
+	sign, signed := s.Disks.Signs[i.Name]
+	if !signed || Diagnose(s, i).Row != "" && !Diagnose(s, i).OnGoodNodes() {
+		return ""
+	}
+	text := sign.inWords()
+	var names []string
+	for _, n := range s.SortedNodes() {
+		if contains(sign.Lost, n.UUID) {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) > 0 {
+		text += ", with volumes missing on " + joined(names)
+	}
+	return text
+}
+
 // StorageGone returns a node of the instance whose storage is gone, and that in words: more
 // than half of the mirrored instances that it has, and at least four, lack volumes there
 // (D8). It returns "" where there is none.

@@ -160,6 +160,9 @@ func (o Observed) DiskFacts(set Settings) DiskFacts {
 		Signs: o.DiskSigns(set), Fresh: make(map[string]bool), Newest: make(map[string]DiskVerification), Lost: make(map[string][]string),
 		Looks: o.Verified.Looks, Starts: o.Verified.Starts,
 	}
+	if set.Disks == WatchOff {
+		f.Signs = nil
+	}
 	for uuid, g := range o.Verified.Groups {
 		if v, known := g.newestDisks(); known {
 			f.Newest[uuid] = DiskVerification{Job: v.Job, Begun: v.Begun, Ended: v.Ended, Listed: v.Listed}

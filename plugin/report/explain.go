@@ -85,10 +85,21 @@ func (x explainer) facts() []string {
 	}
 	list = append(list, place+".")
 	list = append(list, fmt.Sprintf("Its disk template is %s, its admin state %s.", i.Template, i.AdminState))
+	if x.v.Sign != "" {
+		list = append(list, "Its disks may be broken: "+x.v.Sign+x.signLeft()+".")
+	}
 	if i.Live != nil {
 		list = append(list, fmt.Sprintf("Its live status is %s.", i.Live.Status))
 	}
 	return list
+}
+
+// signLeft says why nothing follows from a sign of broken disks, if nothing does.
+func (x explainer) signLeft() string {
+	if x.s.Disks.Repair {
+		return ""
+	}
+	return "; with disks = \"report\" nothing is done about that: gnt-instance info " + x.i.Name
 }
 
 func (x explainer) permission() []string {

@@ -24,6 +24,7 @@ type View struct {
 	Group    string        `json:"node_group,omitempty"` // of the primary node
 	Down     bool          `json:"down,omitempty"`       // it should be up, and its primary node is offline
 	MoveView
+	Sign     string      `json:"sign,omitempty"` // what tells that its disks may be broken, though its nodes are good
 	Policy   PolicyView  `json:"policy"`
 	Need     *NeedView   `json:"need,omitempty"`
 	Repair   *RepairView `json:"repair,omitempty"`
@@ -110,7 +111,7 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 	i := d.Instance
 	v := View{
 		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,
-		Primary: i.Primary, Second: i.Secondaries, Template: i.Template,
+		Primary: i.Primary, Second: i.Secondaries, Template: i.Template, Sign: p.Snapshot.SignOf(i),
 		Policy: PolicyView{Type: d.Policy.Type.String(), Suspended: d.Policy.Suspended, Until: d.Policy.Until, Origin: d.Policy.Origin, Tag: d.Policy.Tag},
 		Bad:    badTags(tagstore.Object{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}),
 	}
