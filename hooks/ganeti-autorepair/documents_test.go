@@ -287,10 +287,10 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// What the README shows of a saved snapshot is what the program says, with
+// What the tour shows of a saved snapshot is what the program says, with
 // "..." for lines that are left out.
-func TestReadmeShowsTheSnapshot(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+func TestTourShowsTheSnapshot(t *testing.T) {
+	tour, err := os.ReadFile("../../docs/tour.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,9 +298,9 @@ func TestReadmeShowsTheSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, found := strings.Cut(string(readme), "status --snapshot examples/bad-day.json\n")
+	_, shown, found := strings.Cut(string(tour), "status --snapshot examples/bad-day.json\n")
 	if !found {
-		t.Fatal("the README does not show the snapshot")
+		t.Fatal("the tour does not show the snapshot")
 	}
 	shown, _, _ = strings.Cut(shown, "$ ")
 	rest := string(screen)
@@ -311,6 +311,19 @@ func TestReadmeShowsTheSnapshot(t *testing.T) {
 		var found bool
 		if _, rest, found = strings.Cut(rest, line+"\n"); !found {
 			t.Errorf("the program does not say, or not there: %s", line)
+		}
+	}
+}
+
+// A newcomer reads these to the end.
+func TestDocumentsAreShort(t *testing.T) {
+	for path, most := range map[string]int{"../../README.md": 150, "../../ARCHITECTURE.md": 250} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(text), "\n"); lines > most {
+			t.Errorf("%s has %d lines, want at most %d", path, lines, most)
 		}
 	}
 }

@@ -302,7 +302,7 @@ func TestNodeMetrics(t *testing.T) {
 	}
 }
 
-// What the manual and the README show of nodes is what the program says.
+// What the manual and the tour show of nodes is what the program says.
 func TestDocumentsShowNodes(t *testing.T) {
 	b := newBed(t, `
 	cluster cluster tags=ganeti:watcher:autorepair:migrate
@@ -320,7 +320,7 @@ func TestDocumentsShowNodes(t *testing.T) {
 	b.m.Edit(func(c *luxitest.Cluster) { c.Instances = nil })
 	b.screen = terminal{}
 	_, empty, _ := b.run("nodes", "--wait", "node2")
-	for _, path := range []string{"doc/ganeti-autorepair.8", "../../README.md"} {
+	for _, path := range []string{"doc/ganeti-autorepair.8", "../../docs/tour.md"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
