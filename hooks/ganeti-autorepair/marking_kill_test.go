@@ -1,12 +1,18 @@
 package main
 
 import (
+	"flag"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
+
+// killEvery is how many calls apart the program is killed while it marks a node; the nightly
+// check tries each.
+var killEvery = flag.Int("kill.every", 6, "kill the program at each n-th call while it marks a node")
 
 // readyToMark is a night in which the next pass marks node2.
 func readyToMark(t *testing.T, settings string) *night {
@@ -22,22 +28,21 @@ func readyToMark(t *testing.T, settings string) *night {
 // later without a fence of that pass, nothing is moved without a fence or the tag that says
 // there was one, and in the end all is done.
 func TestKilledWhileMarking(t *testing.T) {
-	for _, last := range []luxitest.Fault{luxitest.DieBefore(), luxitest.DieAfter()} {
-		for k, killed := 0, true; killed; k++ {
+	for from, last := range []luxitest.Fault{luxitest.DieBefore(), luxitest.DieAfter()} {
+		for k, killed := from, true; killed; k += *killEvery {
 			n := readyToMark(t, markSettings)
-			calls := 0
+			var calls atomic.Int64
 			n.m.OnCall(func(luxitest.Call) luxitest.Fault {
-				calls++
-				switch {
-				case calls <= k:
+				switch call := calls.Add(1); {
+				case call <= int64(k):
 					return luxitest.Pass()
-				case calls == k+1:
+				case call == int64(k)+1:
 					return last
 				}
 				return luxitest.DieBefore()
 			})
 			n.run("run", "--from-watcher")
-			killed = calls > k
+			killed = calls.Load() > int64(k)
 			n.m.OnCall(nil)
 			fences := n.opcodes("OP_OOB_COMMAND")
 			offline, tags := n.offline("node2"), n.tagsOf("node2")
