@@ -228,7 +228,7 @@ func (p *Plan) LooksWanted() []*Instance {
 	}
 	var list []*Instance
 	for _, d := range p.Decisions {
-		if d.Need.Look && !looking[d.Instance.Name] && d.mayLook() {
+		if d.Need.Look && d.Reason != ReasonSettling && !looking[d.Instance.Name] && d.mayLook() {
 			if _, busy := s.BusyJob(d.Instance, nil); !busy {
 				list = append(list, d.Instance)
 			}
