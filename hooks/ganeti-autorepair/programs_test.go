@@ -69,6 +69,8 @@ func TestExampleMail(t *testing.T) {
 		"":                                 {Event: eventStarted, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Step: "failover", Jobs: "7"},
 		"web1: repair ended as failure":    {Event: eventEnded, Instance: "web1", Repair: "k7tq2mzd", Type: "failover", Jobs: "7", Result: "failure", Why: "job 7 failed: $(reboot) `x`"},
 		"web2: repair blocked by max_unhealthy_nodes": {Event: eventBlocked, Instance: "web2", Type: "failover", Valve: "max_unhealthy_nodes", Why: "too many"},
+		"web3: repair blocked by stale-copy":          {Event: eventBlocked, Instance: "web3", Type: "failover", Reason: "stale-copy", Why: "disks were missing"},
+		"web4: broken-disks":                          {Event: eventSign, Instance: "web4", Reason: "broken-disks", Why: "3 verifications of disks in a row list it: gnt-instance info web4"},
 	} {
 		mail, err := tried(t, "sendmail", "echo \"$*\" >>calls; cat >>calls\n", v.environment(), "event-mail")
 		if err != nil {

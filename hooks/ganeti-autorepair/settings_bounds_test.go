@@ -30,6 +30,12 @@ func TestSettingsBounds(t *testing.T) {
 		"dead_nodes":          {`"off"`, `"report"`, `"offline"`},
 		"dead_after":          {`"5m"`, `"24h"`},
 		"max_silent":          {`1`, `1000`},
+		"disks":               {`"off"`, `"report"`, `"repair"`},
+		"disk_grace":          {`"5m"`, `"2h"`, `"1h30m"`},
+		"repeat_after":        {`"1h"`, `"720h"`},
+		"relocate":            {`"off"`, `"report"`, `"repair"`},
+		"restart_tries":       {`0`, `100`},
+		"max_relocations":     {`0`, `1000`},
 	}
 	bad := map[string][]string{
 		"interval":            {`"999ms"`, `"24h1s"`, `"0s"`, `"-1m"`, `""`, `"15"`, `900`, `15.0`, `true`, `1979-05-27T07:32:00Z`, `["15m"]`, `{ a = 1 }`},
@@ -52,6 +58,12 @@ func TestSettingsBounds(t *testing.T) {
 		"dead_nodes":          {`""`, `"Offline"`, `"on"`, `true`},
 		"dead_after":          {`"4m59s"`, `"24h1s"`, `600`},
 		"max_silent":          {`0`, `1001`, `"1"`},
+		"disks":               {`""`, `"Repair"`, `"repair "`, `"on"`, `"fix"`, `true`},
+		"disk_grace":          {`"4m59s"`, `"2h1s"`, `"0s"`, `1200`, `"20"`},
+		"repeat_after":        {`"59m59s"`, `"720h1s"`, `"0s"`, `24`, `"1d"`},
+		"relocate":            {`""`, `"REPORT"`, `"move"`, `false`},
+		"restart_tries":       {`-1`, `101`, `"5"`, `5.0`},
+		"max_relocations":     {`-1`, `1001`, `"3"`, `true`},
 	}
 	for _, s := range settingsTable {
 		if len(good[s.key]) == 0 || len(bad[s.key]) == 0 {

@@ -34,6 +34,12 @@ rehearsal_metrics = true
 dead_nodes = "offline"
 dead_after = "7m"
 max_silent = 2
+disks = "repair"
+disk_grace = "30m"
+repeat_after = "48h"
+relocate = "repair"
+restart_tries = 3
+max_relocations = 0
 `
 
 // W2: every key can be set, and what is left out has its default.
@@ -46,6 +52,8 @@ func TestSettings(t *testing.T) {
 	e.PassTimeout, e.IAllocator, e.MaxRunning, e.MaxNew, e.MaxUnhealthy, e.MaxAttempts, e.ResultsKept, e.Fence = 2*time.Minute, "my-hail", 3, 7, repair.Share{Percent: 100}, 1, 0, "/usr/local/sbin/fence"
 	e.Marking = repair.MarkSettings{On: true, After: 7 * time.Minute, MaxSilent: 2}
 	e.MaxCopying, e.ReplaceDisksAfter = 2, 10*time.Minute
+	e.Disks, e.DiskGrace, e.RepeatAfter = "repair", 30*time.Minute, 48*time.Hour
+	e.Relocate, e.RestartTries, e.MaxRelocations = "repair", 3, 0
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
