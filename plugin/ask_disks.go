@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 
+	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin/repair"
 )
 
@@ -13,16 +14,19 @@ func (a *act) lookAtDisks(ctx context.Context) {
 	if len(wanted) == 0 {
 		return
 	}
-	submitted, err := a.Client.SubmitManyJobs(ctx, repair.LookOpCodes(wanted, a.Now()))
+	jobs := repair.LookOpCodes(wanted, a.Now())
+	submitted, err := a.Client.SubmitManyJobs(ctx, jobs)
 	if err != nil {
 		a.Log.Warn("disks not looked at", "instances", len(wanted), "error", err.Error())
 		return
 	}
-	for _, job := range submitted {
+	for k, job := range submitted {
 		if job.Err != nil {
 			a.Log.Warn("disks not looked at", "error", job.Err.Error())
 			continue
 		}
-		a.Log.Info("looking at disks", "instances", len(wanted), "job", int64(job.ID))
+		if look, ok := jobs[k][0].(*luxi.InstanceQueryData); ok {
+			a.Log.Info("looking at disks", "instances", len(look.Instances), "job", int64(job.ID))
+		}
 	}
 }

@@ -55,6 +55,11 @@ func TestSavedFacts(t *testing.T) {
 	}
 	s.Said = []repair.Acknowledgement{{Job: 14, UUID: "other", Intact: true}}
 	s.Past = repair.NewPast(s.PastJobs, s.Said)
+	mended := repairtest.Done(13, repair.StepReplaceDisks)
+	mended.Ops[0].Params["instance_uuid"], mended.Ended = repairtest.Text(web.UUID), time.Unix(1699998000, 0)
+	mended.Ops[0].Reason = append(mended.Ops[0].Reason, luxi.ReasonEntry{Source: repair.Source, Text: "row D3"})
+	s.PastJobs = append(s.PastJobs, repair.NewJobFact(mended))
+	s.Past = repair.NewPast(s.PastJobs, s.Said)
 	set := repair.DefaultSettings()
 	set.Interval, set.MaxCopying, set.ReplaceDisksAfter, set.Fence = 3*time.Minute, 2, time.Hour, "oob"
 
@@ -64,6 +69,9 @@ func TestSavedFacts(t *testing.T) {
 	applied.PassTimeout, applied.Marking = set.PassTimeout, set.Marking // no plan depends on them
 	if !reflect.DeepEqual(applied, set) {
 		t.Errorf("settings %+v, want %+v", applied, set)
+	}
+	if again.Past.Mended[web.UUID] != 1699998000 {
+		t.Errorf("mended %v", again.Past.Mended)
 	}
 	if !reflect.DeepEqual(again.Disks, s.Disks) {
 		t.Errorf("disks %+v, want %+v", again.Disks, s.Disks)

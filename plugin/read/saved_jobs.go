@@ -21,6 +21,8 @@ type SavedJob struct {
 	Policy     bool      `json:"permitted_by_policy,omitempty"` // a repair begun on the policy's permission
 	Named      bool      `json:"named,omitempty"`               // by the tag of an open repair
 	From       string    `json:"from_node,omitempty"`           // that a repair job takes its instance from
+	Row        string    `json:"row,omitempty"`                 // of the table of repairs, of a repair job for an instance on good nodes
+	Ended      int64     `json:"ended,omitempty"`               // Unix time in seconds, of a job with a row
 	Past       bool      `json:"past,omitempty"`                // it may have left something behind
 	Log        *SavedLog `json:"log,omitempty"`
 }
@@ -62,6 +64,9 @@ func (f *Saved) saveJobs(s *repair.Snapshot) {
 				j.Ops = append(j.Ops, saveOp(op))
 			}
 			j.Policy, j.From = repair.BegunByPolicy(info), repair.FromMark(info)
+			if j.Row = repair.RowMark(info); j.Row != "" && !info.Ended.IsZero() {
+				j.Ended = info.Ended.Unix()
+			}
 			jobs[info.ID] = j
 		}
 		return j
@@ -135,6 +140,9 @@ func saveOp(op luxi.JobOp) SavedOp {
 
 func (j SavedJob) info() luxi.JobInfo {
 	info := luxi.JobInfo{ID: luxi.JobID(j.ID), Known: j.Status != "", Status: luxi.JobStatus(j.Status), Summary: j.Summary}
+	if j.Ended != 0 {
+		info.Ended = time.Unix(j.Ended, 0)
+	}
 	for _, o := range j.Ops {
 		op := luxi.JobOp{ID: o.ID, Status: luxi.JobStatus(o.Status), Params: map[string]json.RawMessage{}}
 		for name, v := range o.Params {
@@ -154,6 +162,9 @@ func (j SavedJob) info() luxi.JobInfo {
 		}
 		if j.From != "" {
 			op.Reason = append(op.Reason, luxi.ReasonEntry{Source: repair.Source, Text: repair.FromText(j.From)})
+		}
+		if j.Row != "" {
+			op.Reason = append(op.Reason, luxi.ReasonEntry{Source: repair.Source, Text: repair.RowText(j.Row)})
 		}
 		if j.Policy {
 			op.Reason = append(op.Reason, luxi.ReasonEntry{Source: repair.Source, Text: repair.PolicyMark})

@@ -202,13 +202,14 @@ func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
 // (P19). One that the newest verification lists is looked at first, whatever the setting
 // disks says.
 func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
-	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !s.Disks.Fresh[i.Name] {
+	_, signed := s.Disks.Signs[i.Name]
+	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !s.Disks.Fresh[i.Name] {
 		return need
 	}
 	look, fresh := s.lookAt(i)
 	switch {
 	case !fresh:
-		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "verifications of disks list it; a closer look is needed before it is migrated, and is not there yet"
+		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
 		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name
 	}

@@ -250,6 +250,10 @@ func TestDisklessPrimary(t *testing.T) {
 	if d := decide(s, web); d.Reason != repair.ReasonDisksUnknown || !d.Need.Look || d.Start != nil {
 		t.Errorf("%s", d.WhyNot())
 	}
+	s.Disks.Fresh, s.Disks.Signs = nil, map[string]repair.DiskSign{"web": {Inactive: true}}
+	if d := decide(s, web); d.Reason != repair.ReasonDisksUnknown || d.Start != nil {
+		t.Errorf("with inactive disks: %s", d.WhyNot())
+	}
 	look := repair.DiskLook{Begun: s.Time.Unix() - 60, Primary: "a", Secondary: "b", Condition: repair.DisksPrimaryDiskless}
 	s.Disks.Looks = map[string]repair.DiskLook{web.UUID: look}
 	if d := decide(s, web); d.Reason != repair.ReasonDisklessPrimary || d.Start != nil {

@@ -93,7 +93,7 @@ func diagnoseStart(s *Snapshot, i *Instance) Need {
 		need.Blocked, need.Detail = ReasonNoLiveStatus, what+"; whether it runs is not known"
 	case i.Live.Status != "ERROR_down":
 		return Need{}
-	case tries.Refused >= s.Disks.RestartTries:
+	case tries.Failed-tries.Refused < s.Disks.RestartTries:
 		need.Blocked, need.Detail = ReasonCannotStart, what+"; it would be refused on any node"
 	default:
 		need.Steps, need.Detail = []Step{StepFailover}, what

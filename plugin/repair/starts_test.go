@@ -96,6 +96,12 @@ func TestNeedsOfWhatWasGivenUp(t *testing.T) {
 		{"drbd", "up", "ERROR_down", func(s *repair.Snapshot) {
 			s.Disks.Starts[s.Instances[0].UUID] = repair.StartTries{Failed: 5, Refused: 5}
 		}, "cannot-start"},
+		{"drbd", "up", "ERROR_down", func(s *repair.Snapshot) {
+			s.Disks.Starts[s.Instances[0].UUID] = repair.StartTries{Failed: 5, Refused: 4}
+		}, "cannot-start"},
+		{"drbd", "up", "ERROR_down", func(s *repair.Snapshot) {
+			s.Disks.Starts[s.Instances[0].UUID] = repair.StartTries{Failed: 9, Refused: 4}
+		}, "ready failover"},
 	} {
 		s := gaveUp(1, c.template, c.admin, c.status)
 		if c.change != nil {

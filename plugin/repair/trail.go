@@ -154,6 +154,9 @@ func BegunByPolicy(job luxi.JobInfo) bool {
 // rowMark begins the entry of the trail that has the row.
 const rowMark = "row "
 
+// RowText is the entry of the trail of a job for an instance on good nodes.
+func RowText(row string) string { return rowMark + row }
+
 // RowMark returns the row of the table of repairs that a repair job of ours is for, if its
 // instance was on good nodes; else "".
 func RowMark(job luxi.JobInfo) string {
