@@ -192,6 +192,25 @@ func TestBesideOthers(t *testing.T) {
 	}
 }
 
+// P16: a failover of what is stopped does not begin beside a step for which an allocator
+// chooses a node, if that takes a node of it: REPLACE_DISKS takes the groups of the
+// instance's own nodes, MIGRATE and FAILOVER the whole cluster.
+func TestBesideAllocator(t *testing.T) {
+	for _, row := range []struct{ name, template, nodes, want string }{
+		{"a copy in the secondary's group", "drbd", "y2 off2", "other=replace-disks"},
+		{"a copy in another group", "drbd", "z off3", "other=replace-disks stopped=failover"},
+		{"a migration in the secondary's group", "rbd", "bad2", "other=migrate"},
+		{"a migration in another group", "rbd", "bad3", "other=migrate"},
+	} {
+		other, stopped := repairtest.Instance("other", row.template, row.nodes, ""), repairtest.Instance("stopped", "drbd", "bad1 y", "")
+		stopped.AdminState, stopped.Live = "down", &repair.Live{Status: "ADMIN_down"}
+		s := repairtest.Snapshot("m bad1:drained y@two y2@two off2:offline@two bad2:drained@two z@three z2@three off3:offline@three bad3:drained@three", other, stopped)
+		if got := begins(repair.NewPlan(repairtest.Allow(s, "failover"), repair.NewPlacer(), settings(), repairtest.NewID)); got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
 // begins renders the steps that begin: "web=failover>b db=migrate", with the nodes that
 // they go to where those are named.
 func begins(p *repair.Plan) string {

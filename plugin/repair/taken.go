@@ -14,7 +14,8 @@ type taken struct {
 	busy  int               // repair jobs that bring back: under way, and of the plan
 	slots int               // of the queue: taken by jobs that luxid has started, and by the plan
 	nodes map[string]string // what takes a node, in words, by the node's name
-	open  map[string]string // what takes any node of a group, as an allocator chooses, by group UUID
+	open  map[string]string // what takes all nodes of a group, as an allocator chooses among them, by group UUID
+	all   string            // what takes all nodes of the cluster
 }
 
 func newTaken(s *Snapshot, set Settings) *taken {
@@ -49,11 +50,36 @@ func (t *taken) begin(d Decision, place Place) {
 	}
 	what := fmt.Sprintf("the %s of %s", d.Start.Step, d.Instance.Name)
 	if place.IAllocator != "" {
-		t.open[t.s.GroupID(d.Instance)] = what
+		t.beginChoosing(d, what)
 	}
 	for _, name := range stepNodes(d, place) {
 		t.nodes[name] = what
 	}
+}
+
+// beginChoosing takes a step into account whose node an allocator chooses. REPLACE_DISKS
+// takes the nodes of each group that the instance has a node in
+// (lib/cmdlib/instance_storage.py); FAILOVER and MIGRATE take those of the cluster
+// (lib/cmdlib/instance_migration.py).
+func (t *taken) beginChoosing(d Decision, what string) {
+	if !d.Start.Step.rebuilds() {
+		t.all = what
+		return
+	}
+	for _, group := range t.groups(d.Instance.Nodes()) {
+		t.open[group] = what
+	}
+}
+
+// groups returns the UUIDs of the groups of the nodes.
+func (t *taken) groups(nodes []string) []string {
+	var groups []string
+	for _, name := range nodes {
+		if n := t.s.Nodes[name]; n != nil {
+			groups = append(groups, n.Group)
+		}
+	}
+	return groups
 }
 
 // stepNodes returns the nodes whose locks a step takes as far as they are known.
@@ -79,16 +105,30 @@ func (t *taken) blocks(d Decision, place Place) string {
 	if slots := t.s.Cluster.Slots; slots > 0 && t.slots+2 > slots {
 		return fmt.Sprintf("the job queue has no slot left (max_running_jobs %d)", slots)
 	}
-	if what, open := t.open[t.s.GroupID(d.Instance)]; open {
-		return what + ", for which the allocator chooses a node, begins first"
-	}
 	nodes := stepNodes(d, place)
 	if place.IAllocator != "" {
-		nodes = sorted(t.nodes) // an allocator takes the locks of all
+		nodes = sorted(t.s.Nodes) // an allocator takes the locks of all
+	}
+	if what := t.choosingAmong(nodes); what != "" {
+		return what + ", for which the allocator chooses a node, begins first"
 	}
 	for _, name := range nodes {
 		if what, is := t.nodes[name]; is {
 			return fmt.Sprintf("%s, which begins first, has node %s", what, name)
+		}
+	}
+	return ""
+}
+
+// choosingAmong returns the step of the plan for which an allocator chooses a node, and so
+// takes some of the nodes, or "".
+func (t *taken) choosingAmong(nodes []string) string {
+	if t.all != "" {
+		return t.all
+	}
+	for _, group := range t.groups(nodes) {
+		if what := t.open[group]; what != "" {
+			return what
 		}
 	}
 	return ""
