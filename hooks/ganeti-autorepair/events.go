@@ -33,6 +33,8 @@ const (
 
 	eventNodeNotMarked = "node-not-marked" // it was to be, and what the pass met kept it from that
 
+	eventNodeStorage = "node-storage" // most mirrored instances have lost their disks on a node
+
 	eventSign = "instance-sign" // disks of an instance on good nodes seem broken, or ganeti-watcher has given it up
 )
 
@@ -95,6 +97,10 @@ func (r *runner) passEvents(did *plugin.Report, changed changes) {
 	}
 	for _, v := range didEvents(did) {
 		r.event(did.Plan, v)
+	}
+	for _, n := range changed.noStorage {
+		why := did.Plan.Snapshot.StorageWords(n.Name) + ": " + repair.DrainCommand(n.Name)
+		r.event(did.Plan, event{Event: eventNodeStorage, Node: n.Name, Reason: string(repair.ReasonNodeStorage), Why: why})
 	}
 	for _, n := range changed.emptyNodes {
 		r.event(did.Plan, event{Event: eventNodeEmpty, Node: n.Name, Why: "no instance and no unfinished job has it any more"})

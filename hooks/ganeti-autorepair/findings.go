@@ -186,16 +186,24 @@ func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observatio
 // tellSigns logs the signs of broken disks, and of instances that ganeti-watcher has given
 // up, that were not there before, and keeps an event for each.
 func (r *runner) tellSigns(plan *repair.Plan, list []repair.Finding, before map[string]int64) {
+	// Of those on a node whose storage is gone, the pass has told with the node.
+	onLostStorage := make(map[string]bool)
+	for _, i := range plan.Snapshot.Instances {
+		if node, _ := plan.Snapshot.StorageGone(i); node != "" {
+			onLostStorage["instance "+i.Name] = true
+		}
+	}
 	var fresh []repair.Finding
 	for _, f := range list {
-		if _, known := before[f.Key()]; !known && f.AboutInstance() {
+		_, known := before[f.Key()]
+		if !known && f.AboutInstance() && !onLostStorage[f.Object] {
 			fresh = append(fresh, f)
 		}
 	}
 	for k, f := range fresh {
 		name := strings.TrimPrefix(f.Object, "instance ")
 		if k < linesEach {
-			r.log.Warn(string(f.Word), "instance", name, "why", f.Detail, "command", f.Command)
+			r.log.Warn(signInWords[f.Word], "instance", name, "why", f.Detail, "command", f.Command)
 		}
 		r.event(plan, event{Event: eventSign, Instance: name, Reason: string(f.Word), Why: f.Detail + ": " + f.Command})
 	}

@@ -17,6 +17,8 @@ type lastReasons struct {
 	BadTags      []string              `json:"unreadable_tags"` // object and tag
 	NoNewRepairs []string              `json:"no_new_repairs"`  // why, by node group
 	EmptyNodes   []string              `json:"empty_nodes"`     // by UUID
+	// NoStorage are the nodes whose storage is gone, by UUID (D8).
+	NoStorage []string `json:"nodes_without_storage,omitempty"`
 }
 
 // lastReason is the reason of one instance.
@@ -82,6 +84,7 @@ type changes struct {
 	noNewRepairs []string
 	badTags      []report.BadTag
 	emptyNodes   []*repair.Node
+	noStorage    []*repair.Node
 }
 
 // reasonChange is an instance whose reason has changed.
@@ -145,6 +148,13 @@ func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 			c.emptyNodes = append(c.emptyNodes, n.Node)
 		}
 	}
+	known = setOf(l.NoStorage)
+	for _, n := range plan.Snapshot.NodesWithoutStorage() {
+		now.NoStorage = append(now.NoStorage, n.UUID)
+		if !known[n.UUID] {
+			c.noStorage = append(c.noStorage, n)
+		}
+	}
 	return now, c
 }
 
@@ -169,13 +179,16 @@ func among(names []string) string {
 }
 
 // logChanges logs the changes. The pass itself has logged its actions.
-func (r *runner) logChanges(c changes) {
+func (r *runner) logChanges(plan *repair.Plan, c changes) {
 	if n := len(c.noNewRepairs); n > linesEach {
 		r.log.Warn("no new repairs", "node_groups", n, "why", strings.Join(c.noNewRepairs[:3], "; ")+"; and more")
 	} else {
 		for _, why := range c.noNewRepairs {
 			r.log.Warn("no new repairs", "why", why)
 		}
+	}
+	for _, n := range c.noStorage {
+		r.log.Warn("storage of a node is gone", "node", n.Name, "why", plan.Snapshot.StorageWords(n.Name), "command", repair.DrainCommand(n.Name))
 	}
 	r.logReasons(c.reasons)
 	r.logBadTags(c.badTags)
@@ -203,7 +216,7 @@ func (r *runner) logReasons(list []reasonChange) {
 	kinds := make(map[[2]repair.Reason][]report.View)
 	var order [][2]repair.Reason
 	for _, c := range list {
-		if c.told {
+		if c.told || c.v.Reason == repair.ReasonNodeStorage { // told of the node
 			continue
 		}
 		kind := [2]repair.Reason{c.was, c.v.Reason}

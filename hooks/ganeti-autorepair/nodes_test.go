@@ -43,7 +43,7 @@ func TestNodes(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"--no-headers --separator=:":                                            "node2.example.com:lost:5:2:1:6:",
-		"-o node,state,jobs,instances --separator=: ":                           "node6.example.com:leaving:8:\n",
+		"-o node,state,jobs,instances --separator=: ":                           "node6.example.com:leaving:6:\n",
 		"node1 --no-headers --separator=: -o node,state,primaries,secondaries":  "node1.example.com:ok:1:0\n",
 		"node7 node:node1 node7.example.com --no-headers --separator=: -o node": "node1.example.com\nnode7.example.com\n",
 		"-F drained --no-headers --separator=: -o node,drained,offline":         "node3.example.com:true:false\nnode7.example.com:true:false\n",

@@ -154,7 +154,7 @@ func (r *runner) keep(did *plugin.Report) bool {
 			changed = changes{}
 		}
 	}
-	r.logChanges(changed)
+	r.logChanges(did.Plan, changed)
 	r.passEvents(did, changed)
 	return len(lost) == 0
 }

@@ -6,23 +6,37 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// signLines tells, in lines of status, of the instances whose disks may be broken and about
-// which nothing is done.
+// signInWords says what the findings about instances on good nodes are.
+var signInWords = map[repair.FindingWord]string{
+	repair.FindingBrokenDisks: "disks may be broken",
+	repair.FindingNotStarted:  "ganeti-watcher cannot start it",
+}
+
+// signLines tells, in lines of status, of the instances whose disks may be broken, and of
+// those that ganeti-watcher has given up, where nothing is done about them. Of what may be
+// repaired the table tells.
 func signLines(p *repair.Plan) []string {
-	if p.Snapshot.Disks.Repair {
-		return nil // the table has them
-	}
-	var names []string
+	var broken, down []string
 	for _, d := range p.Decisions {
-		if p.Snapshot.SignOf(d.Instance) != "" {
-			names = append(names, d.Instance.Name)
+		if !p.Snapshot.Disks.Repair && p.Snapshot.SignOf(d.Instance) != "" {
+			broken = append(broken, d.Instance.Name)
+		}
+		if !p.Snapshot.Disks.Relocate && p.Snapshot.NotStarted(d.Instance) != "" {
+			down = append(down, d.Instance.Name)
 		}
 	}
+	lines := signLine(nil, "disks of %s may be broken", broken)
+	return signLine(lines, "%s cannot be started by ganeti-watcher", down)
+}
+
+// signLine adds a line about instances to others, and with it the command that tells more.
+func signLine(lines []string, format string, names []string) []string {
 	switch len(names) {
 	case 0:
-		return nil
+		return lines
 	case 1:
-		return []string{fmt.Sprintf("disks of %s may be broken: ganeti-autorepair explain %s", names[0], names[0])}
+		return append(lines, fmt.Sprintf(format, names[0])+": ganeti-autorepair explain "+names[0])
 	}
-	return []string{fmt.Sprintf("disks of %d instances may be broken: %s: ganeti-autorepair check -v", len(names), fewNodes(names, func(s string) string { return s }))}
+	some := fewNodes(names, func(s string) string { return s })
+	return append(lines, fmt.Sprintf(format, fmt.Sprintf("%d instances", len(names)))+": "+some+": ganeti-autorepair check -v")
 }

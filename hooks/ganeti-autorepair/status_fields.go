@@ -47,7 +47,9 @@ func statusFields(now time.Time) []field[report.View] {
 			}
 			return strings.Join(v.To, ",")
 		}},
-		{name: "down", title: "Down", doc: "Whether it should be up and its primary node is offline", value: func(v V) string { return strconv.FormatBool(v.Down) }},
+		{name: "down", title: "Down", doc: "Whether it should be up and is down for good", value: func(v V) string { return strconv.FormatBool(v.Down) }},
+		{name: "sign", title: "Sign", doc: "What tells that its disks may be broken, though its nodes are good", value: func(v V) string { return v.Sign }},
+		{name: "not_started", title: "NotStarted", doc: "What ganeti-watcher has tried in vain to start it", value: func(v V) string { return v.NotStarted }},
 		{name: "policy", title: "Policy", doc: "Strongest repair permitted, or suspended, and where that comes from",
 			value: func(v V) string { return v.Policy.Short() }},
 		{name: "policy.type", title: "PolicyType", doc: "Strongest repair permitted: none if nothing is", value: func(v V) string { return v.Policy.Type }},

@@ -123,11 +123,31 @@ func (s *Snapshot) SignOf(i *Instance) string {
 // (D8). It returns "" where there is none.
 func (s *Snapshot) StorageGone(i *Instance) (node, why string) {
 	for _, name := range i.Nodes() {
-		if lacking, all, gone := s.lacking(name); gone {
-			return name, fmt.Sprintf("%d of %d mirrored instances have lost their disks on %s: its storage is gone", lacking, all, name)
+		if _, _, gone := s.lacking(name); gone {
+			return name, s.StorageWords(name)
 		}
 	}
 	return "", ""
+}
+
+// NodesWithoutStorage returns the good nodes whose storage is gone, by name (D8).
+func (s *Snapshot) NodesWithoutStorage() []*Node {
+	if len(s.Disks.Signs) == 0 {
+		return nil
+	}
+	var gone []*Node
+	for _, n := range s.SortedNodes() {
+		if _, _, is := s.lacking(n.Name); is && !n.Offline && !n.Drained {
+			gone = append(gone, n)
+		}
+	}
+	return gone
+}
+
+// StorageWords says how many instances have lost their disks on the node.
+func (s *Snapshot) StorageWords(name string) string {
+	lacking, all, _ := s.lacking(name)
+	return fmt.Sprintf("%d of %d mirrored instances have lost their disks on %s: its storage is gone", lacking, all, name)
 }
 
 // lacking counts the mirrored instances that have lost disks on the node, and all mirrored
@@ -166,7 +186,7 @@ func (s *Snapshot) lostOn(i *Instance, node *Node) bool {
 // StorageGoneMayBe reports whether so many instances have lost disks on one node that the
 // places of all instances have to be known to tell whether its storage is gone (D8).
 func (f DiskFacts) StorageGoneMayBe() bool {
-	if !f.Repair {
+	if len(f.Signs) == 0 {
 		return false
 	}
 	count := make(map[string]int)

@@ -163,6 +163,9 @@ func (o Observed) DiskFacts(set Settings) DiskFacts {
 	if set.Disks == WatchOff {
 		f.Signs = nil
 	}
+	if set.Relocate == WatchOff {
+		f.Starts = nil
+	}
 	for uuid, g := range o.Verified.Groups {
 		if v, known := g.newestDisks(); known {
 			f.Newest[uuid] = DiskVerification{Job: v.Job, Begun: v.Begun, Ended: v.Ended, Listed: v.Listed}

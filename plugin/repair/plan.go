@@ -20,7 +20,7 @@ type Draft struct {
 	decisions    []Decision
 	starts       []int                 // of the decisions, those whose step begins, in order
 	held, wanted map[string]luxi.JobID // nodes that unfinished jobs have, and those they wait for as well
-	reinstalls   map[string]bool       // groups, by UUID, in which a reinstallation begins
+	reinstalls   bool                  // whether a reinstallation begins
 }
 
 // NewDraft decides about every instance of the snapshot.
@@ -31,11 +31,8 @@ func NewDraft(s *Snapshot, set Settings, newID NewID) *Draft {
 	}
 	f := &Draft{snapshot: s, set: set, held: nodesLockedByJobs(s, false), wanted: nodesLockedByJobs(s, true)}
 	f.decisions, f.starts = Valves(s, decisions, set)
-	f.reinstalls = make(map[string]bool)
 	for _, k := range f.starts {
-		if d := f.decisions[k]; d.Start.Step == StepReinstall {
-			f.reinstalls[s.GroupID(d.Instance)] = true
-		}
+		f.reinstalls = f.reinstalls || f.decisions[k].Start.Step == StepReinstall
 	}
 	return f
 }
@@ -157,7 +154,7 @@ func (f *Draft) place(placer *Placer, d Decision, taken *taken) (Place, string) 
 				return Place{Nodes: nodes}, ""
 			}
 		}
-		if !d.Start.Probe && len(f.wanted) > 0 && f.namesTarget(d) && !placer.mayFit(claimOf(f.snapshot, i, d.Start)) {
+		if !d.Start.Probe && (len(f.wanted) > 0 || f.reinstalls) && f.namesTarget(d) && !placer.mayFit(claimOf(f.snapshot, i, d.Start)) {
 			return Place{}, noRoom // an allocator would wait for the locks of all nodes, and find none
 		}
 	}
@@ -179,7 +176,7 @@ func (f *Draft) namesTarget(d Decision) bool {
 	if d.Start.Step != StepFailover || !externallyMirrored(d.Instance.Template) || d.Start.Target != "" {
 		return false
 	}
-	return len(f.wanted) > 0 || f.reinstalls[f.snapshot.GroupID(d.Instance)] || MustNotWait(d) && len(f.starts) > 1
+	return len(f.wanted) > 0 || f.reinstalls || MustNotWait(d) && len(f.starts) > 1
 }
 
 // WaveSize is how many steps, and as many changes of tags alone, a pass submits

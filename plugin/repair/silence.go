@@ -192,6 +192,9 @@ func (o Observed) silentCandidates() []Finding {
 	return list
 }
 
+// DrainCommand returns the command that marks a node drained.
+func DrainCommand(node string) string { return "gnt-node modify --drained=yes " + node }
+
 // OfflineCommand returns the command that marks a node offline. A master candidate is only
 // let go where another node may take its place (LUNodeSetParams in lib/cmdlib/node.py).
 func OfflineCommand(node string) string {

@@ -78,6 +78,18 @@ func (s *Snapshot) gaveUp(i *Instance) (StartTries, bool) {
 	return t, s.Disks.Relocate && s.Disks.RestartTries > 0 && t.Failed >= s.Disks.RestartTries
 }
 
+// NotStarted says what ganeti-watcher has tried with an instance that it has given up, or
+// returns "" (R1). Where the live status is not known, its starts alone tell.
+func (s *Snapshot) NotStarted(i *Instance) string {
+	t, known := s.Disks.Starts[i.UUID]
+	switch {
+	case !known || s.Disks.RestartTries == 0 || t.Failed < s.Disks.RestartTries,
+		i.AdminState != "up" || i.Live != nil && i.Live.Status != "ERROR_down":
+		return ""
+	}
+	return t.inWords()
+}
+
 // diagnoseStart says what an instance needs that lives on good nodes, and that
 // ganeti-watcher has tried to start in vain (R1). Only one with mirrored disks can start
 // elsewhere.

@@ -86,7 +86,10 @@ func (x explainer) facts() []string {
 	list = append(list, place+".")
 	list = append(list, fmt.Sprintf("Its disk template is %s, its admin state %s.", i.Template, i.AdminState))
 	if x.v.Sign != "" {
-		list = append(list, "Its disks may be broken: "+x.v.Sign+x.signLeft()+".")
+		list = append(list, "Its disks may be broken: "+x.v.Sign+x.left(x.s.Disks.Repair, "disks", "gnt-instance info "+x.i.Name)+".")
+	}
+	if x.v.NotStarted != "" {
+		list = append(list, "It does not start: "+x.v.NotStarted+x.left(x.s.Disks.Relocate, "relocate", "gnt-instance startup "+x.i.Name)+".")
 	}
 	if i.Live != nil {
 		list = append(list, fmt.Sprintf("Its live status is %s.", i.Live.Status))
@@ -94,12 +97,13 @@ func (x explainer) facts() []string {
 	return list
 }
 
-// signLeft says why nothing follows from a sign of broken disks, if nothing does.
-func (x explainer) signLeft() string {
-	if x.s.Disks.Repair {
+// left says why nothing follows from what tells that something is wrong, if nothing does,
+// and what a person could type.
+func (x explainer) left(repairs bool, setting, command string) string {
+	if repairs {
 		return ""
 	}
-	return "; with disks = \"report\" nothing is done about that: gnt-instance info " + x.i.Name
+	return fmt.Sprintf("; with %s = \"report\" nothing is done about that: %s", setting, command)
 }
 
 func (x explainer) permission() []string {

@@ -74,9 +74,9 @@ type pageCount struct {
 	Count int
 }
 
-// pageReason is a reason for which instances wait for a person.
+// pageReason is a reason for which instances wait for a person, or a finding about them.
 type pageReason struct {
-	Reason repair.Reason
+	Reason string
 	Views  []View
 }
 
@@ -142,9 +142,10 @@ func (p Page) content() pageContent {
 	table := repair.ReasonTable()
 	for k := len(table) - 1; k >= 0; k-- {
 		if views := waiting[table[k].Reason]; len(views) > 0 {
-			c.Waiting = append(c.Waiting, pageReason{table[k].Reason, views})
+			c.Waiting = append(c.Waiting, pageReason{string(table[k].Reason), views})
 		}
 	}
+	c.Waiting = append(c.Waiting, p.signs()...)
 	nodes := s.SortedNodes()
 	for _, g := range s.SortedGroups() {
 		group := pageGroup{Name: g.Name, Policy: p.policyOf(g)}
@@ -158,6 +159,32 @@ func (p Page) content() pageContent {
 	p.rehearsals(&c)
 	p.timeline(&c)
 	return c
+}
+
+// signs lists the healthy instances that seem broken, and about which nothing is done.
+func (p Page) signs() []pageReason {
+	disks, starts := pageReason{Reason: string(repair.FindingBrokenDisks)}, pageReason{Reason: string(repair.FindingNotStarted)}
+	for _, d := range p.Plan.Decisions {
+		if !d.Plain() {
+			continue
+		}
+		v := ViewOf(p.Plan, d)
+		if v.Sign != "" {
+			v.Detail, v.Command = v.Sign, "gnt-instance info "+v.Instance
+			disks.Views = append(disks.Views, v)
+		}
+		if v.NotStarted != "" {
+			v.Detail, v.Command = v.NotStarted, "gnt-instance startup "+v.Instance
+			starts.Views = append(starts.Views, v)
+		}
+	}
+	var list []pageReason
+	for _, r := range []pageReason{disks, starts} {
+		if len(r.Views) > 0 {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 func (p Page) clock(unix int64) string {

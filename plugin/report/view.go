@@ -22,17 +22,20 @@ type View struct {
 	Second   []string      `json:"secondary_nodes,omitempty"`
 	Template string        `json:"disk_template,omitempty"`
 	Group    string        `json:"node_group,omitempty"` // of the primary node
-	Down     bool          `json:"down,omitempty"`       // it should be up, and its primary node is offline
+	Down     bool          `json:"down,omitempty"`       // it should be up, and its primary node is offline, or ganeti-watcher has given it up
 	MoveView
-	Sign     string      `json:"sign,omitempty"` // what tells that its disks may be broken, though its nodes are good
-	Policy   PolicyView  `json:"policy"`
-	Need     *NeedView   `json:"need,omitempty"`
-	Repair   *RepairView `json:"repair,omitempty"`
-	Next     string      `json:"next_step,omitempty"` // the step that a pass would submit now
-	Bad      []BadTag    `json:"unreadable_tags,omitempty"`
-	Failures []string    `json:"failures,omitempty"`   // failure results a person has to look at
-	Blocks   string      `json:"blocked_by,omitempty"` // what keeps the next step from being taken
-	Command  string      `json:"command,omitempty"`    // what a person could type about it
+	// What tells that its disks may be broken, and that ganeti-watcher has given it up,
+	// though its nodes are good.
+	Sign       string      `json:"sign,omitempty"`
+	NotStarted string      `json:"not_started,omitempty"`
+	Policy     PolicyView  `json:"policy"`
+	Need       *NeedView   `json:"need,omitempty"`
+	Repair     *RepairView `json:"repair,omitempty"`
+	Next       string      `json:"next_step,omitempty"` // the step that a pass would submit now
+	Bad        []BadTag    `json:"unreadable_tags,omitempty"`
+	Failures   []string    `json:"failures,omitempty"`   // failure results a person has to look at
+	Blocks     string      `json:"blocked_by,omitempty"` // what keeps the next step from being taken
+	Command    string      `json:"command,omitempty"`    // what a person could type about it
 }
 
 // MoveView is where a step takes an instance from and to: the one that is under way or
@@ -111,7 +114,7 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 	i := d.Instance
 	v := View{
 		Instance: i.Name, UUID: i.UUID, State: d.State, Reason: d.Reason, Detail: d.Detail,
-		Primary: i.Primary, Second: i.Secondaries, Template: i.Template, Sign: p.Snapshot.SignOf(i),
+		Primary: i.Primary, Second: i.Secondaries, Template: i.Template, Sign: p.Snapshot.SignOf(i), NotStarted: p.Snapshot.NotStarted(i),
 		Policy: PolicyView{Type: d.Policy.Type.String(), Suspended: d.Policy.Suspended, Until: d.Policy.Until, Origin: d.Policy.Origin, Tag: d.Policy.Tag},
 		Bad:    badTags(tagstore.Object{Kind: luxi.TagInstance, Name: i.Name, Tags: i.Tags}),
 	}
@@ -140,7 +143,7 @@ func ViewOf(p *repair.Plan, d repair.Decision) View {
 		v.Next = string(d.Start.Step)
 	}
 	n := p.Snapshot.Nodes[i.Primary]
-	v.Down = n != nil && n.Offline && i.AdminState == "up"
+	v.Down = n != nil && n.Offline && i.AdminState == "up" || v.NotStarted != "" && i.Live != nil
 	v.MoveView = moveOf(p, d)
 	for _, f := range i.Tags.Records().Failures {
 		v.Failures = append(v.Failures, f.Tag)
