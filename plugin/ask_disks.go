@@ -26,6 +26,7 @@ func (a *act) lookAtDisks(ctx context.Context) {
 			continue
 		}
 		if look, ok := jobs[k][0].(*luxi.InstanceQueryData); ok {
+			a.report.Looks = append(a.report.Looks, job.ID)
 			a.Log.Info("looking at disks", "instances", len(look.Instances), "job", int64(job.ID))
 		}
 	}

@@ -29,6 +29,8 @@ type Report struct {
 	Problems []string
 	// Pending is the number of instances with open repairs after the pass.
 	Pending int
+	// Looks are the jobs that were submitted to look at disks, for the next pass to read.
+	Looks []luxi.JobID
 	// OutOfTime says that the pass ended before all tags were written; what is
 	// left is done by the next one.
 	OutOfTime bool

@@ -56,9 +56,10 @@ func blocksMany(v report.View) bool {
 	return v.Reason == repair.ReasonMaxUnhealthy || v.Reason == repair.ReasonOneSlot
 }
 
-// stampOf returns the stamp for a pass that began then.
+// stampOf returns the stamp for a pass that began then. The next one comes soon while
+// there is something to go on with (W1, W7).
 func (r *runner) stampOf(did *plugin.Report) stamp {
-	return stamp{Time: r.began, Busy: did.Pending > 0 || did.OutOfTime}
+	return stamp{Time: r.began, Busy: did.Pending > 0 || did.OutOfTime || len(did.Looks) > 0}
 }
 
 // underWay lists the repair jobs that a pass left running.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
 )
@@ -28,7 +29,7 @@ func signed(t *testing.T, settings string, lost int) (b *bed, events, log string
 			c.Instance(fmt.Sprintf("db%d", k)).LoseVolumes("node3")
 		}
 	})
-	for k := 0; k < 3; k++ {
+	for k := 0; k < 2; k++ {
 		b.submit(`{"OP_ID":"OP_GROUP_VERIFY_DISKS","reason":[],"group_name":"default"}`)
 		log += strings.Join(b.nextPass(), "\n")
 	}
@@ -61,7 +62,7 @@ func TestStorageOfANodeIsToldOnce(t *testing.T) {
 // D10: with disks = "report" the sign is told by status and explain, its JSON, and the page.
 func TestSignIsShown(t *testing.T) {
 	b, _, _ := signed(t, "", 1)
-	const sign = "3 verifications of disks in a row list it, with volumes missing on node3"
+	const sign = "2 verifications of disks in a row list it, with volumes missing on node3"
 	for args, want := range map[string]string{
 		"status":                               "disks of db0 may be broken: ganeti-autorepair explain db0\n",
 		"status db0 -o sign,down --no-headers": sign + " false\n",
@@ -106,5 +107,19 @@ func TestNotStartedIsShown(t *testing.T) {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("%s: %d %s, no %q in\n%s", args, code, stderr, want, stdout)
 		}
+	}
+}
+
+// W7: what a closer look has found is read after busy_interval, not after a whole interval.
+func TestLooksMakeAPassDue(t *testing.T) {
+	b, _, text := signed(t, "disks = \"repair\"\n", 1)
+	if !strings.Contains(text, "looking at disks") || strings.Contains(text, "repair job released") {
+		t.Fatalf("log\n%s", text)
+	}
+	b.m.RunUntilQuiet()
+	b.m.Advance(4 * time.Minute)
+	b.run("run", "--from-watcher")
+	if text := strings.Join(b.log(), "\n"); !strings.Contains(text, "repair job released instance=db0") && !strings.Contains(text, `msg="repair job released" instance=db0`) {
+		t.Errorf("log\n%s", text)
 	}
 }
