@@ -59,7 +59,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 	default:
 		need.Row, need.Detail = RowPerson, look.Detail
 		need.Blocked = map[DiskCondition]Reason{
-			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken,
+			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken, DisksLastCopy: ReasonDisksBroken,
 			DisksMissing: ReasonDiskMissing,
 		}[look.Condition]
 		// How they are changes without anybody's doing: it is looked at again.

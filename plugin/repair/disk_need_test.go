@@ -112,6 +112,7 @@ func TestNeedsOfBrokenDisks(t *testing.T) {
 		{"fix-storage", repair.DisksDisconnected, 5, "disconnected", false},
 		{"reinstall", repair.DisksDisconnected, 5, "disconnected", false},
 		{"reinstall", repair.DisksBroken, 5, "disks-broken", false},
+		{"reinstall", repair.DisksLastCopy, 5, "disks-broken", false},
 		{"reinstall", repair.DisksMissing, 5, "disk-missing", false},
 		{"reinstall", repair.DisksUnclear, 5, "disks-unknown", false},
 		{"fix-storage", repair.DisksDisconnected, 15, "disconnected", true},
