@@ -153,6 +153,32 @@ func TestDisksOnlyReported(t *testing.T) {
 	}
 }
 
+// D1: volumes that were lost on a node which the instance has left since are no need: only
+// the next verification tells how its disks are now.
+func TestLostWhereItWas(t *testing.T) {
+	for _, c := range []struct {
+		lost     []string
+		inactive bool
+		want     repair.Reason
+	}{
+		{[]string{"c"}, false, repair.ReasonHealthy},
+		{[]string{"b", "c"}, false, repair.ReasonDisksUnknown},
+		{nil, false, repair.ReasonDisksUnknown},
+		{[]string{"c"}, true, repair.ReasonDisksUnknown},
+	} {
+		s, web := signed("fix-storage", "", 0)
+		sign := s.Disks.Signs["web"]
+		for _, name := range c.lost {
+			sign.Lost = append(sign.Lost, s.Nodes[name].UUID)
+		}
+		sign.Inactive = c.inactive
+		s.Disks.Signs["web"] = sign
+		if d := decide(s, web); d.Reason != c.want || d.Need.Look != (c.want == repair.ReasonDisksUnknown) {
+			t.Errorf("lost on %v: %s", c.lost, d.WhyNot())
+		}
+	}
+}
+
 // D4: the opcode names the disks that are lost, and is not tried a second time.
 func TestReplaceOnPrimary(t *testing.T) {
 	s, web := signed("fix-storage", repair.DisksPrimaryDiskless, 5)
