@@ -140,3 +140,90 @@ instance one nodes=d,a template=drbd mem=16 disk=16
 
 // refusedByHail are the jobs of a repair that hail had no place for, and that had one here.
 const refusedByHail = "REPLACE_DISKS, REPLACE_DISKS"
+
+// D5, D10: what only a person may mend, or heals by itself, is told with what it is and with
+// a command; nothing is done about it, whatever is permitted. What a reboot leaves is the
+// watcher's to activate.
+func TestDisksForPersons(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:reinstall
+group default
+node a
+node b
+node c
+node d
+node e
+node f
+node g
+node h
+instance split nodes=a,b template=drbd mem=16 disk=16
+instance resync nodes=b,c template=drbd mem=16 disk=16
+instance rebooted nodes=c,d template=drbd mem=16 disk=16
+instance last nodes=e,f template=drbd mem=16 disk=16
+instance both nodes=g,h template=drbd mem=16 disk=16
+instance local nodes=h template=plain mem=16 disk=16
+instance cut nodes=a,g template=drbd mem=16 disk=16
+instance well nodes=b,h template=drbd mem=16 disk=16
+`)
+	w.maybe = func(incident string) bool { return strings.Contains(incident, "without any disk") } // last and both
+	w.settings(mendsDisks)
+	w.sim.SplitBrain("split")
+	w.sim.PowerOff("d")
+	w.must(w.sim.PowerOn("d"))
+	w.sim.Cut("e", "f")
+	w.sim.LoseVolumes("e", "last")
+	w.sim.LoseVolumes("g", "both")
+	w.sim.LoseVolumes("h", "both")
+	w.sim.LoseVolumes("h", "local")
+	w.sim.Cut("a", "g")
+	// The watcher's activation of this one fails after the copying began, so that its disks
+	// are marked inactive, and it is looked at.
+	w.sim.DetachDisks("c", "resync")
+	w.sim.StickSync("resync", true)
+	lift := w.sim.Inject(nodesim.Fault{Node: "c", Call: "blockdev_assemble", Instance: "resync", After: true, Fail: "it took too long"})
+	if got := w.diskStatus("rebooted"); got != "T,1 / null" {
+		t.Errorf("rebooted, before the watcher ran: %s", got)
+	}
+	w.watched(1)
+	if got := w.diskStatus("rebooted"); got != "F,1 / F,1" {
+		t.Errorf("rebooted, after the watcher ran: %s", got)
+	}
+	w.wantDisksActive("resync", false)
+	lift()
+	w.watched(1)
+	for n := 0; n < 3; n++ {
+		w.pass()
+		w.jobsEnd()
+	}
+	for name, want := range map[string]string{
+		"split": "T,1 / T,1", "resync": "T,1 / T,2", "rebooted": "F,1 / F,1", "cut": "T,1 / T,1",
+		"last": "T,4 / T,1, no volume 0 on the primary, no volume 1 on the primary",
+		"both": "T,4 / T,4, no volume 0 on the primary, no volume 0 on the secondary, no volume 1 on the primary, no volume 1 on the secondary",
+	} {
+		if got := w.diskStatus(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	w.wantReasons(map[string]repair.Reason{
+		"split": repair.ReasonDisconnected, "resync": repair.ReasonResyncing, "last": repair.ReasonDisksBroken, "both": repair.ReasonDisksBroken,
+		"local": repair.ReasonDiskMissing, "rebooted": repair.ReasonHealthy, "cut": repair.ReasonHealthy, "well": repair.ReasonHealthy,
+	})
+	for name, why := range map[string]string{
+		"split":  "the copies of disk 0 on a and b are not connected, either may have what the other lacks",
+		"resync": "disk 0 is being copied",
+		"last":   "disk 0 lost on e; the last copy, on f, is not connected or not complete",
+		"both":   "disk 0 broken, and neither g nor h has a copy of all disks",
+		"local":  "disk 0 is missing on h",
+	} {
+		w.command(0, why, "explain", name)
+		w.command(0, "gnt-instance info "+name, "explain", name)
+		w.command(0, why, "status", "-o", "instance,why")
+	}
+	all := []string{"split", "resync", "rebooted", "last", "both", "local", "cut", "well"}
+	w.noRepairs(all...)
+	w.watched(1)
+	w.jobsEnd()
+	w.noRepairs(all...)
+	w.wantContent("split", nodesim.Original)
+	w.wantCopies("last", "disk/0 on f: original")
+}
