@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
@@ -26,6 +27,14 @@ instance split nodes=c,d template=drbd
 instance plain nodes=d template=plain
 instance well nodes=d,a template=drbd
 `
+
+// nextSecond waits until the clock shows another second. A verification of disks that
+// began in the second in which a job ended is not known to have begun after it (D6).
+func nextSecond() {
+	for now := time.Now().Unix(); time.Now().Unix() == now; {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
 
 // breakDisks takes the disks of lost from its secondary node, those of local from its
 // primary node, and gives each copy of split writes that the other lacks.
@@ -62,6 +71,7 @@ func TestBrokenDisksAreMended(t *testing.T) {
 	if got := reasons["lost"]; got != string(repair.ReasonSettling) {
 		t.Errorf("lost, before its disks were verified: %s", got)
 	}
+	nextSecond()
 	w.watcher()
 	w.pass()
 	w.wantSteps(start, "lost", "REPLACE_DISKS")

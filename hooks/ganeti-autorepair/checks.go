@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sort"
 	"strings"
 
 	"ganeti-autorepair/luxi"
@@ -127,6 +128,10 @@ func (c *checkup) instances(plan *repair.Plan) {
 		if len(list) == 0 || info.Reason == repair.ReasonUnreadableTag {
 			continue
 		}
+		if info.Reason == repair.ReasonNodeStorage {
+			c.nodeStorage(plan, list)
+			continue
+		}
 		var names []string
 		for _, d := range list {
 			names = append(names, d.Instance.Name)
@@ -135,6 +140,24 @@ func (c *checkup) instances(plan *repair.Plan) {
 	}
 	if len(waiting) == 0 {
 		c.add(levelOK, "instances", "none waits for a person")
+	}
+}
+
+// nodeStorage names each node whose storage is gone, with its instances that are not
+// repaired for that (D8).
+func (c *checkup) nodeStorage(plan *repair.Plan, list []repair.Decision) {
+	var nodes []string
+	names, first := make(map[string][]string), make(map[string]repair.Decision)
+	for _, d := range list {
+		node, _ := plan.Snapshot.StorageGone(d.Instance)
+		if names[node] == nil {
+			nodes, first[node] = append(nodes, node), d
+		}
+		names[node] = append(names[node], d.Instance.Name)
+	}
+	sort.Slice(nodes, func(a, b int) bool { return repair.NiceLess(nodes[a], nodes[b]) })
+	for _, node := range nodes {
+		c.advise(levelWarning, string(repair.ReasonNodeStorage), report.ViewOf(plan, first[node]).Command, "the storage of %s is gone: %s", node, namesWithCount(names[node]))
 	}
 }
 

@@ -2,8 +2,14 @@ package nodesim
 
 import "fmt"
 
+// info is what hypervisors tell of an instance. The state is 0 while it runs, and 1 once
+// its user has shut it down (HvInstanceState in lib/hypervisor/hv_base.py).
 func (r *running) info() map[string]interface{} {
-	return map[string]interface{}{"memory": r.memory, "vcpus": r.vcpus, "state": 0, "time": 1.0}
+	state := 0
+	if r.state == shutDown {
+		state = 1
+	}
+	return map[string]interface{}{"memory": r.memory, "vcpus": r.vcpus, "state": state, "time": 1.0}
 }
 
 func allInstancesInfo(n *node, a *arguments) (interface{}, error) {

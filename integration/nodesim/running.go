@@ -17,6 +17,7 @@ const (
 	executing runState = iota
 	incoming           // it waits to be migrated to this node
 	migrated           // it was migrated away, and its process has not been ended
+	shutDown           // its user has shut it down, and its process has not been ended
 )
 
 // migration is a migration between its begin and its end.

@@ -111,6 +111,9 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	if err := r.readLive(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := r.readElsewhere(ctx, s); err != nil {
+		return nil, err
+	}
 	if uuids == nil {
 		if err := r.readTargets(ctx, s); err != nil {
 			return nil, err

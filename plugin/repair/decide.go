@@ -218,7 +218,7 @@ func (x *decider) proceed(r *tagstore.Repair, jobs []*JobFact) bool {
 	pending.Jobs = worthKeeping(jobs)
 	x.d.Start = &Start{
 		Step: step, Repair: pending, Old: r.Tags, Probe: probe, Tries: tries, Policy: x.restsOnPolicy(r, jobs),
-		Target: x.onlyTarget(),
+		Target: x.onlyTarget(), Here: probe && last.allocatorCannotRead(),
 	}
 	x.renewTag(r, jobs)
 	return false

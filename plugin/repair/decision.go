@@ -57,6 +57,9 @@ type Start struct {
 	// Target is the one node that the step may bring the instance to; empty if any may
 	// be chosen, or its secondary is the target (S16).
 	Target string
+	// Here says that the last job found the allocator unable to choose any place, so that
+	// the place is chosen here.
+	Here bool
 }
 
 // ByPolicy reports whether the repair needs the policy's permission still: once one of

@@ -32,6 +32,7 @@ const (
 	DisksPrimaryDiskless DiskCondition = "primary-diskless" // the secondary node has all data and the primary uses them over the network (D4)
 	DisksSyncing         DiskCondition = "syncing"
 	DisksDisconnected    DiskCondition = "disconnected" // the copies are not connected; either may have what the other lacks
+	DisksLastCopy        DiskCondition = "last-copy"    // lost on one node, and the other one's copy is not connected, or not known to be complete
 	DisksBroken          DiskCondition = "broken"       // on both nodes
 	DisksMissing         DiskCondition = "missing"      // a volume without a mirror is gone
 	DisksUnclear         DiskCondition = "unclear"      // none of the above
@@ -65,7 +66,7 @@ func NewDiskLook(job luxi.JobInfo, op luxi.JobOp, data luxi.InstanceData) DiskLo
 // changes, or that nobody may touch, comes before what can be mended. Where one disk has
 // its only copy on one node and one on the other, no node has all data.
 func together(of map[DiskCondition][]int) DiskCondition {
-	for _, c := range []DiskCondition{DisksUnclear, DisksMissing, DisksBroken, DisksDisconnected, DisksSyncing} {
+	for _, c := range []DiskCondition{DisksUnclear, DisksMissing, DisksBroken, DisksLastCopy, DisksDisconnected, DisksSyncing} {
 		if len(of[c]) > 0 {
 			return c
 		}
@@ -109,8 +110,8 @@ func conditionOf(d luxi.Disk) DiskCondition {
 		return DisksSecondaryLost
 	case faulty(p) && whole(s) && !s.Degraded:
 		return DisksPrimaryDiskless
-	case faulty(p) && faulty(s) && (lostHere || lostThere):
-		return DisksBroken
+	case (lostHere || lostThere) && !whole(p):
+		return DisksLastCopy
 	case known(p) && known(s):
 		return DisksDisconnected
 	}
@@ -155,6 +156,8 @@ func (l DiskLook) inWords(disks []luxi.Disk) string {
 		return names + " is being copied"
 	case DisksDisconnected:
 		return fmt.Sprintf("the copies of %s on %s and %s are not connected, either may have what the other lacks", names, l.Primary, l.Secondary)
+	case DisksLastCopy:
+		return l.lastCopyInWords(disks)
 	case DisksBroken:
 		return fmt.Sprintf("%s broken, and neither %s nor %s has a copy of all disks", names, l.Primary, l.Secondary)
 	case DisksMissing:
@@ -163,6 +166,26 @@ func (l DiskLook) inWords(disks []luxi.Disk) string {
 		return fmt.Sprintf("what the nodes say of %s is not clear", names)
 	}
 	return ""
+}
+
+// lastCopyInWords says of which disks a copy was lost, and where.
+func (l DiskLook) lastCopyInWords(disks []luxi.Disk) string {
+	var here, there []string
+	for _, n := range l.Disks {
+		if volumesLost(disks[n].Parts, onPrimary) {
+			here = append(here, fmt.Sprintf("disk %d", n))
+		} else {
+			there = append(there, fmt.Sprintf("disk %d", n))
+		}
+	}
+	const last = " lost on %s; the last copy, on %s, is not connected or not complete"
+	switch {
+	case len(there) == 0:
+		return strings.Join(here, ", ") + fmt.Sprintf(last, l.Primary, l.Secondary)
+	case len(here) == 0:
+		return strings.Join(there, ", ") + fmt.Sprintf(last, l.Secondary, l.Primary)
+	}
+	return fmt.Sprintf("%s lost on %s, %s lost on %s; the last copies are not connected or not complete", strings.Join(here, ", "), l.Primary, strings.Join(there, ", "), l.Secondary)
 }
 
 // LooksOf returns the closer looks that a job of ours has taken, by the UUIDs of the

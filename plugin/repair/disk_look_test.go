@@ -52,12 +52,19 @@ func TestConditionOfDisks(t *testing.T) {
 		{"secondary device not set up", "drbd", drbdDisk(alone, none, lv, lv), repair.DisksDisconnected},
 		{"primary diskless", "drbd", drbdDisk(faulty, good, lv, lv), repair.DisksPrimaryDiskless},
 		{"primary diskless, volume lost", "drbd", drbdDisk(faulty, good, none, lv), repair.DisksPrimaryDiskless},
-		{"primary volume lost", "drbd", drbdDisk(none, alone, none, lv), repair.DisksDisconnected},
+		{"primary volume lost", "drbd", drbdDisk(none, alone, none, lv), repair.DisksLastCopy},
+		{"primary volume lost, device left, not connected", "drbd", drbdDisk(faulty, alone, none, lv), repair.DisksLastCopy},
+		{"primary volume lost, the other copy not complete", "drbd", drbdDisk(faulty, unknown, none, lv), repair.DisksLastCopy},
+		{"primary volume lost, no device on the secondary", "drbd", drbdDisk(none, none, none, lv), repair.DisksLastCopy},
+		{"secondary volume lost, no device on the primary", "drbd", drbdDisk(none, none, lv, none), repair.DisksLastCopy},
+		{"primary device not set up", "drbd", drbdDisk(none, alone, lv, lv), repair.DisksDisconnected},
 		{"split brain in 3.0", "drbd", drbdDisk(alone, alone, lv, lv), repair.DisksDisconnected},
 		{"split brain in 3.1", "drbd", drbdDisk(faulty, faulty, lv, lv), repair.DisksDisconnected},
 		{"stand-alone primary in 3.1, volume lost there", "drbd", drbdDisk(faulty, alone, lv, lv), repair.DisksDisconnected},
-		{"stand-alone primary in 3.1 and no secondary volume", "drbd", drbdDisk(faulty, none, lv, none), repair.DisksDisconnected},
+		{"stand-alone primary in 3.1 and no secondary volume", "drbd", drbdDisk(faulty, none, lv, none), repair.DisksLastCopy},
 		{"volumes lost on both", "drbd", drbdDisk(faulty, faulty, none, none), repair.DisksBroken},
+		{"primary volume lost, stand-alone in 3.1", "drbd", drbdDisk(faulty, faulty, none, lv), repair.DisksLastCopy},
+		{"secondary volume lost, stand-alone in 3.1", "drbd", drbdDisk(faulty, faulty, lv, none), repair.DisksLastCopy},
 		{"copied to", "drbd", drbdDisk(status("50.0", "true", "1"), status("50.0", "true", "2"), lv, lv), repair.DisksSyncing},
 		{"inconsistent", "drbd", drbdDisk(good, unknown, lv, lv), repair.DisksUnclear},
 		{"one lost here and one there", "drbd", drbdDisk(good, faulty, lv, none) + "," + drbdDisk(faulty, good, none, lv), repair.DisksBroken},
@@ -69,6 +76,24 @@ func TestConditionOfDisks(t *testing.T) {
 		looks := repair.LooksOf(lookJob(t, c.template, c.disk))
 		if got := looks["web-uuid"].Condition; got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+// D5: of the last copy of a disk is told where the other one was lost.
+func TestLastCopyInWords(t *testing.T) {
+	const lv, none = `["/dev/x", 253, 0, null, null, false, 1]`, "null"
+	alone, faulty := status("null", "true", "1"), status("null", "true", "4")
+	here, there := drbdDisk(none, alone, none, lv), drbdDisk(faulty, none, lv, none)
+	for disks, want := range map[string]string{
+		here:               "disk 0 lost on a; the last copy, on b, is not connected or not complete",
+		there:              "disk 0 lost on b; the last copy, on a, is not connected or not complete",
+		here + "," + here:  "disk 0, disk 1 lost on a; the last copy, on b, is not connected or not complete",
+		here + "," + there: "disk 0 lost on a, disk 1 lost on b; the last copies are not connected or not complete",
+	} {
+		look := repair.LooksOf(lookJob(t, "drbd", disks))["web-uuid"]
+		if look.Condition != repair.DisksLastCopy || look.Detail != want {
+			t.Errorf("%s: %q, want %q", look.Condition, look.Detail, want)
 		}
 	}
 }

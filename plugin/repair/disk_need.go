@@ -36,7 +36,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 		return Need{}
 	}
 	sign, signed := s.Disks.Signs[i.Name]
-	if !signed {
+	if !signed || s.hasLeft(i, sign) {
 		return Need{}
 	}
 	if node, why := s.StorageGone(i); node != "" {
@@ -59,7 +59,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 	default:
 		need.Row, need.Detail = RowPerson, look.Detail
 		need.Blocked = map[DiskCondition]Reason{
-			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken,
+			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken, DisksLastCopy: ReasonDisksBroken,
 			DisksMissing: ReasonDiskMissing,
 		}[look.Condition]
 		// How they are changes without anybody's doing: it is looked at again.
@@ -69,6 +69,17 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 		}
 	}
 	return need
+}
+
+// hasLeft reports whether the instance has lost volumes only on nodes that it has left
+// since: the next verification of disks lists it no more, or says what is wrong now.
+func (s *Snapshot) hasLeft(i *Instance, sign DiskSign) bool {
+	for _, name := range i.Nodes() {
+		if n := s.Nodes[name]; n == nil || contains(sign.Lost, n.UUID) {
+			return false
+		}
+	}
+	return len(sign.Lost) > 0 && !sign.Inactive
 }
 
 // lookAgain is how old a look is that is taken again, although what it found does not let
@@ -231,7 +242,7 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	case !fresh:
 		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
-		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name
+		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name+", or, where the volume group is gone: gnt-instance failover "+i.Name
 	}
 	return need
 }

@@ -112,6 +112,7 @@ func TestNeedsOfBrokenDisks(t *testing.T) {
 		{"fix-storage", repair.DisksDisconnected, 5, "disconnected", false},
 		{"reinstall", repair.DisksDisconnected, 5, "disconnected", false},
 		{"reinstall", repair.DisksBroken, 5, "disks-broken", false},
+		{"reinstall", repair.DisksLastCopy, 5, "disks-broken", false},
 		{"reinstall", repair.DisksMissing, 5, "disk-missing", false},
 		{"reinstall", repair.DisksUnclear, 5, "disks-unknown", false},
 		{"fix-storage", repair.DisksDisconnected, 15, "disconnected", true},
@@ -149,6 +150,32 @@ func TestDisksOnlyReported(t *testing.T) {
 	s.Disks.Repair = false
 	if d := decide(s, web); d.State != repair.StateHealthy || d.Start != nil || d.Need.Look {
 		t.Errorf("%s", d.WhyNot())
+	}
+}
+
+// D1: volumes that were lost on a node which the instance has left since are no need: only
+// the next verification tells how its disks are now.
+func TestLostWhereItWas(t *testing.T) {
+	for _, c := range []struct {
+		lost     []string
+		inactive bool
+		want     repair.Reason
+	}{
+		{[]string{"c"}, false, repair.ReasonHealthy},
+		{[]string{"b", "c"}, false, repair.ReasonDisksUnknown},
+		{nil, false, repair.ReasonDisksUnknown},
+		{[]string{"c"}, true, repair.ReasonDisksUnknown},
+	} {
+		s, web := signed("fix-storage", "", 0)
+		sign := s.Disks.Signs["web"]
+		for _, name := range c.lost {
+			sign.Lost = append(sign.Lost, s.Nodes[name].UUID)
+		}
+		sign.Inactive = c.inactive
+		s.Disks.Signs["web"] = sign
+		if d := decide(s, web); d.Reason != c.want || d.Need.Look != (c.want == repair.ReasonDisksUnknown) {
+			t.Errorf("lost on %v: %s", c.lost, d.WhyNot())
+		}
 	}
 }
 

@@ -238,6 +238,18 @@ func noRoom(e *luxi.Error) bool {
 	return false
 }
 
+// allocatorCannotRead reports whether the allocator could not read what some node has told.
+// hail chooses no place for anybody then: a node that is online and has lost its volume
+// group tells no size of it (_GetVgInfo in lib/backend.py).
+func (f *JobFact) allocatorCannotRead() bool {
+	for _, op := range f.Info.Ops {
+		if e := op.Result.Err; e != nil && strings.Contains(e.Message, "iallocator") && strings.Contains(e.Message, "invalid data for node") {
+			return true
+		}
+	}
+	return false
+}
+
 // endedBadly reports whether the job may have ended halfway.
 func (f *JobFact) endedBadly() bool {
 	return f.Outcome == OutcomeFailed || f.Outcome == OutcomeCanceled

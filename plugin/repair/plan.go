@@ -232,7 +232,7 @@ func choosesHere(s *Snapshot, set Settings, d Decision) bool {
 	case d.Start.Target != "":
 		return false
 	}
-	return allocator(s, set) == "" && !staysInPlace(d)
+	return (allocator(s, set) == "" || d.Start.Here) && !staysInPlace(d)
 }
 
 // movesToSecondary reports whether the step brings the instance to its secondary

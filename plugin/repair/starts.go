@@ -49,7 +49,7 @@ func CountStarts(tries map[string]StartTries, job luxi.JobInfo) {
 					t.Since = job.Ended.Unix()
 				}
 				t.Failed, t.Job, t.Name, t.Detail = t.Failed+1, job.ID, op.Param("instance_name"), Shorten(e.Message)
-				if e.Class == "OpPrereqError" && !noRoom(e) {
+				if e.Class == "OpPrereqError" && e.Code != luxi.ECodeEnviron && !noRoom(e) {
 					t.Refused++
 				}
 				tries[uuid] = t
@@ -111,6 +111,12 @@ func diagnoseStart(s *Snapshot, i *Instance) Need {
 		need.Steps, need.Detail = []Step{StepFailover}, what
 	}
 	return need
+}
+
+// GivenUp reports whether the instance does not run on its primary node, as far as that
+// told, and ganeti-watcher has given up to start it there.
+func GivenUp(s *Snapshot, i *Instance) bool {
+	return i.Live != nil && i.Live.Status == "ERROR_down" && Diagnose(s, i).Row == RowRelocate
 }
 
 // relocations returns why instances that ganeti-watcher has given up are not moved, by the

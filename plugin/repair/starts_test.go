@@ -52,6 +52,22 @@ func TestCountStarts(t *testing.T) {
 	}
 }
 
+// R1: a start that is refused for want of memory, or for what its node lacks, may succeed
+// elsewhere; all other refusals would be the same there.
+func TestCountRefusedStarts(t *testing.T) {
+	for code, want := range map[string]int{
+		luxi.ECodeInval: 1, luxi.ECodeState: 1, "": 1, luxi.ECodeNoRes: 0, luxi.ECodeEnviron: 0,
+	} {
+		job := started(1, luxi.OpInstanceStartup, "gnt:watcher", "OpPrereqError")
+		job.Ops[0].Result.Err.Code = code
+		tries := make(map[string]repair.StartTries)
+		repair.CountStarts(tries, job)
+		if got := tries["web-uuid"]; got.Failed != 1 || got.Refused != want {
+			t.Errorf("%q: %+v, want %d refused", code, got, want)
+		}
+	}
+}
+
 // gaveUp returns a snapshot in which ganeti-watcher has given up so many instances.
 func gaveUp(n int, template, admin, status string) *repair.Snapshot {
 	var list []*repair.Instance
