@@ -203,6 +203,9 @@ func (w *simWorld) asBefore(nodes []string) {
 	for _, node := range nodes {
 		w.oob("power-on", node)
 		w.must(w.sim.PowerOn(node))
+		if w.isOffline(node) {
+			w.must(w.Online(w.ctx, node))
+		}
 	}
 	w.pass()
 	w.jobsEnd()
