@@ -13,6 +13,8 @@ type Cluster struct {
 	Time      time.Time // by the master's clock
 	Clock     time.Time // by that of the program
 	Tags      []string
+	Master    string
+	Paused    bool                // ganeti-watcher is
 	Groups    map[string][]string // tags of the groups, by name
 	Nodes     map[string]Node
 	Instances []*Instance
@@ -27,6 +29,7 @@ type Settings struct {
 	RefusedByFence    map[string]bool
 	// MendsDisks and Relocates say that disks and relocate are "repair".
 	MendsDisks, Relocates bool
+	Marking               Marking
 }
 
 // Node is a node. Offline and Drained are the administrator's flags; Dead is the
@@ -35,6 +38,7 @@ type Node struct {
 	Group                          string
 	Offline, Drained, NotVMCapable bool
 	Dead                           bool
+	Candidate                      bool // for the role of the master
 	Tags                           []string
 	Changed                        time.Time // when its configuration last changed; zero if not known
 	OSes                           []string  // that it has; nil if it has all

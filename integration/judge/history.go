@@ -19,7 +19,8 @@ type History struct {
 // Moment is something that happened, with the cluster as it was just before.
 type Moment struct {
 	Kind    Kind
-	Job, Op int64 // of what has to do with a job
+	Job, Op int64  // of what has to do with a job
+	Node    string // of a fence
 	Cluster *Cluster
 }
 
@@ -35,6 +36,7 @@ const (
 	Begins     Kind = "begins"   // the opcode number Op of the job has its locks
 	TakenBack  Kind = "taken back"
 	Canceled   Kind = "canceled" // by a person
+	Fenced     Kind = "fenced"   // the fence of a node holds
 )
 
 // Change is a tag that was added to an object or removed from it.
@@ -85,8 +87,11 @@ type verdict struct {
 	last     int64          // the job that the pass under way released last
 	cut      map[int64]bool // jobs that a pass released last before it died
 	begun    map[int64]bool
-	given    map[string]bool  // by the instance's UUID: it was failed over to a copy that lacks what an offline node has
-	running  map[string]int64 // by the instance's UUID: the repair job that began last
+	given    map[string]bool       // by the instance's UUID: it was failed over to a copy that lacks what an offline node has
+	running  map[string]int64      // by the instance's UUID: the repair job that began last
+	fenced   map[string]bool       // nodes, in the pass under way or the last one
+	marks    []int64               // jobs that mark nodes offline, released in that pass
+	dead     map[string]deadPasses // nodes
 	list     []Finding
 	seen     map[string]bool
 }
@@ -99,6 +104,7 @@ func Judge(h *History) []Finding {
 	v := &verdict{
 		History: h, jobs: make(map[int64]*Job), released: make(map[int64]int), begun: make(map[int64]bool), cut: make(map[int64]bool),
 		running: make(map[string]int64), given: make(map[string]bool), seen: make(map[string]bool),
+		fenced: make(map[string]bool), dead: make(map[string]deadPasses),
 	}
 	for k := range h.Jobs {
 		v.jobs[h.Jobs[k].ID] = &h.Jobs[k]
@@ -108,6 +114,7 @@ func Judge(h *History) []Finding {
 	}
 	for k := range h.Jobs {
 		v.opcodes(&h.Jobs[k])
+		v.marking(&h.Jobs[k])
 		v.rejected(&h.Jobs[k])
 	}
 	for k := range h.Incidents {
@@ -133,6 +140,8 @@ func (v *verdict) moment(k int, m *Moment) {
 	switch m.Kind {
 	case PassBegins:
 		v.open, v.inPass, v.last = span{begin: k}, true, 0
+		v.fenced, v.marks = make(map[string]bool), nil
+		v.countDead(m.Cluster)
 	case PassEnds:
 		v.open.end, v.inPass = k, false
 		v.passes = append(v.passes, v.open)
@@ -143,12 +152,22 @@ func (v *verdict) moment(k int, m *Moment) {
 	case Released:
 		if j != nil {
 			v.released[j.ID], v.last = k, j.ID
+		}
+		switch {
+		case j != nil && j.Kind() == "offline":
+			v.releaseMarking(m, j)
+		case j != nil:
 			v.release(m, j)
 		}
 	case Begins:
-		if j != nil && j.Kind() == "repair" {
+		switch {
+		case j != nil && j.Kind() == "repair":
 			v.begin(k, m, j)
+		case j != nil && j.Kind() == "offline":
+			v.beginMarking(m, j)
 		}
+	case Fenced:
+		v.fenced[m.Node] = true
 	case TakenBack:
 		if j != nil && j.Kind() == "repair" {
 			v.takenBack(m, j)

@@ -71,9 +71,14 @@ func (r *Recorder) note(m judge.Moment) {
 	r.moments = append(r.moments, m)
 }
 
-// begin notes the beginning of an opcode of a repair job.
+// Fenced notes that the fence of a node holds.
+func (r *Recorder) Fenced(node string) {
+	r.note(judge.Moment{Kind: judge.Fenced, Node: node, Cluster: r.cluster(r.master.Snapshot(), r.master.Now())})
+}
+
+// begin notes the beginning of an opcode of a repair job, or of one that marks a node.
 func (r *Recorder) begin(op luxitest.Opcode, j luxitest.Job, c *luxitest.Cluster) {
-	if job := Job(j); job.Kind() != "repair" {
+	if job := Job(j); job.Kind() != "repair" && job.Kind() != "offline" {
 		return
 	}
 	m := judge.Moment{Kind: judge.Begins, Job: j.ID, Cluster: r.cluster(c, op.Exec)}
@@ -103,7 +108,7 @@ func (r *Recorder) Call(c luxitest.Call) {
 		r.Moment(judge.TakenBack, id)
 	case kind == "gate" && job.Ended.IsZero(): // nobody else has canceled it
 		for _, j := range r.master.Jobs() {
-			if job := Job(j); job.Kind() == "repair" && job.Ended.IsZero() && job.DependsOn(id) {
+			if job := Job(j); (job.Kind() == "repair" || job.Kind() == "offline") && job.Ended.IsZero() && job.DependsOn(id) {
 				r.Moment(judge.Released, job.ID)
 			}
 		}
@@ -114,13 +119,13 @@ func (r *Recorder) Call(c luxitest.Call) {
 func (r *Recorder) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 	around := r.around()
 	out := &judge.Cluster{
-		Time: at, Clock: at.Add(around.Skew), Tags: c.Tags, Groups: make(map[string][]string), Nodes: make(map[string]judge.Node), Settings: around.Settings,
+		Time: at, Clock: at.Add(around.Skew), Tags: c.Tags, Master: c.Master, Paused: c.WatcherPause.After(at), Groups: make(map[string][]string), Nodes: make(map[string]judge.Node), Settings: around.Settings,
 	}
 	for _, g := range c.Groups {
 		out.Groups[g.Name] = g.Tags
 	}
 	for _, n := range c.Nodes {
-		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, Tags: n.Tags, Changed: n.MTime, OSes: n.OSes, Memory: freeMemory(c, n)}
+		out.Nodes[n.Name] = judge.Node{Group: n.Group, Offline: n.Offline, Drained: n.Drained, NotVMCapable: n.NotVMCapable, Dead: n.Dead, Candidate: !n.Regular && !n.NotMasterCapable && !n.Offline && !n.Drained, Tags: n.Tags, Changed: n.MTime, OSes: n.OSes, Memory: freeMemory(c, n)}
 	}
 	for _, i := range c.Instances {
 		if !i.Forthcoming {

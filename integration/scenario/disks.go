@@ -14,7 +14,7 @@ import (
 // observe reads what passes are told beside the configuration, as the program does before
 // each of them; in stories without disks to look after there is nothing to tell.
 func (w *World) observe() error {
-	if w.Settings.Disks != repair.WatchRepair && w.Settings.Relocate != repair.WatchRepair && w.seen.StatusTime.IsZero() {
+	if w.Settings.Disks != repair.WatchRepair && w.Settings.Relocate != repair.WatchRepair && w.seen.StatusTime.IsZero() && !w.Settings.Marking.On {
 		return nil
 	}
 	w.seen.Now = w.now()
@@ -39,7 +39,7 @@ func (w *World) verifyDisks() error {
 	c := w.Master.Snapshot()
 	w.seen.Status, w.seen.StatusTime = make(map[string]string), w.Master.Now()
 	for _, i := range c.Instances {
-		w.seen.Status[i.Name] = record.Status(c, i)
+		w.seen.Status[i.Name] = watcherStatus(c, i, record.Status(c, i))
 	}
 	for _, g := range c.Groups {
 		id, err := w.watch("GROUP_VERIFY_DISKS", map[string]any{"group_name": g.Name})

@@ -17,9 +17,9 @@
 //	...
 //
 // The end is written by hand: the repair jobs that begin, in order (F failover, M
-// migrate, RD replace-disks, CHAIN reinstallation; "!" if it does not succeed), and
-// the records that each instance is left with. "undisturbed: WHY" keeps the
-// scenario out of the crash matrix.
+// migrate, RD replace-disks, CHAIN reinstallation; "!" if it does not succeed) after
+// the nodes that passes mark offline (OFFLINE), and the records that each instance is
+// left with. "undisturbed: WHY" keeps the scenario out of the crash matrix.
 //
 // The cluster is in the text form of package luxitest, with the nodes node1 to
 // node4 unless there are others; tags are written without their prefix, and NOW+n

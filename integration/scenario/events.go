@@ -80,6 +80,8 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	luxid stop|start|crash|restart, master NODE, host NODE
 //	clock 2h                            this node's clock is wrong by that much
 //	settings KEY=VALUE..., fence NODE... (which the fence refuses), pause 10m, queue drain|undrain
+//	                                    (with dead_nodes=offline passes look for nodes that do not answer, once
+//	                                    verify-disks has left a hint, and mark them; a fence that holds switches off)
 func (w *World) Do(words []string) error {
 	e, known := events[words[0]]
 	switch {
@@ -284,6 +286,12 @@ func setShare(share *repair.Share, value string) (err error) {
 func (w *World) set(args []string) error {
 	for _, word := range args {
 		key, value, _ := strings.Cut(word, "=")
+		if is, err := w.markSetting(key, value); is || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		name := fields[key]
 		if name == "" {
 			for _, part := range strings.Split(key, "_") {

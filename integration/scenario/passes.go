@@ -46,6 +46,9 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	}
 	if err == nil {
 		did, err = p.Run(ctx)
+		if err == nil {
+			err = w.markSilent(ctx, p)
+		}
 	}
 	if did != nil {
 		w.roomTests, w.suspects, w.takenBack = did.RoomTests, did.Suspects, did.JobsTakenBack()
@@ -177,7 +180,7 @@ func (w *World) Repair() bool {
 		did, ok := w.Pass()
 		w.Quiet()
 		switch {
-		case !ok || did.Written > 0 || len(did.Released) > 0 || w.busy(did):
+		case !ok || did.Written > 0 || len(did.Released) > 0 || w.busy(did), w.awaitsMarking():
 			waited = false
 		case !waited && waitsForRoom(did):
 			// Tests for room are an hour apart at most (P21).

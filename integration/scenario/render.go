@@ -108,6 +108,9 @@ func describe(j luxitest.Job) string {
 // Ends is what came of it in short: "F web, RD! web | web:pending".
 func (w *World) Ends() string {
 	var jobs, records []string
+	for _, node := range w.markedNodes() {
+		jobs = append(jobs, "OFFLINE "+node)
+	}
 	for _, j := range w.Master.Jobs() {
 		if kind, _ := MarkOf(j); kind == "repair" && j.Started() {
 			jobs = append(jobs, short(j))
@@ -154,6 +157,7 @@ func (w *World) Outcome() string {
 	sort.Strings(jobs)
 	lines := []string{strings.Join(jobs, ", ")}
 	c := w.Master.Snapshot()
+	lines = append(lines, "marked "+strings.Join(w.markedNodes(), " "), "nodes "+nodesNow(c))
 	lines = append(lines, "cluster "+ours(c.Tags))
 	for _, g := range c.Groups {
 		lines = append(lines, g.Name+" "+ours(g.Tags))

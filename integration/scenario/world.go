@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -202,6 +201,7 @@ func (w *World) around() record.Around {
 	if field := reflect.ValueOf(w.Settings).FieldByName("ReplaceDisksAfter"); field.IsValid() { // the engine may not have it yet
 		set.ReplaceDisksAfter, _ = field.Interface().(time.Duration)
 	}
+	set.Marking = markingSettings(w.Settings)
 	set.MendsDisks, set.Relocates = w.Settings.Disks == repair.WatchRepair, w.Settings.Relocate == repair.WatchRepair
 	return record.Around{Skew: w.skew, Settings: set}
 }
@@ -241,14 +241,7 @@ func (w *World) newPass() *plugin.Pass {
 	return &plugin.Pass{
 		Client: luxi.New(w.Master.Socket(), luxi.Options{Now: w.Master.Now, Dial: w.Master.Dial}), Settings: w.Settings, Now: w.now, Log: w,
 		NewID: func() string { w.ids++; return "p-" + ownID(w.ids) }, RoomTests: w.roomTests, Suspects: w.suspects, TakenBack: w.takenBack,
-		Fence: func(_ context.Context, node string, _ []string) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.refuse[node] {
-				return fmt.Errorf("exit status 1")
-			}
-			return nil
-		},
+		Fence: w.fence,
 	}
 }
 

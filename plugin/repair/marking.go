@@ -116,7 +116,7 @@ func (w Watch) marking(n *Node) Marking {
 	m := Marking{Node: n}
 	m.PermittedBy = w.policy(n)
 	for _, guard := range []func(Marking) (MarkReason, string){
-		w.switchedOn, w.notMaster, w.fenced, w.permitted, w.othersAnswer, w.onlySilent, w.groupHolds, w.longSilent,
+		w.switchedOn, w.notMaster, w.fenced, w.permitted, w.looked, w.othersAnswer, w.onlySilent, w.groupHolds, w.longSilent,
 	} {
 		if m.Reason, m.Detail = guard(m); m.Reason != "" {
 			break
@@ -179,11 +179,20 @@ func (w Watch) longSilent(m Marking) (MarkReason, string) {
 	case w.Answers[m.Node.Name] != AnswerMissing:
 		return MarkTooSoon, "in this look it is not known whether it answers"
 	case !tagged || mark.Time > now.Unix():
-		return MarkTooSoon, "it has no tag that says since when it is silent"
+		return MarkTooSoon, "since when it is silent is written to a tag of it only now"
 	case now.Sub(time.Unix(mark.Time, 0)) < w.Settings.Marking.After:
 		return MarkTooSoon, fmt.Sprintf("it is silent since %s, not for %s (dead_after)", time.Unix(mark.Time, 0).UTC().Format("15:04:05 MST"), shortDuration(w.Settings.Marking.After))
 	case looks < marksAfter:
 		return MarkTooSoon, fmt.Sprintf("it was silent in %d of %d passes in a row", looks, marksAfter)
+	}
+	return "", ""
+}
+
+// looked asks that luxid has said of nodes whether they answer: where it failed, nothing is
+// known, and least of all that the master is cut off.
+func (w Watch) looked(Marking) (MarkReason, string) {
+	if len(w.Answers) == 0 {
+		return MarkTooSoon, "luxid has not said in this look which nodes answer"
 	}
 	return "", ""
 }

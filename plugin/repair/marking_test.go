@@ -95,11 +95,12 @@ func TestMarkings(t *testing.T) {
 		{"the master", func(w *repair.Watch) { w.Snapshot.Cluster.Master = "d" }, repair.MarkMaster, ""},
 		{"silent not long enough", func(w *repair.Watch) { since(w, 10*time.Minute-time.Second) }, repair.MarkTooSoon, "not for 10m (dead_after)"},
 		{"dead_after", func(w *repair.Watch) { w.Settings.Marking.After = 11 * time.Minute }, repair.MarkTooSoon, "dead_after"},
-		{"no tag", func(w *repair.Watch) { node(w).Tags = tagstore.Tags{} }, repair.MarkTooSoon, "no tag"},
-		{"a tag from the future", func(w *repair.Watch) { since(w, -time.Hour) }, repair.MarkTooSoon, "no tag"},
+		{"no tag", func(w *repair.Watch) { node(w).Tags = tagstore.Tags{} }, repair.MarkTooSoon, "written to a tag of it only now"},
+		{"a tag from the future", func(w *repair.Watch) { since(w, -time.Hour) }, repair.MarkTooSoon, "written to a tag of it only now"},
 		{"two passes", func(w *repair.Watch) { remember(w, func(n *repair.SilentNode) { n.Looks = 2 }) }, repair.MarkTooSoon, "2 of 3 passes"},
 		{"late in this look", func(w *repair.Watch) { w.Answers["d"] = repair.AnswerLate }, repair.MarkTooSoon, "not known"},
 		{"unknown in this look", func(w *repair.Watch) { w.Answers["d"] = repair.AnswerUnknown }, repair.MarkTooSoon, "not known"},
+		{"luxid said nothing", func(w *repair.Watch) { w.Answers = nil }, repair.MarkTooSoon, "luxid has not said"},
 		{"half of the others", func(w *repair.Watch) { // 2 of 4
 			w.Answers["x"], w.Answers["y"] = repair.AnswerUnknown, repair.AnswerUnknown
 			w.Settings.Marking.MaxSilent = 9
