@@ -33,6 +33,7 @@ const (
 	PassFails  Kind = "pass fails"
 	Released   Kind = "released" // the program lets the job go
 	Begins     Kind = "begins"   // the opcode number Op of the job has its locks
+	Looks      Kind = "looks"    // the same, of a job of the program that looks at disks
 	TakenBack  Kind = "taken back"
 	Canceled   Kind = "canceled" // by a person
 )
@@ -108,6 +109,9 @@ func Judge(h *History) []Finding {
 	}
 	for k := range h.Jobs {
 		v.opcodes(&h.Jobs[k])
+		if h.Jobs[k].Kind() == "repair" {
+			v.neverOnGoodNodes(&h.Jobs[k])
+		}
 		v.rejected(&h.Jobs[k])
 	}
 	for k := range h.Incidents {

@@ -73,10 +73,14 @@ func (r *Recorder) note(m judge.Moment) {
 
 // begin notes the beginning of an opcode of a repair job.
 func (r *Recorder) begin(op luxitest.Opcode, j luxitest.Job, c *luxitest.Cluster) {
-	if job := Job(j); job.Kind() != "repair" {
+	kind := judge.Begins
+	switch job := Job(j); {
+	case job.Kind() == "probe" && op.ID == "OP_INSTANCE_QUERY_DATA":
+		kind = judge.Looks
+	case job.Kind() != "repair":
 		return
 	}
-	m := judge.Moment{Kind: judge.Begins, Job: j.ID, Cluster: r.cluster(c, op.Exec)}
+	m := judge.Moment{Kind: kind, Job: j.ID, Cluster: r.cluster(c, op.Exec)}
 	for k := range j.Ops {
 		if j.Ops[k].Exec.Equal(op.Exec) && j.Ops[k].ID == op.ID {
 			m.Op = int64(k)
@@ -138,6 +142,9 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 	if len(i.Secondaries) > 0 {
 		out.Secondary = i.Secondaries[0]
 	}
+	if out.Secondary != "" {
+		out.Split = contains(i.Better(i.Primary), out.Secondary) && contains(i.Better(out.Secondary), i.Primary)
+	}
 	for _, name := range i.Nodes() {
 		if i.Template == luxitest.DRBD && i.FaultyOn(name) {
 			out.Faulty = append(out.Faulty, name)
@@ -149,6 +156,15 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 		}
 	}
 	return out
+}
+
+func contains(list []string, name string) bool {
+	for _, x := range list {
+		if x == name {
+			return true
+		}
+	}
+	return false
 }
 
 // freeMemory is what the instances that run on a node leave.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"ganeti-autorepair/integration/record"
@@ -67,6 +68,28 @@ func (w *World) verifyDisks() error {
 			if _, err := w.watch("INSTANCE_ACTIVATE_DISKS", map[string]any{"instance_name": name}); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// watcherRuns does what a node's cron does: ganeti-watcher runs so many times, so far
+// apart, and each time first lets the program do a pass.
+func (w *World) watcherRuns(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	for ; n > 0; n-- {
+		w.Pass()
+		if err := w.watcher(); err != nil {
+			return err
+		}
+		if err := w.verifyDisks(); err != nil {
+			return err
+		}
+		if err := w.wait(args[1:]); err != nil {
+			return err
 		}
 	}
 	return nil
