@@ -171,6 +171,7 @@ func (v *verdict) stale(m *Moment, j *Job) {
 func (v *verdict) incident(n *Incident) {
 	j := v.jobs[n.Job]
 	if j == nil || j.Kind() != "repair" {
+		v.others[n.UUID] = v.others[n.UUID] || n.Kind != RunsTwice
 		return
 	}
 	at, released := v.released[j.ID]

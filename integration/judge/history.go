@@ -87,6 +87,7 @@ type verdict struct {
 	cut      map[int64]bool // jobs that a pass released last before it died
 	begun    map[int64]bool
 	given    map[string]bool  // by the instance's UUID: it was failed over to a copy that lacks what an offline node has
+	others   map[string]bool  // by the instance's UUID: what it lacks others have thrown away
 	running  map[string]int64 // by the instance's UUID: the repair job that began last
 	list     []Finding
 	seen     map[string]bool
@@ -99,7 +100,7 @@ type span struct{ begin, end int }
 func Judge(h *History) []Finding {
 	v := &verdict{
 		History: h, jobs: make(map[int64]*Job), released: make(map[int64]int), begun: make(map[int64]bool), cut: make(map[int64]bool),
-		running: make(map[string]int64), given: make(map[string]bool), seen: make(map[string]bool),
+		running: make(map[string]int64), given: make(map[string]bool), others: make(map[string]bool), seen: make(map[string]bool),
 	}
 	for k := range h.Jobs {
 		v.jobs[h.Jobs[k].ID] = &h.Jobs[k]
@@ -211,7 +212,7 @@ func (v *verdict) lostData() {
 		}
 	}
 	for _, i := range v.Last.Instances {
-		if i.Truth && i.Generation > 1 && !reinstalled[i.UUID] && !v.given[i.UUID] && !v.lied(i.UUID) {
+		if i.Truth && i.Generation > 1 && !reinstalled[i.UUID] && !v.given[i.UUID] && !v.others[i.UUID] && !v.lied(i.UUID) {
 			v.wrong("S15", "the data of %s was replaced, and it was not reinstalled", i.Name)
 		}
 	}

@@ -169,7 +169,7 @@ func (v *verdict) beginOnGoodNodes(m *Moment, j *Job) {
 }
 
 // Unwell lists the instances on good nodes of which a program that mends disks, or that
-// moves what does not start, has to say that something is wrong, by name, and what.
+// moves what does not start, has to say that something is wrong, by UUID, and what.
 func Unwell(h *History) map[string]string {
 	v := &verdict{History: h}
 	c, list := h.Last, make(map[string]string)
@@ -179,9 +179,9 @@ func Unwell(h *History) map[string]string {
 		}
 		switch {
 		case c.Settings.MendsDisks && i.lacksDisks() && c.verified(i):
-			list[i.Name] = "its disks are not as they should be"
+			list[i.UUID] = i.Name + ", whose disks are not as they should be"
 		case c.Settings.Relocates && c.Settings.RestartTries > 0 && i.Status == "ERROR_down" && (shared(i.Template) || i.Template == "drbd") && v.watcherTries(i, c.Time) >= c.Settings.RestartTries:
-			list[i.Name] = "ganeti-watcher has given it up"
+			list[i.UUID] = i.Name + ", which ganeti-watcher has given up"
 		}
 	}
 	return list
@@ -224,6 +224,21 @@ func (c *Cluster) mendable(i *Instance) string {
 		return "D4"
 	}
 	return ""
+}
+
+// forPerson reports whether only a person can do anything about the disks of the instance,
+// wherever it lives: it is not migrated without its primary's disk (P19), and not failed
+// over to a node that has lost its copy (D9).
+func (c *Cluster) forPerson(i *Instance, need Need) bool {
+	switch {
+	case need.first() == stepM && i.Template == "drbd":
+		return contains(i.Faulty, i.Primary)
+	case !c.Settings.MendsDisks:
+		return false
+	case need.Healthy():
+		return i.lacksDisks() && c.mendable(i) == ""
+	}
+	return need.Row == "P4" && contains(i.Faulty, i.Secondary)
 }
 
 // storageGone reports whether more than half of the mirrored instances of a node, and at

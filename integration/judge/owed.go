@@ -40,8 +40,8 @@ func Owed(h *History) []Finding {
 			continue
 		}
 		mendable := c.mendable(i)
-		if need.Healthy() && c.Settings.MendsDisks && i.lacksDisks() && mendable == "" {
-			continue // only a person can do anything
+		if c.forPerson(i, need) {
+			continue
 		}
 		for _, p := range r.pending {
 			owes(v.owing(c, i, need, "S6"), "%s still is pending with repair %s", i.Name, p.ID)
