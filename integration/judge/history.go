@@ -206,7 +206,9 @@ func (v *verdict) lostData() {
 	reinstalled := make(map[string]bool)
 	for k := range v.Jobs {
 		for _, op := range v.Jobs[k].Ops {
-			if op.ID == "OP_INSTANCE_RECREATE_DISKS" && !op.Began.IsZero() {
+			// What people fail over they may bring to a copy that is not whole.
+			byPeople := op.ID == "OP_INSTANCE_FAILOVER" && v.Jobs[k].Kind() == ""
+			if (op.ID == "OP_INSTANCE_RECREATE_DISKS" || byPeople) && !op.Began.IsZero() {
 				reinstalled[op.Text("instance_uuid")] = true
 			}
 		}

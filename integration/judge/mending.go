@@ -153,7 +153,7 @@ func (v *verdict) neverOnGoodNodes(j *Job) {
 // brain (D10).
 func (v *verdict) beginOnGoodNodes(m *Moment, j *Job) {
 	i, op := m.Cluster.ByUUID(j.uuid()), j.stepOp()
-	if row := j.row(); row != "D3" && row != "D4" || i == nil || !i.Truth {
+	if row := j.row(); row != "D3" && row != "D4" || i == nil || !i.Truth || v.fitsLook(m.Cluster, i, j) {
 		return
 	}
 	goes, stays := i.Secondary, i.Primary
@@ -180,11 +180,18 @@ func Unwell(h *History) map[string]string {
 		switch {
 		case c.Settings.MendsDisks && i.lacksDisks() && c.verified(i):
 			list[i.UUID] = i.Name + ", whose disks are not as they should be"
-		case c.Settings.Relocates && c.Settings.RestartTries > 0 && i.Status == "ERROR_down" && (shared(i.Template) || i.Template == "drbd") && v.watcherTries(i, c.Time) >= c.Settings.RestartTries:
+		case v.gaveUp(c, i):
 			list[i.UUID] = i.Name + ", which ganeti-watcher has given up"
 		}
 	}
 	return list
+}
+
+// gaveUp reports whether ganeti-watcher has tried in vain to start the instance, which is to
+// be moved then, or to be told of (R1).
+func (v *verdict) gaveUp(c *Cluster, i *Instance) bool {
+	mirrored := shared(i.Template) || i.Template == "drbd"
+	return c.Settings.Relocates && c.Settings.RestartTries > 0 && i.Status == "ERROR_down" && mirrored && v.watcherTries(i, c.Time) >= c.Settings.RestartTries
 }
 
 // verified reports whether ganeti-watcher's verifications look at the disks of the
@@ -235,6 +242,8 @@ func (c *Cluster) forPerson(i *Instance, need Need) bool {
 		return contains(i.Faulty, i.Primary)
 	case !c.Settings.MendsDisks:
 		return false
+	case need.Healthy() && len(i.RunsOn) > 1:
+		return true // its copies diverge
 	case need.Healthy():
 		return i.lacksDisks() && c.mendable(i) == ""
 	}
@@ -272,14 +281,14 @@ func (v *verdict) repairedLately(c *Cluster, i *Instance) bool {
 	return false
 }
 
-// longWell reports whether the instance was well in the last passes, so that the program
-// can know it: a look at its disks takes two of them.
+// longWell reports whether the instance was well in the last passes, wherever it lives, so
+// that the program can know it: a look at its disks takes two of them.
 func (v *verdict) longWell(uuid string) bool {
 	if len(v.passes) < 3 {
 		return false
 	}
 	for _, m := range v.Moments[v.passes[len(v.passes)-3].begin : v.open.end+1] {
-		if i := m.Cluster.ByUUID(uuid); i != nil && i.Truth && (i.lacksDisks() || !i.DisksActive && i.Template == "drbd" && i.Admin == "up") {
+		if i := m.Cluster.ByUUID(uuid); i != nil && i.Truth && (!NeedOf(m.Cluster, i).Healthy() || i.lacksDisks() || !i.DisksActive && i.Template == "drbd" && i.Admin == "up") {
 			return false
 		}
 	}

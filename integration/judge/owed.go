@@ -52,7 +52,7 @@ func Owed(h *History) []Finding {
 				owes(mendable, "the disk of %s on %s is lost, the other copy is whole, and %s is permitted", i.Name, i.Faulty[0], policy.Type)
 			}
 		case need.Healthy():
-			if r.has("enoperm", "") {
+			if r.has("enoperm", "") && !v.gaveUp(c, i) {
 				owes("T13", "%s is healthy, and a result still tells that it may not be repaired", i.Name)
 			}
 		case policy.Type == "":

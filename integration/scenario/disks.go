@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -138,5 +139,11 @@ func mendDisk(i *luxitest.Instance, node string) {
 
 // split makes each copy of the instance's disk have writes that the other lacks.
 func (w *World) split(args []string) error {
+	i := w.Master.Snapshot().Instance(args[0])
+	for k := 0; i != nil && k < len(i.Nodes()); k++ {
+		if i.FaultyOn(i.Nodes()[k]) {
+			return fmt.Errorf("what is lost takes no writes")
+		}
+	}
 	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { i.Diverge() })
 }
