@@ -294,3 +294,44 @@ func (v *verdict) longWell(uuid string) bool {
 	}
 	return true
 }
+
+// couldKnow reports whether a verification or a look had begun after the primary node lost
+// the disk of the job's instance, and ended before the job was released.
+func (v *verdict) couldKnow(j *Job) bool {
+	released, known := v.released[j.ID]
+	if !known {
+		return true
+	}
+	var lost time.Time // when it was first seen as lost, of the last time that it was
+	for _, m := range v.Moments[:released+1] {
+		i := m.Cluster.ByUUID(j.uuid())
+		switch {
+		case i == nil:
+		case !contains(i.Faulty, i.Primary):
+			lost = time.Time{}
+		case lost.IsZero():
+			lost = m.Cluster.Time
+		}
+	}
+	at := v.Moments[released].Cluster.Time
+	for k := range v.Jobs {
+		for _, op := range v.Jobs[k].Ops {
+			verifies := op.ID == "OP_GROUP_VERIFY_DISKS" || op.ID == "OP_INSTANCE_QUERY_DATA"
+			if verifies && op.Status == "success" && !lost.IsZero() && !op.Began.Before(lost) && !op.Ended.After(at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// splitAway reports whether the job takes an instance, the copies of which have diverged,
+// off a bad node: the table of repairs does not ask how its disks are.
+func (v *verdict) splitAway(j *Job) bool {
+	for _, m := range v.Moments {
+		if i := m.Cluster.ByUUID(j.uuid()); m.Kind == Begins && m.Job == j.ID && i != nil {
+			return i.Split && j.Step() == stepRD && j.row() == ""
+		}
+	}
+	return false
+}

@@ -139,10 +139,15 @@ func mendDisk(i *luxitest.Instance, node string) {
 
 // split makes each copy of the instance's disk have writes that the other lacks.
 func (w *World) split(args []string) error {
-	i := w.Master.Snapshot().Instance(args[0])
-	for k := 0; i != nil && k < len(i.Nodes()); k++ {
-		if i.FaultyOn(i.Nodes()[k]) {
-			return fmt.Errorf("what is lost takes no writes")
+	c := w.Master.Snapshot()
+	i := c.Instance(args[0])
+	for k := 0; i != nil && k < len(c.Nodes); k++ {
+		name, pair := c.Nodes[k].Name, false
+		for _, node := range i.Nodes() {
+			pair = pair || node == name
+		}
+		if pair != i.HasDisksOn(name) || pair && i.FaultyOn(name) {
+			return fmt.Errorf("what is lost, or is no copy of the pair, takes no writes")
 		}
 	}
 	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { i.Diverge() })
