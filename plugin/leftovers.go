@@ -57,8 +57,8 @@ func (p *Pass) endLeftovers(ctx context.Context, unfinished []luxi.JobInfo) (boo
 		case repair.MarkGate:
 			gates[job.ID] = true
 		case repair.MarkTags, repair.MarkProbe, repair.MarkOffline:
-			if m == repair.RoomMark && running(job) {
-				continue // it changes nothing and cannot be stopped, for minutes where a node hangs
+			if m == repair.LookMark || m == repair.RoomMark && running(job) {
+				continue // it changes nothing; a look is for a later pass to read, and what runs cannot be stopped, for minutes where a node hangs
 			}
 			if _, _, err := p.Client.CancelJob(ctx, job.ID, false); err != nil {
 				return true, fmt.Errorf("canceling job %d of an earlier pass: %w", job.ID, err)

@@ -30,6 +30,11 @@ type Settings struct {
 	// MendsDisks and Relocates say that disks and relocate are "repair".
 	MendsDisks, Relocates bool
 	Marking               Marking
+	// RestartTries is after how many failed starts an instance is moved, RepeatAfter how
+	// long policy allows no second repair on good nodes, and MaxRelocations how many
+	// instances of a group a pass moves.
+	RestartTries, MaxRelocations int
+	RepeatAfter                  time.Duration
 }
 
 // Node is a node. Offline and Drained are the administrator's flags; Dead is the
@@ -79,6 +84,7 @@ type Instance struct {
 	Truth  bool
 	RunsOn []string // nodes on which it runs
 	Faulty []string // nodes on which drbd goes on without the disk of it, or its volumes are lost
+	Split  bool     // each of its two copies has writes that the other lacks
 	Whole  []string // nodes with a complete copy of its data that lacks no write
 	// Generation is 1 for the data that the instance began with, and grows whenever
 	// that is replaced.

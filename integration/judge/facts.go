@@ -171,12 +171,16 @@ func (v *verdict) stale(m *Moment, j *Job) {
 func (v *verdict) incident(n *Incident) {
 	j := v.jobs[n.Job]
 	if j == nil || j.Kind() != "repair" {
+		v.others[n.UUID] = v.others[n.UUID] || n.Kind != RunsTwice
 		return
 	}
 	at, released := v.released[j.ID]
 	switch {
+	case n.Kind == Destroyed && v.splitAway(j):
+		v.others[n.UUID] = true
 	case n.Kind == RunsTwice && v.ranElsewhere(j) && !v.lied(n.UUID):
 		v.wrong("S16", "job %d: %s", j.ID, n.Text)
+	case n.Kind == StaleCopy && j.Step() == stepM && !v.couldKnow(j):
 	case n.Kind == StaleCopy && !v.given[n.UUID]:
 		v.wrong("P19", "job %d: %s", j.ID, n.Text)
 	case n.Kind == Destroyed && !v.lied(n.UUID) && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):

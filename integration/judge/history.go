@@ -34,6 +34,7 @@ const (
 	PassFails  Kind = "pass fails"
 	Released   Kind = "released" // the program lets the job go
 	Begins     Kind = "begins"   // the opcode number Op of the job has its locks
+	Looks      Kind = "looks"    // the same, of a job of the program that looks at disks
 	TakenBack  Kind = "taken back"
 	Canceled   Kind = "canceled" // by a person
 	Fenced     Kind = "fenced"   // the fence of a node holds
@@ -92,6 +93,7 @@ type verdict struct {
 	fenced   map[string]bool       // nodes, in the pass under way or the last one
 	marks    []int64               // jobs that mark nodes offline, released in that pass
 	dead     map[string]deadPasses // nodes
+	others   map[string]bool       // by the instance's UUID: what it lacks others have thrown away
 	list     []Finding
 	seen     map[string]bool
 }
@@ -103,7 +105,7 @@ type span struct{ begin, end int }
 func Judge(h *History) []Finding {
 	v := &verdict{
 		History: h, jobs: make(map[int64]*Job), released: make(map[int64]int), begun: make(map[int64]bool), cut: make(map[int64]bool),
-		running: make(map[string]int64), given: make(map[string]bool), seen: make(map[string]bool),
+		running: make(map[string]int64), given: make(map[string]bool), others: make(map[string]bool), seen: make(map[string]bool),
 		fenced: make(map[string]bool), dead: make(map[string]deadPasses),
 	}
 	for k := range h.Jobs {
@@ -115,6 +117,9 @@ func Judge(h *History) []Finding {
 	for k := range h.Jobs {
 		v.opcodes(&h.Jobs[k])
 		v.marking(&h.Jobs[k])
+		if h.Jobs[k].Kind() == "repair" {
+			v.neverOnGoodNodes(&h.Jobs[k])
+		}
 		v.rejected(&h.Jobs[k])
 	}
 	for k := range h.Incidents {
@@ -220,13 +225,15 @@ func (v *verdict) lostData() {
 	reinstalled := make(map[string]bool)
 	for k := range v.Jobs {
 		for _, op := range v.Jobs[k].Ops {
-			if op.ID == "OP_INSTANCE_RECREATE_DISKS" && !op.Began.IsZero() {
+			// What people fail over they may bring to a copy that is not whole.
+			byPeople := op.ID == "OP_INSTANCE_FAILOVER" && v.Jobs[k].Kind() == ""
+			if (op.ID == "OP_INSTANCE_RECREATE_DISKS" || byPeople) && !op.Began.IsZero() {
 				reinstalled[op.Text("instance_uuid")] = true
 			}
 		}
 	}
 	for _, i := range v.Last.Instances {
-		if i.Truth && i.Generation > 1 && !reinstalled[i.UUID] && !v.given[i.UUID] && !v.lied(i.UUID) {
+		if i.Truth && i.Generation > 1 && !reinstalled[i.UUID] && !v.given[i.UUID] && !v.others[i.UUID] && !v.lied(i.UUID) {
 			v.wrong("S15", "the data of %s was replaced, and it was not reinstalled", i.Name)
 		}
 	}

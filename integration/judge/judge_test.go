@@ -494,7 +494,7 @@ func TestJudge(t *testing.T) {
 		{"P20: what is down waits for what copies", func(t *tale) {
 			limit := [2]string{source, "rate-limit:1:x"}
 			t.Jobs[1].Ops[0].Reason = append(t.Jobs[1].Ops[0].Reason, limit)
-			copying := repairJob(9, "own0", "OP_INSTANCE_REPLACE_DISKS", 0, 900, map[string]any{"instance_uuid": "db", "instance_name": "db"})
+			copying := repairJob(9, "own0", "OP_INSTANCE_REPLACE_DISKS", 0, 900, map[string]any{"mode": "replace_new_secondary", "instance_uuid": "db", "instance_name": "db"})
 			copying.Ops[0].Reason = append(copying.Ops[0].Reason, limit)
 			t.Jobs = append([]Job{copying}, t.Jobs...)
 		}, "P20"},
@@ -502,7 +502,7 @@ func TestJudge(t *testing.T) {
 			t.from(0, func(c *Cluster, _ *Instance) {
 				c.Instances = append(c.Instances, &Instance{UUID: "db", Name: "db", Primary: "n1", Secondary: "n2", Template: "drbd", Tags: []string{Prefix + "pending:fix-storage:own0:1:9"}})
 			})
-			copying := repairJob(9, "own0", "OP_INSTANCE_REPLACE_DISKS", 2, 900, map[string]any{"instance_uuid": "db", "instance_name": "db"})
+			copying := repairJob(9, "own0", "OP_INSTANCE_REPLACE_DISKS", 2, 900, map[string]any{"mode": "replace_new_secondary", "instance_uuid": "db", "instance_name": "db"})
 			t.Jobs = append([]Job{copying}, t.Jobs...)
 			t.Moments = append(t.Moments[:1:1], append([]Moment{{Kind: Released, Job: 9, Cluster: t.Moments[1].Cluster}}, t.Moments[1:]...)...)
 		}, "V4"},
@@ -531,7 +531,7 @@ func TestJudge(t *testing.T) {
 				web.Template, web.Secondary, web.Primary = "drbd", "n2", "n1"
 			})
 			op := &t.Jobs[1].Ops[0]
-			op.ID, op.Params["target_node"], op.Params["remote_node"] = "OP_INSTANCE_REPLACE_DISKS", "", "n4"
+			op.ID, op.Params["target_node"], op.Params["remote_node"], op.Params["mode"] = "OP_INSTANCE_REPLACE_DISKS", "", "n4", "replace_new_secondary"
 		}, "V7"},
 	} {
 		tale := newTale()

@@ -39,12 +39,20 @@ func Owed(h *History) []Finding {
 		if policy.Suspended || r.unreadable != "" || r.failed || need.Held != "" || v.doubtful(i, need) {
 			continue
 		}
+		mendable := c.mendable(i)
+		if c.forPerson(i, need) {
+			continue
+		}
 		for _, p := range r.pending {
 			owes(v.owing(c, i, need, "S6"), "%s still is pending with repair %s", i.Name, p.ID)
 		}
 		switch {
+		case need.Healthy() && mendable != "":
+			if Risk(policy.Type) >= Risk("fix-storage") && policy.Type != "" && !v.repairedLately(c, i) {
+				owes(mendable, "the disk of %s on %s is lost, the other copy is whole, and %s is permitted", i.Name, i.Faulty[0], policy.Type)
+			}
 		case need.Healthy():
-			if r.has("enoperm", "") {
+			if r.has("enoperm", "") && !v.gaveUp(c, i) {
 				owes("T13", "%s is healthy, and a result still tells that it may not be repaired", i.Name)
 			}
 		case policy.Type == "":

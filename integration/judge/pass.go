@@ -51,7 +51,7 @@ func (v *verdict) unwritten(begin, end *Cluster) {
 // success: it lives on good nodes, runs as it should, and no doubt is left.
 func (v *verdict) done(c *Cluster, i *Instance) bool {
 	r := recordsOf(i.Tags)
-	if PolicyOf(c, i).Suspended || r.failed || r.unreadable != "" || !NeedOf(c, i).Healthy() || v.mending(i) || v.halfCopy(i, c.Time) != nil {
+	if PolicyOf(c, i).Suspended || r.failed || r.unreadable != "" || !NeedOf(c, i).Healthy() || v.mending(i) || c.Settings.MendsDisks && !v.longWell(i.UUID) || v.halfCopy(i, c.Time) != nil {
 		return false
 	}
 	if _, open := v.whereabouts(i, c.Time); open {

@@ -16,6 +16,7 @@ func (v *verdict) release(m *Moment, j *Job) {
 	for _, o := range v.objections(m.Cluster, j) {
 		v.wrong(o.demand, "job %d, %s of %s, is released although %s", j.ID, j.Step(), j.Instance(), o.why)
 	}
+	v.releaseOnGoodNodes(m, j)
 	for _, earlier := range v.Moments[:v.released[j.ID]] {
 		o := v.jobs[earlier.Job]
 		if earlier.Kind != Canceled || o == nil || o.Status != "canceled" || o.Began() || o.Kind() != "repair" || o.Repair() != j.Repair() || o.Step() != j.Step() {

@@ -47,6 +47,9 @@ func (v *verdict) objections(c *Cluster, j *Job) []objection {
 		}
 	}
 	least, why := Least(c, i, j)
+	if why != "" && v.fitsLook(c, i, j) {
+		least, why = "fix-storage", ""
+	}
 	switch {
 	case why != "":
 		object("P12", true, "%s", why)
@@ -232,6 +235,7 @@ func (v *verdict) begin(k int, m *Moment, j *Job) {
 			v.wrong("P16", "job %d, %s of %s, begins %v after its release, and %s", j.ID, j.Step(), j.Instance(), since, o.why)
 		}
 	}
+	v.beginOnGoodNodes(m, j)
 	v.oneAtATime(j)
 	v.attempts(m, j)
 }

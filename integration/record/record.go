@@ -78,10 +78,14 @@ func (r *Recorder) Fenced(node string) {
 
 // begin notes the beginning of an opcode of a repair job, or of one that marks a node.
 func (r *Recorder) begin(op luxitest.Opcode, j luxitest.Job, c *luxitest.Cluster) {
-	if job := Job(j); job.Kind() != "repair" && job.Kind() != "offline" {
+	kind := judge.Begins
+	switch job := Job(j); {
+	case job.Kind() == "probe" && op.ID == "OP_INSTANCE_QUERY_DATA":
+		kind = judge.Looks
+	case job.Kind() != "repair" && job.Kind() != "offline":
 		return
 	}
-	m := judge.Moment{Kind: judge.Begins, Job: j.ID, Cluster: r.cluster(c, op.Exec)}
+	m := judge.Moment{Kind: kind, Job: j.ID, Cluster: r.cluster(c, op.Exec)}
 	for k := range j.Ops {
 		if j.Ops[k].Exec.Equal(op.Exec) && j.Ops[k].ID == op.ID {
 			m.Op = int64(k)
@@ -143,6 +147,9 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 	if len(i.Secondaries) > 0 {
 		out.Secondary = i.Secondaries[0]
 	}
+	if out.Secondary != "" {
+		out.Split = contains(i.Better(i.Primary), out.Secondary) && contains(i.Better(out.Secondary), i.Primary)
+	}
 	for _, name := range i.Nodes() {
 		if i.Template == luxitest.DRBD && i.FaultyOn(name) {
 			out.Faulty = append(out.Faulty, name)
@@ -154,6 +161,15 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 		}
 	}
 	return out
+}
+
+func contains(list []string, name string) bool {
+	for _, x := range list {
+		if x == name {
+			return true
+		}
+	}
+	return false
 }
 
 // freeMemory is what the instances that run on a node leave.

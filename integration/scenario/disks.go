@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"ganeti-autorepair/integration/record"
@@ -72,6 +74,28 @@ func (w *World) verifyDisks() error {
 	return nil
 }
 
+// watcherRuns does what a node's cron does: ganeti-watcher runs so many times, so far
+// apart, and each time first lets the program do a pass.
+func (w *World) watcherRuns(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	for ; n > 0; n-- {
+		w.Pass()
+		if err := w.watcher(); err != nil {
+			return err
+		}
+		if err := w.verifyDisks(); err != nil {
+			return err
+		}
+		if err := w.wait(args[1:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *World) secondaryOffline(instance string) bool {
 	c := w.Master.Snapshot()
 	i := c.Instance(instance)
@@ -115,5 +139,16 @@ func mendDisk(i *luxitest.Instance, node string) {
 
 // split makes each copy of the instance's disk have writes that the other lacks.
 func (w *World) split(args []string) error {
+	c := w.Master.Snapshot()
+	i := c.Instance(args[0])
+	for k := 0; i != nil && k < len(c.Nodes); k++ {
+		name, pair := c.Nodes[k].Name, false
+		for _, node := range i.Nodes() {
+			pair = pair || node == name
+		}
+		if pair != i.HasDisksOn(name) || pair && i.FaultyOn(name) {
+			return fmt.Errorf("what is lost, or is no copy of the pair, takes no writes")
+		}
+	}
 	return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { i.Diverge() })
 }

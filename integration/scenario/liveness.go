@@ -42,12 +42,43 @@ func (w *World) plenty() error {
 // settle does passes, each followed by the end of all jobs, until nothing is left
 // to be done as far as the master can tell. What is left after many is wrong.
 func (w *World) settle() error {
-	for n := 0; n < mostPasses && len(w.owed()) > 0; n++ {
-		w.Pass()
+	var told map[string]string
+	for n := 0; n < mostPasses && (len(w.owed()) > 0 || n > 0 && len(w.untold(told)) > 0 || n == 0 && w.looksAtDisks()); n++ {
+		told = make(map[string]string)
+		if did, _ := w.Pass(); did != nil {
+			for _, d := range did.Decisions() {
+				told[d.Instance.UUID] = string(d.Reason)
+			}
+		}
 		w.Quiet()
+		if w.looksAtDisks() {
+			if err := w.verifyDisks(); err != nil {
+				return err
+			}
+		}
 	}
 	w.found = append(w.found, w.owed()...)
+	if told != nil {
+		w.found = append(w.found, w.untold(told)...)
+	}
 	return nil
+}
+
+// looksAtDisks reports whether the program has to do with instances on good nodes.
+func (w *World) looksAtDisks() bool {
+	return w.Settings.Disks == repair.WatchRepair || w.Settings.Relocate == repair.WatchRepair
+}
+
+// untold lists the instances on good nodes of which the last pass, by the reasons that it
+// gave, did not say that something is wrong.
+func (w *World) untold(told map[string]string) []judge.Finding {
+	var list []judge.Finding
+	for uuid, what := range judge.Unwell(w.record.History()) {
+		if reason := told[uuid]; reason == "" || reason == string(repair.ReasonHealthy) || reason == string(repair.ReasonUnsettled) {
+			list = append(list, judge.Finding{Demand: "D5", Text: fmt.Sprintf("nobody is told of %s: the reason given is %q", what, reason)})
+		}
+	}
+	return w.counting(list)
 }
 
 // owed lists what the program still owes, as far as that counts.

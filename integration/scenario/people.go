@@ -58,7 +58,7 @@ func (w *World) admin(args []string) error {
 	for _, word := range args[2:] {
 		key, text, _ := strings.Cut(word, "=")
 		params[key] = value(text)
-		if key == "remote_node" || key == "target_node" {
+		if key == "remote_node" || key == "target_node" || key == "mode" && text != string(luxi.ReplaceNewSecondary) {
 			delete(params, "iallocator")
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 var (
 	update  = flag.Bool("update", false, "write the logs of the scenarios anew")
-	stories = flag.String("stories", "old", "old: what the engine gets right; all: the pending scenarios too, judged by all demands")
+	stories = flag.String("stories", "old", "old: what the engine gets right; all: the pending scenarios too, judged by all demands; broken: the simulation tells stories about good nodes alone")
 )
 
 // strict reports whether findings under unmended demands count.

@@ -203,6 +203,7 @@ func (w *World) around() record.Around {
 	}
 	set.Marking = markingSettings(w.Settings)
 	set.MendsDisks, set.Relocates = w.Settings.Disks == repair.WatchRepair, w.Settings.Relocate == repair.WatchRepair
+	set.RestartTries, set.MaxRelocations, set.RepeatAfter = w.Settings.RestartTries, w.Settings.MaxRelocations, w.Settings.RepeatAfter
 	return record.Around{Skew: w.skew, Settings: set}
 }
 

@@ -191,7 +191,7 @@ func (l DiskLook) lastCopyInWords(disks []luxi.Disk) string {
 // LooksOf returns the closer looks that a job of ours has taken, by the UUIDs of the
 // instances; none of a job that did not succeed, or is somebody else's.
 func LooksOf(job luxi.JobInfo) map[string]DiskLook {
-	if m, ours := MarkOf(job); !ours || m.Kind != MarkProbe || m.ID != disksLookID || job.Status != luxi.JobSuccess {
+	if m, ours := MarkOf(job); !ours || m != LookMark || job.Status != luxi.JobSuccess {
 		return nil
 	}
 	looks := make(map[string]DiskLook)
@@ -210,8 +210,8 @@ func LooksOf(job luxi.JobInfo) map[string]DiskLook {
 	return looks
 }
 
-// disksLookID is what the reason trail of a job that takes a closer look says.
-const disksLookID = "disks"
+// LookMark is what the reason trail of a job that takes a closer look says.
+var LookMark = Mark{Kind: MarkProbe, ID: "disks"}
 
 // Most instances that one job looks at, and most jobs of a pass that look (D2).
 const (
@@ -222,7 +222,7 @@ const (
 // LookOpCodes returns the jobs of a pass that take a closer look at the disks of
 // instances. What does not fit is looked at by a later pass.
 func LookOpCodes(wanted []*Instance, now time.Time) [][]luxi.OpCode {
-	common := luxi.Common{Reason: Trail(Mark{Kind: MarkProbe, ID: disksLookID}, Limit{}, now)}
+	common := luxi.Common{Reason: Trail(LookMark, Limit{}, now)}
 	var jobs [][]luxi.OpCode
 	for len(wanted) > 0 && len(jobs) < lookJobs {
 		var names []string
@@ -241,7 +241,7 @@ func (p *Plan) LooksWanted() []*Instance {
 	s := p.Snapshot
 	looking := make(map[string]bool)
 	for _, job := range s.Unfinished {
-		if m, ours := MarkOf(job); ours && m.Kind == MarkProbe && m.ID == disksLookID {
+		if m, ours := MarkOf(job); ours && m == LookMark {
 			for _, op := range job.Ops {
 				for _, name := range op.ParamList("instances") {
 					looking[name] = true

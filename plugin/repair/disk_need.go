@@ -231,15 +231,18 @@ func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
 // disklessPrimary blocks a migration of a drbd instance whose primary node runs it without
 // its disk: the two ends are disconnected for a moment, and it would lose all storage
 // (P19). One that the newest verification lists is looked at first, whatever the setting
-// disks says.
+// disks says. What a look has found holds until another one: verifications name instances
+// by names, which change.
 func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	_, signed := s.Disks.Signs[i.Name]
-	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !s.Disks.Fresh[i.Name] {
+	signed = signed || s.Disks.Fresh[i.Name]
+	look, fresh := s.lookAt(i)
+	diskless := fresh && look.Condition == DisksPrimaryDiskless
+	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !diskless {
 		return need
 	}
-	look, fresh := s.lookAt(i)
 	switch {
-	case !fresh:
+	case !fresh, !signed && s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second):
 		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
 		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name+", or, where the volume group is gone: gnt-instance failover "+i.Name

@@ -206,19 +206,16 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 		for _, name := range newest.Listed {
 			sign := DiskSign{Newest: newest.Ended, Lost: newest.Lost[name]}
 			grace := newest.Ended - int64(set.DiskGrace/time.Second)
-			inGrace, lasts := 0, true
+			lasts := true
 			for k := len(g.Disks) - 1; k >= 0; k-- {
 				v := g.Disks[k]
 				if !v.lists(name) {
 					lasts = v.Ended < grace
 					break
 				}
-				if v.Ended >= grace {
-					inGrace++
-				}
 				sign.Since, sign.Verified = v.Ended, sign.Verified+1
 			}
-			if lasts && inGrace >= 2 {
+			if lasts && sign.Verified >= 2 {
 				signs[name] = sign
 			}
 		}
