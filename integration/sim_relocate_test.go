@@ -92,7 +92,8 @@ instance m2 nodes=d,e template=drbd mem=16 disk=16
 instance m3 nodes=e,d template=drbd mem=16 disk=16
 instance m4 nodes=d,e template=drbd mem=16 disk=16
 `)
-	w.typed("gnt-cluster modify --user-shutdown=yes", "gnt-instance modify --net 0:modify,mode=bridged,link=br7 bridged")
+	w.typed("gnt-cluster modify --user-shutdown=yes")
+	w.does(instanceOp("INSTANCE_SET_PARAMS", "bridged", vcluster.Opcode{"nics": [][]interface{}{{"modify", 0, map[string]string{"mode": "bridged", "link": "br7"}}}}))
 	w.settings(tellsOfStarts)
 	down := []string{"web", "shared", "bridged", "local", "stopped", "outside", "astray", "user", "revived", "m1", "m2", "m3", "m4"}
 	for _, name := range down {
