@@ -26,7 +26,7 @@ const (
 // deadPasses is in how many passes in a row a node was dead when these began.
 type deadPasses struct {
 	passes int
-	last   time.Time
+	last   time.Time // by the clock of the program
 }
 
 // countDead counts the passes in which nodes are dead that nobody has marked.
@@ -36,8 +36,8 @@ func (v *verdict) countDead(c *Cluster) {
 		switch {
 		case !n.Dead || n.Offline:
 			d = deadPasses{}
-		case d.passes == 0 || c.Time.Sub(d.last) >= betweenPasses:
-			d = deadPasses{d.passes + 1, c.Time}
+		case d.passes == 0 || c.Clock.Sub(d.last) >= betweenPasses || c.Clock.Before(d.last):
+			d = deadPasses{d.passes + 1, c.Clock}
 		}
 		v.dead[name] = d
 	}

@@ -21,6 +21,7 @@ type Explanation struct {
 	Results    []string      `json:"results"`         // how earlier repairs ended, newest first
 	Verdict    string        `json:"verdict"`         // what the next pass does about it
 	Remedies   []Remedy      `json:"would_change_it"` // what a person could do
+	Silent     []SilentNode  `json:"silent_nodes,omitempty"`
 }
 
 // StepReading is a step of the repair and the permission it takes.
@@ -40,8 +41,9 @@ type Remedy struct {
 // Explain explains a decision of the plan.
 func Explain(p *repair.Plan, d repair.Decision, set repair.Settings) Explanation {
 	x := explainer{p: p, d: d, s: p.Snapshot, i: d.Instance, set: set, v: ViewOf(p, d)}
+	silent, _ := x.silent()
 	return Explanation{
-		View: x.v, Facts: x.facts(), Tags: x.tags(), Permission: x.permission(), Diagnosis: x.diagnosis(), Steps: x.steps(),
+		Silent: silent, View: x.v, Facts: x.facts(), Tags: x.tags(), Permission: x.permission(), Diagnosis: x.diagnosis(), Steps: x.steps(),
 		Blocks: x.blocks(), Results: x.results(), Verdict: x.verdict(), Remedies: x.remedies(),
 	}
 }
@@ -70,15 +72,26 @@ func (x explainer) condition(node string) string {
 	return "online"
 }
 
+// silent returns those of the instance's nodes that do not answer, and what is told of them.
+func (x explainer) silent() ([]SilentNode, []SilenceView) { return silentAmong(x.s, x.i.Nodes()) }
+
+// where tells of a node of the instance what its flags say, and whether it answers.
+func (x explainer) where(node string) string {
+	if n := x.s.Nodes[node]; n != nil && n.SilentSince != 0 {
+		return x.condition(node) + ", does not answer"
+	}
+	return x.condition(node)
+}
+
 func (x explainer) facts() []string {
 	i := x.i
 	if i.Forthcoming {
 		return []string{"It is forthcoming: a reservation, not an instance yet."}
 	}
 	var list []string
-	place := fmt.Sprintf("Its primary node is %s (%s)", i.Primary, x.condition(i.Primary))
+	place := fmt.Sprintf("Its primary node is %s (%s)", i.Primary, x.where(i.Primary))
 	for _, name := range i.Secondaries {
-		place += fmt.Sprintf(", its secondary node %s (%s)", name, x.condition(name))
+		place += fmt.Sprintf(", its secondary node %s (%s)", name, x.where(name))
 	}
 	if x.v.Group != "" {
 		place += ", in node group " + x.v.Group
@@ -156,10 +169,17 @@ var rows = map[string]string{
 
 func (x explainer) diagnosis() []string {
 	need := x.d.Need
-	if need.Healthy() {
+	var list []string
+	_, silent := x.silent()
+	for _, v := range silent {
+		list = append(list, sentence(v.Text("node "+v.Node, Age(v.Since, x.s.Time))))
+	}
+	switch {
+	case need.Healthy() && len(silent) > 0:
+		return append(list, "None of its nodes is offline or drained: it needs no repair as long as that is so.")
+	case need.Healthy():
 		return []string{"It lives on good nodes only: it needs no repair."}
 	}
-	var list []string
 	if text := rows[need.Row]; text != "" {
 		list = append(list, text)
 	}
@@ -307,6 +327,10 @@ func (x explainer) remedies() []Remedy {
 	name, need := x.i.Name, x.d.Need
 	add := func(what, format string, args ...any) {
 		list = append(list, Remedy{What: what, Command: fmt.Sprintf(format, args...)})
+	}
+	_, silent := x.silent()
+	for _, v := range silent {
+		add(capital(v.Ask), "%s", v.Command)
 	}
 	switch x.d.Reason {
 	case repair.ReasonHealthy:

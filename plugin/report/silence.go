@@ -89,3 +89,41 @@ func cutOffWords(silent, others int) string {
 	}
 	return fmt.Sprintf("%d of %d other nodes %s not answer", silent, others, verb)
 }
+
+// SilentNode is a node of an instance that does not answer, as explain tells it.
+type SilentNode struct {
+	Node         string            `json:"node"`
+	Since        int64             `json:"silent_since"`         // Unix time in seconds
+	NotMarked    repair.MarkReason `json:"not_marked,omitempty"` // why the last pass did not mark it offline
+	WhyNotMarked string            `json:"why_not_marked,omitempty"`
+	Command      string            `json:"command"` // what a person could type about it
+}
+
+// silentAmong returns those of the nodes that do not answer, and what is told of them, in the
+// words of nodes and status.
+func silentAmong(s *repair.Snapshot, names []string) (nodes []SilentNode, views []SilenceView) {
+	silent := make(map[string]bool)
+	for _, name := range names {
+		if n := s.Nodes[name]; n != nil && n.SilentSince != 0 {
+			silent[name] = true
+		}
+	}
+	if len(silent) == 0 {
+		return nil, nil
+	}
+	for _, v := range Silences(s) {
+		told := false
+		for _, name := range names {
+			if !silent[name] || name != v.Node && !(v.CutOff && name != s.Cluster.Master) {
+				continue
+			}
+			n := s.Nodes[name]
+			nodes = append(nodes, SilentNode{Node: name, Since: n.SilentSince, NotMarked: n.NotMarked, WhyNotMarked: n.WhyNotMarked, Command: v.Command})
+			told = true
+		}
+		if told {
+			views = append(views, v)
+		}
+	}
+	return nodes, views
+}
