@@ -42,7 +42,9 @@ func (b *bench) watched(name string, nodes, instances int) error {
 	rows := []Row{{Case: name, Who: `disks = "off"`}, {Case: name, Who: `disks = "report"`}, {Case: name, Who: `disks = "repair"`}}
 	cpus := make([][]float64, len(rows))
 	for n := -1; n < 3*b.runs; n++ { // the first time is to warm up
-		for k, value := range []string{"off", "report", "repair"} {
+		for step := range rows {
+			k := (n + 1 + step) % len(rows)
+			value := []string{"off", "report", "repair"}[k]
 			if err := b.settings(fmt.Sprintf("disks = %q\n", value)); err != nil {
 				return err
 			}
