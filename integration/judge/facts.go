@@ -56,6 +56,7 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 			case op.Status == "success", op.onlyDisksLeft():
 				half = ""
 			case op.refused(), j.Purged: // of what is purged nobody can know
+			case op.Text("mode") == "replace_on_primary": // the copy on the secondary is the other one
 			case target != "":
 				half, by = target, j
 			default:

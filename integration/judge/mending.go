@@ -288,7 +288,7 @@ func (v *verdict) longWell(uuid string) bool {
 		return false
 	}
 	for _, m := range v.Moments[v.passes[len(v.passes)-3].begin : v.open.end+1] {
-		if i := m.Cluster.ByUUID(uuid); i != nil && i.Truth && (!NeedOf(m.Cluster, i).Healthy() || i.lacksDisks() || !i.DisksActive && i.Template == "drbd" && i.Admin == "up") {
+		if i := m.Cluster.ByUUID(uuid); i != nil && i.Truth && (!NeedOf(m.Cluster, i).Healthy() || i.lacksDisks() || i.Template == "plain" && i.Admin == "up" && i.Status != "running" || !i.DisksActive && i.Template == "drbd" && i.Admin == "up") {
 			return false
 		}
 	}
@@ -313,10 +313,14 @@ func (v *verdict) couldKnow(j *Job) bool {
 			lost = m.Cluster.Time
 		}
 	}
-	at := v.Moments[released].Cluster.Time
+	at, name, active := v.Moments[released].Cluster.Time, "", false
+	if i := v.Moments[released].Cluster.ByUUID(j.uuid()); i != nil {
+		name, active = i.Name, i.DisksActive
+	}
 	for k := range v.Jobs {
 		for _, op := range v.Jobs[k].Ops {
-			verifies := op.ID == "OP_GROUP_VERIFY_DISKS" || op.ID == "OP_INSTANCE_QUERY_DATA"
+			// Verifications leave out what is marked inactive.
+			verifies := op.ID == "OP_GROUP_VERIFY_DISKS" && active || op.ID == "OP_INSTANCE_QUERY_DATA" && contains(op.List("instances"), name)
 			if verifies && op.Status == "success" && !lost.IsZero() && !op.Began.Before(lost) && !op.Ended.After(at) {
 				return true
 			}

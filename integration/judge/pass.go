@@ -73,6 +73,9 @@ func (v *verdict) busy(i *Instance, from, to time.Time) bool {
 		}
 		for n := range j.Ops {
 			op := &j.Ops[n]
+			if op.ID == "OP_GROUP_VERIFY_DISKS" {
+				return true // it takes the locks of all instances of the group before it waits for those of nodes
+			}
 			if op.Text("instance_uuid") == i.UUID || op.Text("instance_name") == i.Name || op.Text("name") == i.Name || contains(i.nodes(), op.Text("node_name")) {
 				return true
 			}

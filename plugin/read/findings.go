@@ -43,7 +43,7 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 // ReadInactive reads which instances are admin up although Ganeti has their disks down as
 // inactive. No node is asked.
 func ReadInactive(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
-	t, err := Query(ctx, c, luxi.ResInstance, []string{"name"}, luxi.And(luxi.Eq("admin_state", "up"), luxi.Eq("disk_template", "drbd"), luxi.Not(luxi.IsTrue("disks_active"))))
+	t, err := Query(ctx, c, luxi.ResInstance, []string{"name"}, luxi.And(luxi.Not(luxi.IsTrue("disks_active")), luxi.Eq("admin_state", "up"), luxi.Eq("disk_template", "drbd")))
 	if err != nil {
 		return fmt.Errorf("reading the instances with inactive disks: %w", err)
 	}
