@@ -364,8 +364,8 @@ var guards = []guard{
 		line:    "job, is := repair.LockedFor(locks, node, candidate)",
 		without: "job, is := repair.LockedFor(locks, node, candidate)\n\tis = is && !GONE"},
 	{name: "marking of an earlier pass", demand: "K6", by: "k06-killed-while-it-waits",
-		line:    "if m == repair.RoomMark && running(job) {",
-		without: "if GONE && m.Kind == repair.MarkOffline || m == repair.RoomMark && running(job) {"},
+		line:    "if m == repair.LookMark || m == repair.RoomMark && running(job) {",
+		without: "if GONE && m.Kind == repair.MarkOffline || m == repair.LookMark || m == repair.RoomMark && running(job) {"},
 
 	// Disks on good nodes, and what ganeti-watcher gave up.
 	{name: "disks only by setting", demand: "D10", by: "TestDisksOnlyReported",
@@ -375,8 +375,8 @@ var guards = []guard{
 		line:    "lasts = v.Ended < grace",
 		without: "lasts = GONE || v.Ended < grace"},
 	{name: "a sign is seen twice", demand: "D1", by: "TestSignsOfBrokenDisks",
-		line:    "if lasts && inGrace >= 2 {",
-		without: "if lasts && (GONE || inGrace >= 2) {"},
+		line:    "if lasts && sign.Verified >= 2 {",
+		without: "if lasts && (GONE || sign.Verified >= 2) {"},
 	{name: "volumes of nodes that do not answer", demand: "D1", by: "TestLostVolumesOfUnreachedNodes",
 		line:    "v.NodeErrors[volume.NodeUUID]; !failed {",
 		without: "v.NodeErrors[volume.NodeUUID]; GONE || !failed {"},
