@@ -90,12 +90,17 @@ const lookAgain = 10 * time.Minute
 // tells how they are: it is not old, and the instance has not moved since.
 func (s *Snapshot) lookAt(i *Instance) (DiskLook, bool) {
 	look, known := s.Disks.Looks[i.UUID]
+	fresh := s.Time.Unix()-look.Begun <= int64(lookLasts/time.Second) && look.Begun <= s.Time.Unix()
+	return look, known && fresh && look.isOf(i)
+}
+
+// isOf reports whether the instance has the nodes that it had when it was looked at.
+func (l DiskLook) isOf(i *Instance) bool {
 	secondary := ""
 	if len(i.Secondaries) == 1 {
 		secondary = i.Secondaries[0]
 	}
-	fresh := s.Time.Unix()-look.Begun <= int64(lookLasts/time.Second) && look.Begun <= s.Time.Unix()
-	return look, known && fresh && look.Primary == i.Primary && look.Secondary == secondary
+	return l.Primary == i.Primary && l.Secondary == secondary
 }
 
 // inWords says what the sign is.

@@ -52,6 +52,8 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		return "the settings no longer allow it"
 	case need.Healthy():
 		return wellAgain(f)
+	case x.movedSinceLook(f):
+		return "it was moved since its disks were looked at"
 	}
 	// What the job itself would do wrong does not depend on what else is known.
 	if why := x.strandedBy(f); why != "" {
@@ -95,6 +97,16 @@ func (x *decider) switchedOff(f *JobFact) bool {
 		return !x.s.Disks.Relocate
 	}
 	return false
+}
+
+// movedSinceLook reports whether the job is for a broken disk of an instance that has other
+// nodes than when it was last looked at.
+func (x *decider) movedSinceLook(f *JobFact) bool {
+	if row := RowMark(f.Info); row != RowRebuild && row != RowPrimary {
+		return false
+	}
+	look, known := x.s.Disks.Looks[x.i.UUID]
+	return known && !look.isOf(x.i)
 }
 
 // wellAgain says of what a job was for that it is over.
