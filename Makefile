@@ -37,6 +37,13 @@ deb: ## build/deb/*.deb, the package for this Debian release
 deb-source: ## build/deb-source/*.dsc, the source package
 	@packaging/build-deb source
 
+GPGKEY ?=
+REPOSITORY ?= build/repository
+PACKAGES ?=
+.PHONY: repository
+repository: ## GPGKEY=... [REPOSITORY=folder]: a signed apt repository for Debian 12 and 13 (root)
+	@packaging/build-repository '$(GPGKEY)' '$(REPOSITORY)' '$(PACKAGES)'
+
 .PHONY: test
 test: ## what needs neither root nor Ganeti: go vet, go test
 	go vet ./...
