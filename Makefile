@@ -29,9 +29,20 @@ cluster-demo: program build/demo ## the same on a virtual cluster of the real Ga
 build/demo:
 	@go build $(BUILDFLAGS) -o $@ ./integration/cmd/demo
 
-.PHONY: deb
+.PHONY: dist deb deb-source
+dist: ## build/dist/*.tar.gz, the release; the same files give the same bytes
+	@packaging/build-dist
 deb: ## build/deb/*.deb, the package for this Debian release
 	@packaging/build-deb
+deb-source: ## build/deb-source/*.dsc, the source package
+	@packaging/build-deb source
+
+GPGKEY ?=
+REPOSITORY ?= build/repository
+PACKAGES ?=
+.PHONY: repository
+repository: ## GPGKEY=... [REPOSITORY=folder]: a signed apt repository for Debian 12 and 13 (root)
+	@packaging/build-repository '$(GPGKEY)' '$(REPOSITORY)' '$(PACKAGES)'
 
 .PHONY: test
 test: ## what needs neither root nor Ganeti: go vet, go test

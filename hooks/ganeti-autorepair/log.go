@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,13 +37,6 @@ func (e *env) openLog(path, format string) (plugin.Logger, func()) {
 		return logging.NewJSON(w), end
 	}
 	return logging.New(w), end
-}
-
-func openAppending(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
 // logFile is a log file that remembers its first error.

@@ -18,7 +18,7 @@ import (
 )
 
 // version is set by the build.
-var version = "0.1.0"
+var version = "0.2.0"
 
 // cli is the command line.
 type cli struct {

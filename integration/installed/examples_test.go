@@ -23,13 +23,13 @@ func TestExamples(t *testing.T) {
 	}{
 		{"/usr/share/man/man8/ganeti-autorepair.8.gz", shown.Manual},
 		{"/usr/share/man/man5/ganeti-autorepair.toml.5.gz", shown.Manual},
-		{"/usr/share/doc/ganeti-autorepair/README.md.gz", shown.Markdown},
-		{"/usr/share/doc/ganeti-autorepair/tour.md.gz", shown.Markdown},
+		{"/usr/share/doc/ganeti-autorepair/README.md", shown.Markdown},
+		{"/usr/share/doc/ganeti-autorepair/docs/tour.md", shown.Markdown},
 	} {
 		doc := doc
 		t.Run(doc.path, func(t *testing.T) {
 			var list []shown.Command
-			for _, e := range shown.Commands(unpack(t, doc.path), doc.marks) {
+			for _, e := range shown.Commands(text(t, doc.path), doc.marks) {
 				if !e.ForTheMachine() {
 					list = append(list, e)
 				}
@@ -45,18 +45,21 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, path string) string {
+// text returns what a document says.
+func text(t *testing.T, path string) string {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			t.Fatal(err)
+		}
 	}
-	data, err := io.ReadAll(z)
+	data, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -241,6 +241,9 @@ func (w *World) queue(args []string) error {
 	return nil
 }
 
+// inLines breaks the line of an action, which may be too long to be read.
+var inLines = strings.NewReplacer(`{"OP_ID":`, "\n    "+`{"OP_ID":`, `"why":`, "\n    "+`"why":`, `"reason":`, "\n      "+`"reason":`)
+
 func (w *World) dryRun() error {
 	p := w.newPass()
 	defer p.Client.Close()
@@ -254,7 +257,7 @@ func (w *World) dryRun() error {
 		if err != nil {
 			return err
 		}
-		w.say("  %s", text)
+		w.say("  %s", inLines.Replace(string(text)))
 	}
 	return err
 }

@@ -74,7 +74,87 @@ function __ganeti_autorepair_words
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word -L --luxi -c --config --assume-offline --assume-drained --snapshot --save --sort --every --separator -o --output --snapshot --save -F --filter --tag --os --template --snapshot --save -F --filter -o --output --timeout --every --separator --snapshot --save --separator -o --output --snapshot --separator --timeout --reason -F --filter --tag --os --template --snapshot --for --until --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --timeout --reason -F --filter --tag --os --template --for --timeout --reason --reason --timeout --since --separator --snapshot --since --snapshot --save --separator
+        else if contains -- $word \
+            -L --luxi \
+            -c --config \
+            --assume-offline \
+            --assume-drained \
+            --snapshot \
+            --save \
+            --sort \
+            --every \
+            --separator \
+            -o --output \
+            --snapshot \
+            --save \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --snapshot \
+            --save \
+            -F --filter \
+            -o --output \
+            --timeout \
+            --every \
+            --separator \
+            --snapshot \
+            --save \
+            --separator \
+            -o --output \
+            --snapshot \
+            --separator \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --snapshot \
+            --for \
+            --until \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --timeout \
+            --reason \
+            -F --filter \
+            --tag \
+            --os \
+            --template \
+            --for \
+            --timeout \
+            --reason \
+            --reason \
+            --timeout \
+            --since \
+            --separator \
+            --snapshot \
+            --since \
+            --snapshot \
+            --save \
+            --separator
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
