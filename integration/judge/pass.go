@@ -8,7 +8,7 @@ import (
 // passEnded judges a pass that ended without an error and that nothing disturbed.
 func (v *verdict) passEnded(p span) {
 	begin, end := v.Moments[p.begin].Cluster, v.Moments[p.end].Cluster
-	if took := end.Time.Sub(begin.Time); took > 2*time.Minute {
+	if took := end.Time.Sub(begin.Time); took > 2*time.Minute && (!begin.Settings.Marking.On || took > 4*time.Minute) {
 		v.wrong("C6", "a pass takes %v", took)
 	}
 	v.unwritten(begin, end)
@@ -73,6 +73,9 @@ func (v *verdict) busy(i *Instance, from, to time.Time) bool {
 		}
 		for n := range j.Ops {
 			op := &j.Ops[n]
+			if op.ID == "OP_GROUP_VERIFY_DISKS" && !op.Waits.IsZero() {
+				return true // it has, or is about to have, the locks of all instances of a group
+			}
 			if op.Text("instance_uuid") == i.UUID || op.Text("instance_name") == i.Name || op.Text("name") == i.Name || contains(i.nodes(), op.Text("node_name")) {
 				return true
 			}
