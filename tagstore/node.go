@@ -65,8 +65,15 @@ func (t Tags) FencedAt(now, mtime int64) (Mark, bool) {
 }
 
 // SilentSince returns the silent tag of a node that says since when it has not
-// answered: the newest, since an older one is of an earlier silence (K2).
-func (t Tags) SilentSince() (Mark, bool) { return newest(t.Silent) }
+// answered: the newest, since an older one is of an earlier silence (K2). So is one that
+// is not newer than a fenced tag: the node was offline after that.
+func (t Tags) SilentSince() (Mark, bool) {
+	silent, is := newest(t.Silent)
+	if fenced, was := newest(t.Fenced); was && fenced.Time >= silent.Time {
+		return Mark{}, false
+	}
+	return silent, is
+}
 
 func newest(marks []Mark) (Mark, bool) {
 	var last Mark

@@ -87,6 +87,12 @@ func TestSilentSince(t *testing.T) {
 	if m, ok := node("silent:100 silent:300 silent:200").SilentSince(); !ok || m.Time != 300 {
 		t.Errorf("%+v, %v", m, ok)
 	}
+	if m, ok := node("silent:100 fenced:200").SilentSince(); ok {
+		t.Errorf("silent before it was fenced: %+v", m)
+	}
+	if m, ok := node("silent:100 fenced:200 silent:201").SilentSince(); !ok || m.Time != 201 {
+		t.Errorf("silent after it was fenced: %+v, %v", m, ok)
+	}
 }
 
 // V5: a person vouches for a node; older tags that say so go.

@@ -34,15 +34,34 @@ func (r *runner) markOffline(ctx context.Context, pass *plugin.Pass, o *repair.O
 	m.KnownJob = o.Verified.UpTo
 	ctx, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout)
 	defer cancel()
-	w, err := m.Watch(ctx, o.Silent, answers)
-	var did plugin.Marked
-	if err == nil {
-		did, err = m.Run(ctx, w)
-	}
+	did, err := r.markUnder(ctx, m, o, answers)
 	if err != nil {
 		r.log.Warn("silent nodes are left to the next pass", "error", oneLine(err.Error()))
 	}
 	return did
+}
+
+// markUnder does that with what passes remember of silent nodes in a form in which a node is
+// not marked again at once, whenever the program dies.
+func (r *runner) markUnder(ctx context.Context, m *plugin.Marker, o *repair.Observed, answers map[string]repair.NodeAnswer) (plugin.Marked, error) {
+	w, err := m.Watch(ctx, o.Silent, answers)
+	if err != nil {
+		return plugin.Marked{}, err
+	}
+	meanwhile, is := o.Silent.WhileMarking(w.Markings())
+	if is {
+		if err := keepSilentNodes(r.env.paths.state(), meanwhile); err != nil {
+			return plugin.Marked{}, err
+		}
+	}
+	did, err := m.Run(ctx, w)
+	switch {
+	case err != nil:
+		o.Silent = meanwhile // nobody knows how far it came
+	case did.Node != "":
+		o.Silent = o.Silent.Without(did.Node)
+	}
+	return did, err
 }
 
 // tellMarked logs which node was marked and why others are not, and keeps events for it: of

@@ -45,8 +45,10 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
 	switch {
 	case errors.Is(err, plugin.ErrQueueDrained):
+		r.env.notLooked(r.set)
 		return nil, r.takeBackOnly(ctx, pass, err)
 	case nothingToDo(err):
+		r.env.notLooked(r.set)
 		return nil, err
 	case err == nil:
 		seen = r.observeFirst(ctx, pass.Client)

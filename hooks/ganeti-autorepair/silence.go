@@ -53,6 +53,18 @@ func keepSilentNodes(state stateDir, silent repair.SilentNodes) error {
 	return replaceFile(state.file(silentFile), data, 0o600)
 }
 
+// notLooked remembers that a pass did not look, so that those in which nodes were silent are
+// no longer in a row (K5). Where that cannot be written, looks count for half an hour.
+func (e *env) notLooked(set settings) {
+	before := e.silentNodes(set)
+	for _, n := range before.Nodes {
+		if n.Looks > 0 {
+			_ = keepSilentNodes(e.paths.state(), before.NotLooked())
+			return
+		}
+	}
+}
+
 // lookForSilence asks the nodes that a hint names, or that were silent before, whether they
 // answer, and adds the silent ones to what was observed (K1, K2). Where no hint names a node
 // it asks nobody. Where luxid gives no answer, all is taken to be as it was. It returns the

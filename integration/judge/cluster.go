@@ -14,7 +14,7 @@ type Cluster struct {
 	Clock     time.Time // by that of the program
 	Tags      []string
 	Master    string
-	Paused    bool                // ganeti-watcher is, by the clock of the program
+	Paused    bool                // ganeti-watcher is, by the clocks of the master and of the program
 	Groups    map[string][]string // tags of the groups, by name
 	Nodes     map[string]Node
 	Instances []*Instance

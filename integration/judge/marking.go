@@ -34,7 +34,7 @@ func (v *verdict) countDead(c *Cluster) {
 	for name, n := range c.Nodes {
 		d := v.dead[name]
 		switch {
-		case !n.Dead || n.Offline:
+		case !n.Dead || n.Offline || c.Paused: // a pass that is paused does not look
 			d = deadPasses{}
 		case d.passes == 0 || c.Clock.Sub(d.last) >= betweenPasses || c.Clock.Before(d.last):
 			d = deadPasses{d.passes + 1, c.Clock}

@@ -17,7 +17,10 @@ func Nights(seed int64) *Scenario {
 	n.say("-- events --\nsettings dead_nodes=offline dead_after=%s max_silent=%d\nfence", n.pick("5m", "10m", "10m", "20m"), 1+n.Intn(3))
 	n.say("settings max_unhealthy_nodes=%s", n.pick("50", "100", "30"))
 	n.say("die %s\nverify-disks", n.pick(n.nodes...))
-	for k := 6 + n.Intn(10); k > 0; k-- {
+	for k := 5 + n.Intn(8); k > 0; k-- {
+		if n.one(3) {
+			n.dies()
+		}
 		for k := n.Intn(5) - 2; k > 0; k-- {
 			n.happens()
 		}
@@ -39,11 +42,14 @@ func Nights(seed int64) *Scenario {
 }
 
 // night makes up such a scenario.
-type night struct{ *teller }
+type night struct {
+	*teller
+	made int // instances that were made on the way
+}
 
 // world makes up a cluster in which other nodes are left to tell of one that is silent.
 func (n *night) world() {
-	n.say("cluster c tags=%s", n.pick("failover,node-offline", "failover,node-offline", "failover", "node-offline", "failover,node-offline,suspend"))
+	n.say("cluster c tags=%s", n.pick("failover,node-offline", "failover,node-offline", "failover,node-offline", "failover", "node-offline", "failover,node-offline,suspend"))
 	groups := 1 + n.Intn(2)
 	for g := 0; g < groups; g++ {
 		n.say("group g%d%s", g, n.pick("", "", " tags=node-offline", " tags=failover", " tags=suspend"))
@@ -60,6 +66,18 @@ func (n *night) world() {
 			n.say("instance i%d template=rbd nodes=%s state=%s", k, node, n.pick("up", "up", "down"))
 		}
 	}
+}
+
+// dies lets a node die when all others answer, so that one of the next passes marks it
+// offline, if that is permitted; something happens in that pass.
+func (n *night) dies() {
+	node := n.pick(n.nodes...)
+	n.say("revive %s\nonline %s\ndie %s\ntry create new%d %s\ntry verify-disks\npasses %d 5m", strings.Join(n.nodes, " "), node, node, n.made, node, 2+n.Intn(3))
+	n.made++
+	if !n.one(4) {
+		n.disturbs()
+	}
+	n.say("pass\nwait 5m\npass")
 }
 
 // happens is what happens between two passes.
@@ -102,12 +120,12 @@ func (n *night) disturbs() {
 	if method == "Query" {
 		at = 1 + n.Intn(40)
 	}
-	switch n.Intn(3) {
+	switch n.Intn(4) {
 	case 0:
 		n.say("maybe killed %s %d %s", method, at, n.pick("before", "after"))
 	case 1:
 		n.say("maybe fault %s %d %s", method, at, n.pick("before", "after", "cut", "refused"))
-	case 2:
+	default:
 		n.say("maybe during SubmitManyJobs %d %s", at, n.pick("tag cluster suspend", "try untag cluster node-offline", "pause 10m", "revive "+n.pick(n.nodes...), "luxid restart", "kill-hold", "queue drain",
 			"offline "+n.pick(n.nodes...)))
 	}

@@ -44,9 +44,16 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	if errors.Is(err, plugin.ErrQueueDrained) {
 		p.QueueDrained, err = true, nil
 	}
+	if err != nil || p.QueueDrained {
+		w.seen.Silent = w.seen.Silent.NotLooked()
+	}
 	if err == nil {
 		did, err = p.Run(ctx)
 		if err == nil {
+			ctx = newDeadline(w.Master.Now().Add(w.Settings.PassTimeout * 5 / 6)) // the pass has had its own
+			w.mu.Lock()
+			w.deadline = ctx
+			w.mu.Unlock()
 			err = w.markSilent(ctx, p)
 		}
 	}

@@ -19,6 +19,7 @@ const askedFor = time.Minute
 // markSilent does what the program does after a pass, where dead_nodes is "offline": it asks
 // the nodes that a hint names, marks one that may be marked, and remembers the others.
 func (w *World) markSilent(ctx context.Context, p *plugin.Pass) error {
+	w.marked = false
 	if !w.Settings.Marking.On {
 		return nil
 	}
@@ -37,6 +38,7 @@ func (w *World) markSilent(ctx context.Context, p *plugin.Pass) error {
 		m := &plugin.Marker{Pass: p, Hostname: w.host, Within: askedFor}
 		watch, no := m.Watch(ctx, o.Silent, answers)
 		if no == nil {
+			w.seen.Silent, _ = o.Silent.WhileMarking(watch.Markings())
 			did, no = m.Run(ctx, watch)
 		}
 		if no != nil {
@@ -46,7 +48,7 @@ func (w *World) markSilent(ctx context.Context, p *plugin.Pass) error {
 		}
 	}
 	o.Silent.NoteMarkings(did.Markings)
-	w.seen.Silent = o.Silent
+	w.seen.Silent, w.marked = o.Silent.Without(did.Node), did.Node != ""
 	for _, node := range news.Back {
 		w.say("  %s answers again", node)
 	}
@@ -78,8 +80,12 @@ func (w *World) askSilent(ctx context.Context, p *plugin.Pass, o *repair.Observe
 	return told.Answers, news, err
 }
 
-// awaitsMarking reports whether a later pass marks a silent node, or tries to.
+// awaitsMarking reports whether a later pass marks a silent node, or tries to, or repairs what
+// is on the one that this pass has marked.
 func (w *World) awaitsMarking() bool {
+	if w.marked {
+		return true
+	}
 	for _, n := range w.seen.Silent.Nodes {
 		switch n.NotMarked {
 		case repair.MarkTooSoon, repair.MarkNotNow, repair.MarkNotMarked, "":

@@ -44,6 +44,7 @@ type World struct {
 	suspects  map[string]luxi.JobID      // of the last pass
 	takenBack map[luxi.JobID]bool        // of the last pass
 	seen      repair.Observed            // what passes are told beside the configuration
+	marked    bool                       // a node, by the last pass
 	passes    int
 	calls     int
 	states    map[string]repair.State

@@ -69,6 +69,37 @@ func (s SilentNodes) NotLooked() SilentNodes {
 	return after
 }
 
+// WhileMarking returns the silent nodes as they are to be remembered while a pass marks one
+// of them, and whether it is about to: of that one no look counts any more. A program that
+// dies then, and a person who has the node back before the next pass, must not leave looks
+// with which it would be marked again at once.
+func (s SilentNodes) WhileMarking(list []Marking) (after SilentNodes, is bool) {
+	after = s
+	after.Nodes = make(map[string]SilentNode, len(s.Nodes))
+	for uuid, n := range s.Nodes {
+		after.Nodes[uuid] = n
+	}
+	for _, m := range list {
+		if n, known := after.Nodes[m.Node.UUID]; known && m.May() {
+			n.Looks, is = 0, true
+			after.Nodes[m.Node.UUID] = n
+		}
+	}
+	return after, is
+}
+
+// Without returns the silent nodes without the one that was marked, by name.
+func (s SilentNodes) Without(name string) SilentNodes {
+	after := s
+	after.Nodes = make(map[string]SilentNode, len(s.Nodes))
+	for uuid, n := range s.Nodes {
+		if n.Name != name {
+			after.Nodes[uuid] = n
+		}
+	}
+	return after
+}
+
 // NoteMarkings notes why silent nodes are not marked, and returns those for which that is
 // another reason than before.
 func (s SilentNodes) NoteMarkings(list []Marking) (changed []Marking) {
@@ -87,7 +118,8 @@ func (s SilentNodes) NoteMarkings(list []Marking) (changed []Marking) {
 }
 
 // SilentTags returns the changes that write since when nodes are silent, once for each
-// (T12, K2). A tag from the future, which a clock that jumped has left, is written anew.
+// (T12, K2). A tag from the future, which a clock that jumped has left, is written anew, and
+// so is one that is older than the last time the node was fenced.
 // Where the master may be cut off nothing is written about single nodes.
 func (w Watch) SilentTags() []tagstore.Change {
 	if w.Silent.CutOff {
@@ -102,9 +134,10 @@ func (w Watch) SilentTags() []tagstore.Change {
 			continue
 		}
 		c := tagstore.Change{Kind: luxi.TagNode, Name: n.Name, Add: []string{tagstore.SilentTag(now)}, Why: Mark{Kind: MarkTags, ID: "node"}.Text()}
-		for _, m := range n.Tags.Silent {
-			if m.Time > now {
-				c.Remove = append(c.Remove, m.Tag)
+		// What else there is tells of the future, or of another time that it was silent.
+		for _, tag := range n.Tags.NodeMarks() {
+			if tag != c.Add[0] {
+				c.Remove = append(c.Remove, tag)
 			}
 		}
 		list = append(list, c)
