@@ -211,7 +211,7 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	_, signed := s.Disks.Signs[i.Name]
 	signed = signed || s.Disks.Fresh[i.Name]
 	look, fresh := s.lookAt(i)
-	diskless := fresh && look.Condition == DisksPrimaryDiskless
+	diskless := fresh && (look.Condition == DisksPrimaryDiskless || look.Condition == DisksBroken)
 	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !diskless {
 		return need
 	}
@@ -220,6 +220,10 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
 		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name
+	case look.Condition == DisksBroken || look.Condition == DisksDisconnected:
+		// The primary may lack its disk as well, and the secondary's come back alone.
+		need.Blocked, need.Detail = map[DiskCondition]Reason{DisksBroken: ReasonDisksBroken, DisksDisconnected: ReasonDisconnected}[look.Condition], look.Detail
+		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
 	}
 	return need
 }
