@@ -239,7 +239,7 @@ func (c *Cluster) mendable(i *Instance) string {
 func (c *Cluster) forPerson(i *Instance, need Need) bool {
 	switch {
 	case need.first() == stepM && i.Template == "drbd":
-		return contains(i.Faulty, i.Primary)
+		return contains(i.Faulty, i.Primary) || i.Split
 	case !c.Settings.MendsDisks:
 		return false
 	case need.Healthy() && len(i.RunsOn) > 1:
