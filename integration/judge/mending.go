@@ -17,9 +17,9 @@ func (v *verdict) fitsLook(c *Cluster, i *Instance, j *Job) bool {
 	if row := j.row(); row != "D3" && row != "D4" || !NeedOf(c, i).Healthy() {
 		return false
 	}
-	at := c.Time
+	at, clock := c.Time, c.Clock // the age of a look is told by the program's clock
 	if k, released := v.released[j.ID]; released {
-		at = v.Moments[k].Cluster.Time
+		at, clock = v.Moments[k].Cluster.Time, v.Moments[k].Cluster.Clock
 	}
 	for k := len(v.Moments) - 1; k >= 0; k-- {
 		m := &v.Moments[k]
@@ -31,7 +31,7 @@ func (v *verdict) fitsLook(c *Cluster, i *Instance, j *Job) bool {
 			continue
 		}
 		_, why := onGoodNodes(m.Cluster, was, j)
-		return why == "" && at.Sub(m.Cluster.Time) <= seenFor && was.Primary == i.Primary && was.Secondary == i.Secondary
+		return why == "" && clock.Sub(m.Cluster.Time) <= seenFor && was.Primary == i.Primary && was.Secondary == i.Secondary
 	}
 	return false
 }
@@ -239,7 +239,7 @@ func (c *Cluster) mendable(i *Instance) string {
 func (c *Cluster) forPerson(i *Instance, need Need) bool {
 	switch {
 	case need.first() == stepM && i.Template == "drbd":
-		return contains(i.Faulty, i.Primary)
+		return contains(i.Faulty, i.Primary) || i.Split
 	case !c.Settings.MendsDisks:
 		return false
 	case need.Healthy() && len(i.RunsOn) > 1:

@@ -283,7 +283,7 @@ func (v *verdict) attempts(m *Moment, j *Job) {
 		case o.Status == "success":
 			tries = 0
 		case o.Purged: // how it ended is not known to anybody
-		case o.Step() != j.Step() || o.Status != "error" || o.refused() || o.noRoom():
+		case o.Step() != j.Step() || o.stepOp().Text("mode") != j.stepOp().Text("mode") || o.Status != "error" || o.refused() || o.noRoom():
 		case o.Step() == stepChain:
 			v.wrong("S7", "job %d begins the reinstallation of %s again, which job %d did not end", j.ID, j.Instance(), o.ID)
 		default:

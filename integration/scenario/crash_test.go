@@ -102,7 +102,7 @@ func onlyPassesFollow(s *scenario.Scenario) bool {
 	began := false
 	for _, e := range s.Events {
 		switch e.Words[0] {
-		case "pass", "passes", "repair":
+		case "pass", "passes", "repair", "runs":
 			began = true
 		case "quiet":
 		default:

@@ -126,11 +126,11 @@ func disk(change func(i *luxitest.Instance, node string)) func(*World, []string)
 	}
 }
 
-// mendDisk makes the disk usable again: drbd takes it back.
+// mendDisk makes the disk usable again, if its volumes are still there: drbd takes it back.
 func mendDisk(i *luxitest.Instance, node string) {
 	var failed []string
 	for _, n := range i.Data.Failed {
-		if n != node {
+		if n != node || !i.HasDisksOn(node) {
 			failed = append(failed, n)
 		}
 	}

@@ -125,7 +125,7 @@ func least(a, b int) int {
 func TestSimulationIsRepeatable(t *testing.T) {
 	var all []*scenario.Scenario
 	for n := int64(1); n <= 10; n++ {
-		all = append(all, scenario.Stories(n))
+		all = append(all, scenario.Stories(n), scenario.Broken(n))
 	}
 	restarts := 0
 	for n := int64(1); n <= 20 || restarts < 10; n++ {

@@ -58,10 +58,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 		need.Row, need.Steps, need.Disks, need.Detail = RowPrimary, []Step{StepReplaceOnPrimary}, look.Disks, look.Detail
 	default:
 		need.Row, need.Detail = RowPerson, look.Detail
-		need.Blocked = map[DiskCondition]Reason{
-			DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken, DisksLastCopy: ReasonDisksBroken,
-			DisksMissing: ReasonDiskMissing,
-		}[look.Condition]
+		need.Blocked = personReasons[look.Condition]
 		// How they are changes without anybody's doing: it is looked at again.
 		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
 		if need.Blocked == "" {
@@ -69,6 +66,13 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 		}
 	}
 	return need
+}
+
+// personReasons are the reasons for which what a look has found is left alone: it mends
+// itself, or a person has to (D5).
+var personReasons = map[DiskCondition]Reason{
+	DisksSyncing: ReasonResyncing, DisksDisconnected: ReasonDisconnected, DisksBroken: ReasonDisksBroken, DisksLastCopy: ReasonDisksBroken,
+	DisksMissing: ReasonDiskMissing,
 }
 
 // hasLeft reports whether the instance has lost volumes only on nodes that it has left
@@ -242,7 +246,7 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	_, signed := s.Disks.Signs[i.Name]
 	signed = signed || s.Disks.Fresh[i.Name]
 	look, fresh := s.lookAt(i)
-	diskless := fresh && look.Condition == DisksPrimaryDiskless
+	diskless := fresh && (look.Condition == DisksPrimaryDiskless || look.Condition == DisksBroken)
 	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !diskless {
 		return need
 	}
@@ -251,6 +255,10 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
 		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name+", or, where the volume group is gone: gnt-instance failover "+i.Name
+	case look.Condition == DisksBroken || look.Condition == DisksLastCopy || look.Condition == DisksDisconnected:
+		// The primary may lack its disk as well, and the secondary's come back alone.
+		need.Blocked, need.Detail = personReasons[look.Condition], look.Detail
+		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
 	}
 	return need
 }
