@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
@@ -154,7 +155,8 @@ func watcherStatus(c *luxitest.Cluster, i *luxitest.Instance, status string) str
 	return "ERROR_nodedown"
 }
 
-// markedNodes lists the nodes that a job of passes has marked offline, in order.
+// markedNodes lists the nodes that a job of passes has marked offline, by name: which of
+// several comes first depends on which was seen first.
 func (w *World) markedNodes() (list []string) {
 	for _, j := range w.Master.Jobs() {
 		if kind, node := MarkOf(j); kind == "offline" && j.Started() {
@@ -164,6 +166,7 @@ func (w *World) markedNodes() (list []string) {
 			list = append(list, node)
 		}
 	}
+	sort.Strings(list)
 	return list
 }
 
