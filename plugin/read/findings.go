@@ -63,11 +63,11 @@ func ReadInactive(ctx context.Context, c *luxi.Client, o *repair.Observed) error
 const disksBack = 2 * time.Hour
 
 // toldOften are the opcodes of the jobs that tell of disks and of starts, of which there
-// are many: verifications of disks, closer looks, starts, and what puts an end to counting
-// these.
+// are many: verifications of disks, closer looks, starts, what puts an end to counting
+// these, and what changes disks.
 var toldOften = []string{
 	luxi.OpGroupVerifyDisks, luxi.OpInstanceQueryData, luxi.OpInstanceStartup, luxi.OpInstanceFailover, luxi.OpInstanceMigrate,
-	luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks,
+	luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks, luxi.OpInstanceReplaceDisks,
 }
 
 // looksKept is how long closer looks at disks are remembered.
@@ -119,6 +119,7 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 			continue
 		}
 		repair.CountStarts(after.Starts, job)
+		repair.ForgetLooks(after.Looks, job)
 		for uuid, look := range repair.LooksOf(job) {
 			after.Looks[uuid] = look
 		}

@@ -268,3 +268,19 @@ func (d Decision) mayLook() bool {
 	}
 	return d.Repair != nil || !d.Policy.Unreadable && d.Policy.Type.Permits(d.Need.Type)
 }
+
+// ForgetLooks removes the looks at instances whose disks, or whose place, the job has changed
+// since: an instance may be back where it was, and its disks mended.
+func ForgetLooks(looks map[string]DiskLook, job luxi.JobInfo) {
+	for _, op := range job.Ops {
+		switch op.ID {
+		case luxi.OpInstanceReplaceDisks, luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks:
+		default:
+			continue
+		}
+		uuid := op.Param("instance_uuid")
+		if look, known := looks[uuid]; known && op.Status == luxi.JobSuccess && !op.DryRun() && job.Ended.Unix() >= look.Begun {
+			delete(looks, uuid)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func diagnoseDisks(s *Snapshot, i *Instance) Need {
 	look, fresh := s.lookAt(i)
 	need := Need{Type: tagstore.FixStorage}
 	switch {
-	case !fresh:
+	case !fresh || s.changedSince(i, look):
 		need.Row, need.Look, need.Blocked, need.Detail = RowLook, true, ReasonDisksUnknown, sign.inWords()+"; a closer look is not there yet"
 	case look.Condition == DisksWell && look.Begun > sign.Newest:
 		return Need{}
@@ -107,6 +107,17 @@ func (l DiskLook) isOf(i *Instance) bool {
 	return l.Primary == i.Primary && l.Secondary == secondary
 }
 
+// changedSince reports whether a node of the instance was changed in the configuration since
+// the look began. The copies on a node that was offline then look lost.
+func (s *Snapshot) changedSince(i *Instance, look DiskLook) bool {
+	for _, name := range i.Nodes() {
+		if n := s.Nodes[name]; n != nil && n.Modified > look.Begun {
+			return true
+		}
+	}
+	return false
+}
+
 // inWords says what the sign is.
 func (sign DiskSign) inWords() string {
 	switch {
@@ -122,7 +133,7 @@ func (sign DiskSign) inWords() string {
 // broken; "" if nothing does.
 func (s *Snapshot) SignOf(i *Instance) string {
 	sign, signed := s.Disks.Signs[i.Name]
-	if !signed || Diagnose(s, i).Row != "" && !Diagnose(s, i).OnGoodNodes() {
+	if !signed || s.hasLeft(i, sign) || Diagnose(s, i).Row != "" && !Diagnose(s, i).OnGoodNodes() {
 		return ""
 	}
 	text := sign.inWords()

@@ -20,10 +20,11 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	}
 	ended := last.Info.Ended
 	v, known := x.s.Disks.Newest[x.s.GroupID(x.i)]
+	reached := x.reachedBy(v)
 	switch {
 	case known && v.Begun > ended.Unix() && v.lists(x.i.Name):
 		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
-	case known && v.Begun > ended.Unix():
+	case known && v.Begun > ended.Unix() && reached:
 		x.settle(r, jobs, tagstore.Success, fmt.Sprintf("job %d has verified its disks", v.Job))
 		return true, true
 	case x.s.Time.Sub(ended) > settlingLasts:
@@ -31,6 +32,17 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	}
 	x.conclude(StatePending, ReasonSettling, fmt.Sprintf("job %d succeeded; the next verification of disks has to say that all is well", last.Info.ID))
 	return true, false
+}
+
+// reachedBy reports whether the verification reached all nodes of the instance: what it does
+// not list is well only then.
+func (x *decider) reachedBy(v DiskVerification) bool {
+	for _, name := range x.i.Nodes() {
+		if n := x.s.Nodes[name]; n == nil || contains(v.Unreached, n.UUID) {
+			return false
+		}
+	}
+	return true
 }
 
 // rebuilds reports whether the job is one of ours for a broken disk on good nodes.

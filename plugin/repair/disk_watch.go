@@ -72,6 +72,32 @@ func (v DiskVerification) lists(name string) bool {
 	return k < len(v.Listed) && v.Listed[k] == name
 }
 
+// missed reports whether the verification did not reach one of the nodes that is not offline:
+// it says nothing then of an instance that has lost volumes there and that it does not list.
+func (v DiskVerification) missed(lost []string, offline map[string]bool) bool {
+	for _, uuid := range lost {
+		if !offline[uuid] && contains(v.Unreached, uuid) {
+			return true
+		}
+	}
+	return false
+}
+
+// listedOrUnreached returns the names of the instances that the newest verification of the
+// group lists, or of which it says nothing although they had lost volumes before.
+func (g VerifiedGroup) listedOrUnreached(newest DiskVerification, offline map[string]bool) []string {
+	names := make(map[string]bool)
+	for _, name := range newest.Listed {
+		names[name] = true
+	}
+	for name, lost := range g.Lost {
+		if newest.missed(lost, offline) {
+			names[name] = true
+		}
+	}
+	return sorted(names)
+}
+
 // verificationsLast is how long verifications of disks are remembered: longer than any
 // disk_grace, and longer than a repair waits for one (D6).
 const verificationsLast = 3 * time.Hour
@@ -79,7 +105,7 @@ const verificationsLast = 3 * time.Hour
 // WithDisks returns what is known of a group after a further verification of its disks.
 func (g VerifiedGroup) WithDisks(v DiskVerification) VerifiedGroup {
 	for _, old := range g.Disks {
-		if old.Job == v.Job {
+		if old.Job == v.Job && old.Ended == v.Ended { // a queue may begin anew
 			return g
 		}
 	}
@@ -168,7 +194,7 @@ func (o Observed) DiskFacts(set Settings) DiskFacts {
 	}
 	for uuid, g := range o.Verified.Groups {
 		if v, known := g.newestDisks(); known {
-			f.Newest[uuid] = DiskVerification{Job: v.Job, Begun: v.Begun, Ended: v.Ended, Listed: v.Listed}
+			f.Newest[uuid] = DiskVerification{Job: v.Job, Begun: v.Begun, Ended: v.Ended, Listed: v.Listed, Unreached: v.Unreached}
 			for _, name := range v.Listed {
 				f.Fresh[name] = true
 			}
@@ -196,22 +222,38 @@ func (f DiskFacts) Concerns(i *Instance) bool {
 // (D1): listed by every verification that ended in the last disk_grace before the newest
 // one, and by at least two, as until then it is ganeti-watcher's to activate them; or
 // running although their disks are down as inactive, which it does not look at.
+//
+// A verification that did not reach a node says nothing of what had lost volumes there. Of a
+// node that is offline no more is expected.
 func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 	signs := make(map[string]DiskSign)
+	offline := make(map[string]bool)
+	for _, n := range o.Roles {
+		offline[n.UUID] = n.Offline
+	}
 	for _, g := range o.Verified.Groups {
 		newest, known := g.newestDisks()
 		if !known {
 			continue
 		}
-		for _, name := range newest.Listed {
-			sign := DiskSign{Newest: newest.Ended, Lost: newest.Lost[name]}
+		for _, name := range g.listedOrUnreached(newest, offline) {
+			sign := DiskSign{Lost: newest.Lost[name]}
+			if !newest.lists(name) {
+				sign.Lost = g.Lost[name]
+			}
 			grace := newest.Ended - int64(set.DiskGrace/time.Second)
 			lasts := true
 			for k := len(g.Disks) - 1; k >= 0; k-- {
 				v := g.Disks[k]
 				if !v.lists(name) {
+					if v.missed(g.Lost[name], offline) {
+						continue
+					}
 					lasts = v.Ended < grace
 					break
+				}
+				if sign.Newest == 0 {
+					sign.Newest = v.Ended
 				}
 				sign.Since, sign.Verified = v.Ended, sign.Verified+1
 			}

@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"strings"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
@@ -101,7 +102,7 @@ func diagnoseStart(s *Snapshot, i *Instance) Need {
 	need := Need{Row: RowRelocate, Type: tagstore.Failover}
 	what := tries.inWords()
 	switch {
-	case i.Live == nil:
+	case i.Live == nil, strings.HasPrefix(i.Live.Status, "ERROR_node"):
 		need.Blocked, need.Detail = ReasonNoLiveStatus, what+"; whether it runs is not known"
 	case i.Live.Status != "ERROR_down":
 		return Need{}

@@ -42,7 +42,8 @@ func (x *decider) takeBackUnwanted(r *tagstore.Repair, jobs []*JobFact) {
 // unwanted returns why a job that has not begun is no longer what it was submitted for,
 // "" if it is. What is not known takes nothing back, and neither do valves, room, order,
 // limits, the fence and filters. A suspension alone takes nothing back, and while it
-// lasts the policy is not asked.
+// lasts the policy is not asked. How the disks are is another matter: nobody looks at them
+// as long as the job has the instance, and it would begin on what was found long ago.
 func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) string {
 	need := x.d.Need
 	switch {
@@ -65,7 +66,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		}
 	}
 	switch {
-	case need.Blocked == ReasonNoLiveStatus || need.Blocked == ReasonDisksUnknown:
+	case need.Blocked == ReasonNoLiveStatus:
 		return ""
 	case need.Blocked != "" || need.First() == "":
 		return need.Detail
