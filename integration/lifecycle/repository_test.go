@@ -196,6 +196,7 @@ func TestRepository(t *testing.T) {
 		diff, _ := exec.Command("diff", "/root/before", "/root/after").CombinedOutput()
 		t.Errorf("after the purge the machine is another one than before the installation:\n%s", diff)
 	}
+	install(t, found[0]) // for what is tried next
 }
 
 // oldVersion returns the package of version 0.1.0: built from the sources of then if
