@@ -119,7 +119,7 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 			continue
 		}
 		repair.CountStarts(after.Starts, job)
-		repair.ForgetLooks(after.Looks, job)
+		repair.OutdateLooks(after.Looks, job)
 		for uuid, look := range repair.LooksOf(job) {
 			after.Looks[uuid] = look
 		}

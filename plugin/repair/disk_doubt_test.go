@@ -151,9 +151,9 @@ func TestGivenUpOnASilentNode(t *testing.T) {
 	}
 }
 
-// D2: a look is forgotten once a job has changed the disks of the instance, or its place,
+// D2: a look is outdated once a job has changed the disks of the instance, or its place,
 // after it: nothing is done twice for what a person has mended.
-func TestForgetLooks(t *testing.T) {
+func TestOutdateLooks(t *testing.T) {
 	for _, c := range []struct {
 		op     string
 		status luxi.JobStatus
@@ -174,9 +174,28 @@ func TestForgetLooks(t *testing.T) {
 			job.Ops[0].Params["dry_run"] = json.RawMessage("true")
 		}
 		looks := map[string]repair.DiskLook{"web-uuid": {Begun: 100}, "db-uuid": {Begun: 100}}
-		repair.ForgetLooks(looks, job)
-		if _, kept := looks["web-uuid"]; kept != c.keep || len(looks) < 1 {
-			t.Errorf("%+v: kept %v", c, kept)
+		repair.OutdateLooks(looks, job)
+		if outdated := looks["web-uuid"].Outdated; outdated == c.keep || looks["db-uuid"].Outdated {
+			t.Errorf("%+v: outdated %v", c, outdated)
 		}
+	}
+}
+
+// D4, P19: an outdated look lets nothing be done twice, and nothing be migrated: a job may have
+// mended one disk of several, and no verification need list the instance.
+func TestOutdatedLook(t *testing.T) {
+	s, web := signed("fix-storage", repair.DisksPrimaryDiskless, 5)
+	look := s.Disks.Looks[web.UUID]
+	look.Outdated = true
+	s.Disks.Looks[web.UUID] = look
+	if d := decide(s, web); d.Reason != repair.ReasonDisksUnknown || d.Start != nil || !d.Need.Look {
+		t.Errorf("%s", d.WhyNot())
+	}
+	s, web = signed("migrate", repair.DisksPrimaryDiskless, 5)
+	web.Live = &repair.Live{Status: "running"}
+	s.Nodes["a"].Drained, s.Disks.Signs = true, nil
+	s.Disks.Looks[web.UUID] = look
+	if d := decide(s, web); d.Reason != repair.ReasonDisksUnknown || d.Start != nil || !d.Need.Look {
+		t.Errorf("on a drained node: %s", d.WhyNot())
 	}
 }

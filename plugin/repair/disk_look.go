@@ -20,6 +20,8 @@ type DiskLook struct {
 	Condition DiskCondition `json:"condition"`
 	Disks     []int         `json:"disks,omitempty"`
 	Detail    string        `json:"detail,omitempty"`
+	// Outdated says that a job has changed the disks of the instance, or its place, since.
+	Outdated bool `json:"outdated,omitempty"`
 }
 
 // DiskCondition is how the disks of an instance are, all taken together.
@@ -269,9 +271,10 @@ func (d Decision) mayLook() bool {
 	return d.Repair != nil || !d.Policy.Unreadable && d.Policy.Type.Permits(d.Need.Type)
 }
 
-// ForgetLooks removes the looks at instances whose disks, or whose place, the job has changed
-// since: an instance may be back where it was, and its disks mended.
-func ForgetLooks(looks map[string]DiskLook, job luxi.JobInfo) {
+// OutdateLooks notes of looks that the job has changed the disks of their instances, or their
+// place, since: an instance may be back where it was, and its disks mended. The looks stay,
+// as a job may have mended one disk of several.
+func OutdateLooks(looks map[string]DiskLook, job luxi.JobInfo) {
 	for _, op := range job.Ops {
 		switch op.ID {
 		case luxi.OpInstanceReplaceDisks, luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks:
@@ -280,7 +283,8 @@ func ForgetLooks(looks map[string]DiskLook, job luxi.JobInfo) {
 		}
 		uuid := op.Param("instance_uuid")
 		if look, known := looks[uuid]; known && op.Status == luxi.JobSuccess && !op.DryRun() && job.Ended.Unix() >= look.Begun {
-			delete(looks, uuid)
+			look.Outdated = true
+			looks[uuid] = look
 		}
 	}
 }

@@ -107,9 +107,12 @@ func (l DiskLook) isOf(i *Instance) bool {
 	return l.Primary == i.Primary && l.Secondary == secondary
 }
 
-// changedSince reports whether a node of the instance was changed in the configuration since
-// the look began. The copies on a node that was offline then look lost.
+// changedSince reports whether the instance was changed since the look began, or a node of it
+// in the configuration. The copies on a node that was offline then look lost.
 func (s *Snapshot) changedSince(i *Instance, look DiskLook) bool {
+	if look.Outdated {
+		return true
+	}
 	for _, name := range i.Nodes() {
 		if n := s.Nodes[name]; n != nil && n.Modified > look.Begun {
 			return true
@@ -262,7 +265,7 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 		return need
 	}
 	switch {
-	case !fresh, !signed && s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second):
+	case !fresh, look.Outdated, !signed && s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second):
 		need.Look, need.Blocked, need.Detail = true, ReasonDisksUnknown, "its disks may be broken; a closer look is needed before it is migrated, and is not there yet"
 	case look.Condition == DisksPrimaryDiskless:
 		need.Blocked, need.Detail = ReasonDisklessPrimary, look.Detail+"; a migration would take that from it: gnt-instance replace-disks -p "+i.Name+", or, where the volume group is gone: gnt-instance failover "+i.Name
