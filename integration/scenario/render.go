@@ -157,7 +157,9 @@ func (w *World) Outcome() string {
 	sort.Strings(jobs)
 	lines := []string{strings.Join(jobs, ", ")}
 	c := w.Master.Snapshot()
-	lines = append(lines, "marked "+strings.Join(w.markedNodes(), " "), "nodes "+nodesNow(c))
+	marked := w.markedNodes()
+	sort.Strings(marked)
+	lines = append(lines, "marked "+strings.Join(marked, " "), "nodes "+nodesNow(c))
 	lines = append(lines, "cluster "+ours(c.Tags))
 	for _, g := range c.Groups {
 		lines = append(lines, g.Name+" "+ours(g.Tags))
