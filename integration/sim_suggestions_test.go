@@ -28,6 +28,7 @@ func (w *simWorld) suggestions(about map[string]bool) []suggestion {
 			return
 		}
 		for _, line := range strings.Split(text, "\n") {
+			line = strings.ReplaceAll(line, "gnt-cluster verify was not run", "") // no command
 			for _, m := range inText.FindAllStringSubmatch(line, -1) {
 				list = append(list, suggestion{why, strings.TrimSuffix(m[1], ".")})
 			}
