@@ -8,8 +8,6 @@ import (
 	"sort"
 	"strings"
 	"time"
-
-	"ganeti-autorepair/plugin/repair"
 )
 
 // suggestion is a command that the program suggests, and for which reason, finding or place.
@@ -23,28 +21,26 @@ var inText = regexp.MustCompile(`(?:: |\bsee |\bor )((?:gnt-[a-z]+|hbal|ganeti-a
 func (w *simWorld) suggestions(about map[string]bool) []suggestion {
 	w.t.Helper()
 	var list []suggestion
-	text := func(why, text string) {
-		if !about[why] {
-			return
+	all := make(map[string]bool)
+	keep := func(why, command string) {
+		all[command] = true
+		if about[why] {
+			list = append(list, suggestion{why, command})
 		}
-		for _, line := range strings.Split(text, "\n") {
-			line = strings.ReplaceAll(line, "gnt-cluster verify was not run", "") // no command
-			for _, m := range inText.FindAllStringSubmatch(line, -1) {
-				list = append(list, suggestion{why, strings.TrimSuffix(m[1], ".")})
-			}
+	}
+	text := func(why, text string) {
+		for _, command := range commandsIn(text) {
+			keep(why, command)
 		}
 	}
 	add := func(why, command, detail string) {
-		if !about[why] {
-			return
-		}
 		if command != "" {
-			list = append(list, suggestion{why, command})
+			keep(why, command)
 		}
 		text(why, ": "+detail)
 	}
 	var s struct {
-		Instances []struct{ Instance, Reason, Command, Why, Sign string }
+		Instances []struct{ Instance, Reason, Command, Why string }
 		Findings  []struct{ Finding, Command, Why string }
 	}
 	w.must(json.Unmarshal([]byte(w.command(0, "", "status", "--all", "--json")), &s))
@@ -53,7 +49,7 @@ func (w *simWorld) suggestions(about map[string]bool) []suggestion {
 	}
 	for _, i := range s.Instances {
 		add(i.Reason, i.Command, i.Why)
-		if i.Reason == string(repair.ReasonHealthy) && i.Sign == "" || !about[i.Reason] {
+		if !about[i.Reason] {
 			continue
 		}
 		var e struct {
@@ -81,25 +77,24 @@ func (w *simWorld) suggestions(about map[string]bool) []suggestion {
 	text("status", w.command(0, "", "status"))
 	text("check", w.run(w.Master(), program, "check", "-v").stdout)
 	if told, err := w.ReadFile(w.Root(w.Master()) + "/srv/told"); err == nil {
-		before := len(list)
-		text("events", string(told))
-		list = append(list[:before], stillIn(list[before:], list[:before])...)
+		for _, command := range commandsIn(string(told)) {
+			if all[command] { // events tell of what was
+				keep("events", command)
+			}
+		}
 	}
 	return list
 }
 
-// stillIn returns those of the suggestions whose command is among the others, too: events
-// tell of what was.
-func stillIn(list, others []suggestion) (still []suggestion) {
-	for _, s := range list {
-		for _, other := range others {
-			if s.command == other.command {
-				still = append(still, s)
-				break
-			}
+// commandsIn returns the commands in a text.
+func commandsIn(text string) (list []string) {
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.ReplaceAll(line, "gnt-cluster verify was not run", "") // no command
+		for _, m := range inText.FindAllStringSubmatch(line, -1) {
+			list = append(list, strings.TrimSuffix(m[1], "."))
 		}
 	}
-	return still
+	return list
 }
 
 // tellsEvents returns the setting that has events written down, for suggestions.
