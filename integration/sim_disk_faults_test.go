@@ -80,13 +80,13 @@ instance one nodes=d,a template=drbd mem=16 disk=16
 	const gone = "5 of 5 mirrored instances have lost their disks on b: its storage is gone"
 	for _, name := range names {
 		w.command(0, gone, "explain", name)
-		w.command(0, "gnt-node modify --drained=yes b", "explain", name)
+		w.command(0, "gnt-node modify --drained=yes --auto-promote b", "explain", name)
 	}
 	w.command(0, gone, "status")
 	if r := w.run(w.Master(), program, "check"); r.code != 1 || !strings.Contains(r.stdout, "node-storage: the storage of b is gone: 5 instances: p1, p2, s1, s2, s3") {
 		t.Errorf("check: %d %s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := w.run(w.Master(), program, "check", "-v"); !strings.Contains(r.stdout, "gnt-node modify --drained=yes b") {
+	if r := w.run(w.Master(), program, "check", "-v"); !strings.Contains(r.stdout, "gnt-node modify --drained=yes --auto-promote b") {
 		t.Errorf("check -v: %s%s", r.stdout, r.stderr)
 	}
 
@@ -111,7 +111,7 @@ instance one nodes=d,a template=drbd mem=16 disk=16
 
 	// The way out. What runs there without its disk cannot be migrated; a person restarts it
 	// where its data are.
-	w.typed("gnt-node modify --drained=yes b")
+	w.typed("gnt-node modify --drained=yes --auto-promote b")
 	for n := 0; n < 3; n++ {
 		w.pass()
 		w.jobsEnd()

@@ -29,8 +29,8 @@ func TestCheckNodeStorage(t *testing.T) {
 	for _, f := range c.findings {
 		got += fmt.Sprintf("%s: %s [%s]\n", f.about, f.text, f.next)
 	}
-	want := `node-storage: the storage of b is gone: 4 instances: i1, i2, i3, i4 [gnt-node modify --drained=yes b]
-node-storage: the storage of c is gone: 4 instances: i5, i6, i7, i8 [gnt-node modify --drained=yes c]
+	want := `node-storage: the storage of b is gone: 4 instances: i1, i2, i3, i4 [gnt-node modify --drained=yes --auto-promote b]
+node-storage: the storage of c is gone: 4 instances: i5, i6, i7, i8 [gnt-node modify --drained=yes --auto-promote c]
 `
 	if got != want {
 		t.Errorf("it says\n%swant\n%s", got, want)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -110,7 +111,7 @@ func offlineNodes(ctx context.Context, c *luxi.Client, names []string) ([]tagsto
 		case err != nil:
 			return nil, &hintError{code: exitFailed, err: fmt.Errorf("there is no node %q", word), hint: "gnt-node list"}
 		case !offline[name]:
-			return nil, &hintError{code: exitFailed, err: fmt.Errorf("node %s is not marked offline", name), hint: "gnt-node modify --offline=yes " + name}
+			return nil, &hintError{code: exitFailed, err: fmt.Errorf("node %s is not marked offline", name), hint: repair.OfflineCommand(name)}
 		case !seen[name]:
 			seen[name] = true
 			objects = append(objects, tagstore.Object{Kind: luxi.TagNode, Name: name, Tags: tagstore.Parse(luxi.TagNode, tags[name])})

@@ -99,7 +99,7 @@ func (r *runner) passEvents(did *plugin.Report, changed changes) {
 		r.event(did.Plan, v)
 	}
 	for _, n := range changed.noStorage {
-		why := did.Plan.Snapshot.StorageWords(n.Name) + ": " + repair.DrainCommand(n.Name)
+		why := did.Plan.Snapshot.StorageWords(n.Name) + ": " + repair.DrainCommand(n.Name, did.Plan.Snapshot.Cluster.Master)
 		r.event(did.Plan, event{Event: eventNodeStorage, Node: n.Name, Reason: string(repair.ReasonNodeStorage), Why: why})
 	}
 	for _, n := range changed.emptyNodes {

@@ -188,7 +188,7 @@ func (r *runner) logChanges(plan *repair.Plan, c changes) {
 		}
 	}
 	for _, n := range c.noStorage {
-		r.log.Warn("storage of a node is gone", "node", n.Name, "why", plan.Snapshot.StorageWords(n.Name), "command", repair.DrainCommand(n.Name))
+		r.log.Warn("storage of a node is gone", "node", n.Name, "why", plan.Snapshot.StorageWords(n.Name), "command", repair.DrainCommand(n.Name, plan.Snapshot.Cluster.Master))
 	}
 	r.logReasons(c.reasons)
 	r.logBadTags(c.badTags)

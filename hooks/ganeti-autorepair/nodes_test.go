@@ -175,7 +175,7 @@ func TestWaitForNodesEnds(t *testing.T) {
 		{"one is empty, one goes on", func(c *luxitest.Cluster, _ int) { c.Node("node4").Drained = true }, "node4 node2 --timeout 20s", 4,
 			"error: not empty after 20 s: node2: leaving, 1 primary, 1 secondary; goes on: 2 ready (db1, web1)\n"},
 		{"nothing happens", func(*luxitest.Cluster, int) {}, "node2 --timeout 1m --every 7s", 4, "not empty after 1 min: node2: leaving"},
-		{"never drained", func(*luxitest.Cluster, int) {}, "node3", 1, "node3 is neither drained nor offline, so nothing leaves it\nganeti-autorepair: hint: gnt-node modify --drained=yes node3\n"},
+		{"never drained", func(*luxitest.Cluster, int) {}, "node3", 1, "node3 is neither drained nor offline, so nothing leaves it\nganeti-autorepair: hint: gnt-node modify --drained=yes --auto-promote node3\n"},
 		{"undrained meanwhile", func(c *luxitest.Cluster, look int) { c.Node("node2").Drained = look < 2 }, "node2", 1, "node2 is neither"},
 		{"no such node", func(*luxitest.Cluster, int) {}, "node2 node9", 1, "there is no node \"node9\""},
 		{"the watcher is paused", func(c *luxitest.Cluster, _ int) { c.WatcherPause = present.Add(time.Hour) }, "node2 --timeout 1m", 4,

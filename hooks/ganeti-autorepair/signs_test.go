@@ -44,8 +44,8 @@ func TestStorageOfANodeIsToldOnce(t *testing.T) {
 		lost     int
 		want     string
 	}{
-		{"", 4, "node-storage node3 node-storage 4 of 6 mirrored instances have lost their disks on node3: its storage is gone: gnt-node modify --drained=yes node3"},
-		{"disks = \"repair\"\n", 5, "node-storage node3 node-storage 5 of 6 mirrored instances have lost their disks on node3: its storage is gone: gnt-node modify --drained=yes node3"},
+		{"", 4, "node-storage node3 node-storage 4 of 6 mirrored instances have lost their disks on node3: its storage is gone: gnt-node modify --drained=yes --auto-promote node3"},
+		{"disks = \"repair\"\n", 5, "node-storage node3 node-storage 5 of 6 mirrored instances have lost their disks on node3: its storage is gone: gnt-node modify --drained=yes --auto-promote node3"},
 		{"", 1, "instance-sign db0 broken-disks 2 verifications of disks in a row list it, with volumes missing on node3: gnt-instance info db0"},
 		{"disks = \"off\"\n", 5, ""},
 	} {

@@ -29,7 +29,7 @@ func TestVouch(t *testing.T) {
 		{"vouch node2", "yes\n", false, 13, old, "as there is no terminal to ask on\nganeti-autorepair: hint: the same command with --yes\n"},
 		{"vouch --yes node2", "", false, 0, tag, "vouched for"},
 		{"vouch --dry-run node2", "", false, 0, old, "would be vouched for\n  add     " + tag + "\n  remove  " + old + "\n"},
-		{"vouch --yes node2 node3", "", false, 1, old, "error: node node3 is not marked offline\nganeti-autorepair: hint: gnt-node modify --offline=yes node3\n"},
+		{"vouch --yes node2 node3", "", false, 1, old, "error: node node3 is not marked offline\nganeti-autorepair: hint: gnt-node modify --offline=yes --auto-promote node3\n"},
 		{"vouch --yes --timeout 2m node2", "", false, 2, old, "at most 50s"},
 		{"vouch --yes", "", false, 2, old, "expected"},
 	} {

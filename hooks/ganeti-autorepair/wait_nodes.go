@@ -77,7 +77,7 @@ func (w *nodeWait) judge(plan *repair.Plan) (done bool, err error) {
 	for _, name := range names {
 		v := views[name]
 		if !v.Offline && !v.Drained {
-			return false, &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it", name), hint: "gnt-node modify --drained=yes " + name}
+			return false, &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it", name), hint: repair.DrainCommand(name, plan.Snapshot.Cluster.Master)}
 		}
 		w.tell(name, nodeLine(v, short))
 		done = done && v.State == repair.NodeEmpty

@@ -118,7 +118,7 @@ var reasonTable = []ReasonInfo{
 	{Reason: ReasonFiltered, Demand: "C7", Blocks: "job filter", Event: true, Person: true, Command: "gnt-filter list"},
 	{Reason: ReasonNoSlot, Demand: "P16", Blocks: "jobs under way", Command: "gnt-job list --running"},
 	{Reason: ReasonCopiesLater, Demand: "P20", Blocks: "failovers under way", Command: "gnt-job list --running"},
-	{Reason: ReasonNodeStorage, Demand: "D8", Blocks: "storage of a node", Person: true, Command: "gnt-node modify --drained=yes {storage}"},
+	{Reason: ReasonNodeStorage, Demand: "D8", Blocks: "storage of a node", Person: true, Command: "{drain}"},
 	{Reason: ReasonDisksUnknown, Demand: "D2", Blocks: "closer look", Command: "gnt-instance info {instance}"},
 	{Reason: ReasonResyncing, Demand: "D5", Blocks: "resynchronization", Command: "gnt-instance info {instance}"},
 	{Reason: ReasonDisconnected, Demand: "D5", Blocks: "replication", Person: true, Command: "gnt-instance info {instance}"},

@@ -192,8 +192,15 @@ func (o Observed) silentCandidates() []Finding {
 	return list
 }
 
-// DrainCommand returns the command that marks a node drained.
-func DrainCommand(node string) string { return "gnt-node modify --drained=yes " + node }
+// DrainCommand returns the command that marks a node drained, as OfflineCommand marks it
+// offline. The master cannot be drained before another node has its role, which is taken
+// over by a command on that node.
+func DrainCommand(node, master string) string {
+	if node == master {
+		return "gnt-cluster master-failover"
+	}
+	return "gnt-node modify --drained=yes --auto-promote " + node
+}
 
 // OfflineCommand returns the command that marks a node offline. A master candidate is only
 // let go where another node may take its place (LUNodeSetParams in lib/cmdlib/node.py).

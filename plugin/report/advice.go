@@ -31,7 +31,8 @@ func advise(p *repair.Plan, d repair.Decision, v *View) {
 	if t, _ := p.Snapshot.Past.Transfer(i); t.Target != "" && len(i.Secondaries) == 0 {
 		words["cleanup"] = "-n " + t.Target + " " + i.Name
 	}
-	words["storage"], _ = p.Snapshot.StorageGone(i)
+	storage, _ := p.Snapshot.StorageGone(i)
+	words["drain"] = repair.DrainCommand(storage, p.Snapshot.Cluster.Master)
 	if strings.Contains(info.Blocks, "{job}") {
 		id := runningJob(p, d)
 		if id == 0 {

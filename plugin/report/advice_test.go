@@ -41,7 +41,7 @@ func TestAdvice(t *testing.T) {
 		repair.ReasonFiltered:        {"job filter", "gnt-filter list"},
 		repair.ReasonNoSlot:          {"jobs under way", "gnt-job list --running"},
 		repair.ReasonCopiesLater:     {"failovers under way", "gnt-job list --running"},
-		repair.ReasonNodeStorage:     {"storage of a node", "gnt-node modify --drained=yes "},
+		repair.ReasonNodeStorage:     {"storage of a node", "gnt-node modify --drained=yes --auto-promote "},
 		repair.ReasonDisksUnknown:    {"closer look", "gnt-instance info i"},
 		repair.ReasonResyncing:       {"resynchronization", "gnt-instance info i"},
 		repair.ReasonDisconnected:    {"replication", "gnt-instance info i"},
