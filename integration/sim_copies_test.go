@@ -7,6 +7,7 @@ import (
 
 	"ganeti-autorepair/integration/nodesim"
 	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/tagstore"
 )
 
@@ -103,6 +104,11 @@ instance two nodes=reboots,b template=drbd
 	w.pass()
 	w.wantReason("one", "pending", "copies-later")
 	w.settings(testSettings + "replace_disks_after = \"1s\"\npass_timeout = \"5m\"\n")
+	w.eventually("copies begin", func() bool {
+		w.pass()
+		reasons, later := w.reasons(), string(repair.ReasonCopiesLater)
+		return reasons["one"] != later && reasons["two"] != later
+	})
 	w.settle(5)
 	w.wantSteps(start, "one", "REPLACE_DISKS")
 	w.wantSteps(start, "two", "REPLACE_DISKS")

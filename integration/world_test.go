@@ -138,6 +138,12 @@ func dress(t *testing.T, ctx context.Context, c *vcluster.Cluster) *world {
 		w.must(w.RemoveFile(w.Root(node) + "/var/run/ganeti-autorepair/reasons"))
 	}
 	w.settings(testSettings)
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(w.Root(w.Master()) + "/var/log/ganeti-autorepair/ganeti-autorepair.log")
+			t.Logf("the log of the program on %s:\n%s", w.Master(), log)
+		}
+	})
 	return w
 }
 

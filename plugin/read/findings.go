@@ -76,7 +76,7 @@ const looksKept = 24 * time.Hour
 // ReadVerifications goes on from what is known of jobs that verify, through the jobs that
 // are newer, archived ones included: ganeti-watcher archives its own at once.
 func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]string, now time.Time, known repair.Verifications) (repair.Verifications, error) {
-	after := repair.Verifications{UpTo: known.UpTo, Since: known.Since, Groups: make(map[string]repair.VerifiedGroup), Looks: make(map[string]repair.DiskLook), Starts: make(map[string]repair.StartTries)}
+	after := repair.Verifications{Since: known.Since, Groups: make(map[string]repair.VerifiedGroup), Looks: make(map[string]repair.DiskLook), Starts: make(map[string]repair.StartTries)}
 	for uuid, v := range known.Groups {
 		if groups[uuid] != "" {
 			after.Groups[uuid] = v
@@ -90,17 +90,20 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 	for uuid, tries := range known.Starts {
 		after.Starts[uuid] = tries
 	}
-	newest, err := c.NewestJob(ctx, known.UpTo+1)
+	newest, err := c.NewestJob(ctx, known.UpTo)
+	if err == nil && newest < known.UpTo {
+		known.Since = 0 // the queue began anew
+		newest, err = c.NewestJob(ctx, 1)
+	}
 	if err != nil {
 		return known, fmt.Errorf("looking for the newest job: %w", err)
-	}
-	if newest < known.UpTo && known.UpTo > 0 {
-		known.UpTo, after.UpTo = 0, 0 // a queue that began anew
 	}
 	var jobs []luxi.JobInfo
 	if known.Since != 0 && newest-known.UpTo < pastJobs {
 		jobs, err = c.FindJobs(ctx, known.UpTo+1, append([]string{luxi.OpClusterVerifyGroup}, toldOften...)...)
 	} else {
+		// A job that is left out may have started an instance, or changed its disks.
+		after.Starts, after.Looks = make(map[string]repair.StartTries), make(map[string]repair.DiskLook)
 		jobs, after.Since, err = firstVerifications(ctx, c, now, newest)
 	}
 	if err != nil {
@@ -194,7 +197,7 @@ func verifyLogs(ctx context.Context, c *luxi.Client, jobs []luxi.JobInfo) (map[l
 func verified(v repair.VerifiedGroup, job luxi.JobInfo, op luxi.JobOp, k int, log luxi.JobLog) repair.VerifiedGroup {
 	ended := job.Ended.Unix()
 	switch {
-	case op.ID == luxi.OpGroupVerifyDisks && op.Status == luxi.JobSuccess && ended > v.DisksEnded:
+	case op.ID == luxi.OpGroupVerifyDisks && op.Status == luxi.JobSuccess && ended >= v.DisksEnded:
 		v.DisksEnded, v.Unreached = ended, nil
 		if result, err := op.VerifiedDisks(); err == nil {
 			d := repair.NewDiskVerification(job, op, result)

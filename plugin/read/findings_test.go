@@ -1,0 +1,42 @@
+package read_test
+
+import (
+	"testing"
+
+	"ganeti-autorepair/luxi"
+	"ganeti-autorepair/plugin/internal/simtest"
+	"ganeti-autorepair/plugin/read"
+	"ganeti-autorepair/plugin/repair"
+)
+
+// R1, D2: failed starts in a row, and closer looks at disks, are remembered only as long as
+// no job was left out that may have started the instance, or changed its disks.
+func TestVerificationsAfterAGap(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		known repair.Verifications
+		keeps bool
+	}{
+		{"all jobs were looked through", repair.Verifications{UpTo: 1, Since: 1}, true},
+		{"the queue began anew", repair.Verifications{UpTo: 100, Since: 1}, false},
+		{"too many jobs since", repair.Verifications{UpTo: -20000, Since: 1}, false},
+		{"nothing was looked through", repair.Verifications{}, false},
+	} {
+		r := simtest.New(t, answering)
+		ctx, client, now := simtest.Background, r.Client(), r.Master.Now()
+		for n := 0; n < 3; n++ {
+			if _, err := client.SubmitJob(ctx, []luxi.OpCode{&luxi.TestDelay{Duration: 0.001, OnMaster: true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.known.Starts = map[string]repair.StartTries{"u": {Failed: 5}}
+		c.known.Looks = map[string]repair.DiskLook{"u": {Begun: now.Unix()}}
+		after, err := read.ReadVerifications(ctx, client, map[string]string{}, now, c.known)
+		if err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		if starts, looks := len(after.Starts) == 1, len(after.Looks) == 1; starts != c.keeps || looks != c.keeps {
+			t.Errorf("%s: starts are kept: %v, looks: %v, want %v", c.what, starts, looks, c.keeps)
+		}
+	}
+}
