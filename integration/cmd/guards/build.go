@@ -112,6 +112,9 @@ func (e *engine) removable() (map[string]string, error) {
 		if _, ok := changed[path]; !ok {
 			changed[path] = e.sources[path]
 		}
+		if !strings.Contains(changed[path], g.line) {
+			problems = append(problems, fmt.Sprintf("guard %s: the guards before it in the table have changed its line %q", g.name, g.line))
+		}
 		without := strings.ReplaceAll(g.without, "GONE", fmt.Sprintf("(goneGuard == %q)", g.name))
 		changed[path] = strings.ReplaceAll(changed[path], g.line, without)
 	}

@@ -364,8 +364,8 @@ var guards = []guard{
 		line:    "job, is := repair.LockedFor(locks, node, candidate)",
 		without: "job, is := repair.LockedFor(locks, node, candidate)\n\tis = is && !GONE"},
 	{name: "marking of an earlier pass", demand: "K6", by: "k06-killed-while-it-waits",
-		line:    "if m == repair.LookMark || m == repair.RoomMark && running(job) {",
-		without: "if GONE && m.Kind == repair.MarkOffline || m == repair.LookMark || m == repair.RoomMark && running(job) {"},
+		line:    "m == repair.RoomMark && running(job) {",
+		without: "m == repair.RoomMark && running(job) || GONE && m.Kind == repair.MarkOffline {"},
 
 	// Disks on good nodes, and what ganeti-watcher gave up.
 	{name: "disks only by setting", demand: "D10", by: "TestDisksOnlyReported",
