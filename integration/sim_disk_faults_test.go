@@ -96,9 +96,7 @@ instance one nodes=d,a template=drbd mem=16 disk=16
 		w.pass()
 		w.jobsEnd()
 	}
-	nextSecond()
-	w.watcher()
-	w.pass()
+	w.verifiedResults("one")
 	for _, name := range names {
 		w.wantSteps(0, name, "")
 	}

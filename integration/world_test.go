@@ -140,7 +140,7 @@ func dress(t *testing.T, ctx context.Context, c *vcluster.Cluster) *world {
 	w.settings(testSettings)
 	t.Cleanup(func() {
 		if t.Failed() {
-			log, _ := os.ReadFile(w.Root(w.Master()) + "/var/log/ganeti-autorepair/ganeti-autorepair.log")
+			log, _ := w.ReadFile(w.Root(w.Master()) + "/var/log/ganeti-autorepair/ganeti-autorepair.log")
 			t.Logf("the log of the program on %s:\n%s", w.Master(), log)
 		}
 	})
