@@ -62,10 +62,6 @@ func (c *checkup) cluster(ctx context.Context, set settings) (summary, perf stri
 	}
 	c.programs(ctx, pass.Client, set)
 	c.state(set, v.Drained || v.WatcherPause.After(e.now()))
-	if pass.Disks, err = e.diskFacts(ctx, pass.Client, set); err != nil {
-		c.add(levelCritical, "reading", "%s", err)
-		return "", ""
-	}
 	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		c.add(levelCritical, "reading", "%s", err)

@@ -69,10 +69,9 @@ func (e *env) pass(set settings, log plugin.Logger) *plugin.Pass {
 	set.engine.Interval = set.interval
 	c := e.client()
 	jobs := readJobMemory(e.paths.state())
-	disks, _ := e.diskFacts(context.Background(), nil, set)
 	return &plugin.Pass{
 		Client: c, Settings: set.engine, Now: e.now, NewID: e.policyID, Log: log, Fence: e.fence(set.engine.Fence, c),
-		RoomTests: readRoomTests(e.paths.state()), Suspects: jobs.Suspects, TakenBack: jobs.TakenBack, Disks: disks,
+		RoomTests: readRoomTests(e.paths.state()), Suspects: jobs.Suspects, TakenBack: jobs.TakenBack, Disks: e.diskFacts(set),
 	}
 }
 

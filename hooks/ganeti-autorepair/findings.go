@@ -44,39 +44,33 @@ func (m findingsMemory) write(state stateDir) error {
 // jobs that verify. It looks through no jobs.
 func (e *env) findings(ctx context.Context, c *luxi.Client, set settings) ([]repair.Finding, error) {
 	m := readFindingsMemory(e.paths.state())
-	o, err := e.observe(ctx, c, set, &m, false)
+	o, err := e.observe(ctx, c, &m, false)
 	if err != nil {
 		return nil, err
+	}
+	if set.engine.Disks != repair.WatchOff {
+		if o.Inactive, err = read.ReadInactive(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	o.Silent = e.silentNodes(set)
 	return m.findings(o, set.engine), nil
 }
 
-// diskFacts returns what is known of disks on good nodes without a look through jobs: what
-// the last pass knew, the watcher's instance-status file, and, where there is a client, the
-// instances whose disks are marked inactive.
-func (e *env) diskFacts(ctx context.Context, c *luxi.Client, set settings) (repair.DiskFacts, error) {
+// diskFacts returns what is known of disks on good nodes before anything is read of the
+// cluster: what the last pass knew, and the watcher's instance-status file.
+func (e *env) diskFacts(set settings) repair.DiskFacts {
 	o := repair.Observed{Now: e.now(), Verified: readFindingsMemory(e.paths.state()).Verified}
 	e.readInstanceStatus(&o)
-	if c != nil && set.engine.Disks != repair.WatchOff {
-		if err := read.ReadInactive(ctx, c, &o); err != nil {
-			return repair.DiskFacts{}, err
-		}
-	}
-	return o.DiskFacts(set.engine), nil
+	return o.DiskFacts(set.engine)
 }
 
 // observe reads what findings are made from, and goes on from a memory. With jobs it looks
 // through those that are newer than what is remembered; the memory knows them then.
-func (e *env) observe(ctx context.Context, c *luxi.Client, set settings, m *findingsMemory, jobs bool) (repair.Observed, error) {
+func (e *env) observe(ctx context.Context, c *luxi.Client, m *findingsMemory, jobs bool) (repair.Observed, error) {
 	o := repair.Observed{Now: e.now(), Verified: m.Verified}
 	if err := read.ReadRoles(ctx, c, &o); err != nil {
 		return o, err
-	}
-	if set.engine.Disks != repair.WatchOff {
-		if err := read.ReadInactive(ctx, c, &o); err != nil {
-			return o, err
-		}
 	}
 	if jobs {
 		var err error
@@ -138,7 +132,7 @@ func (r *runner) observeFirst(ctx context.Context, c *luxi.Client) observation {
 	short, cancel := context.WithTimeout(ctx, r.set.engine.PassTimeout/6)
 	defer cancel()
 	o := observation{memory: readFindingsMemory(r.env.paths.state())}
-	o.Observed, o.err = r.env.observe(short, c, r.set, &o.memory, true)
+	o.Observed, o.err = r.env.observe(short, c, &o.memory, true)
 	return o
 }
 
@@ -165,6 +159,7 @@ func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observatio
 	marked := r.markOffline(ctx, pass, &o.Observed, answers)
 	changed := o.Silent.NoteMarkings(marked.Markings)
 	before := o.memory.Since
+	o.Inactive = plan.Snapshot.Disks.Inactive()
 	list := o.memory.findings(o.Observed, r.set.engine)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)

@@ -154,7 +154,7 @@ func TestNoFindings(t *testing.T) {
 	released := false
 	b.m.OnCall(func(c luxitest.Call) luxitest.Fault {
 		released = released || c.Method == "SubmitManyJobs"
-		if released && strings.Contains(string(c.Args), "pinst_cnt") {
+		if released && strings.Contains(string(c.Args), "master_capable") {
 			return luxitest.FailWith("OpPrereqError", "no")
 		}
 		return luxitest.Pass()

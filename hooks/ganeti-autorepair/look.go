@@ -81,9 +81,6 @@ func (f lookFlags) look(ctx context.Context, e *env, assume repair.Assumption) (
 	if err != nil {
 		return nil, err
 	}
-	if pass.Disks, err = e.diskFacts(ctx, pass.Client, set); err != nil {
-		return nil, err
-	}
 	if f.Save == "" {
 		plan, err := pass.Look(ctx, assume)
 		if err != nil {
@@ -113,10 +110,6 @@ func (e *env) planNow(ctx context.Context, set settings) (*repair.Plan, error) {
 	defer pass.Client.Close()
 	ctx, cancel := context.WithTimeout(ctx, set.engine.PassTimeout)
 	defer cancel()
-	var err error
-	if pass.Disks, err = e.diskFacts(ctx, pass.Client, set); err != nil {
-		return nil, err
-	}
 	plan, err := pass.Look(ctx, repair.Assumption{})
 	if err != nil {
 		return nil, err

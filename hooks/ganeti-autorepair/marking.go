@@ -107,7 +107,7 @@ func (cmd *runCmd) marking(ctx context.Context, e *env, l *looked) ([]markingVie
 	ctx, cancel := context.WithTimeout(ctx, l.set.engine.PassTimeout)
 	defer cancel()
 	memory := readFindingsMemory(e.paths.state())
-	o, err := e.observe(ctx, m.Client, l.set, &memory, false)
+	o, err := e.observe(ctx, m.Client, &memory, false)
 	if err != nil {
 		return nil, err
 	}

@@ -25,9 +25,6 @@ func (w *World) observe() error {
 		if err := read.ReadRoles(ctx, w.client, &w.seen); err != nil {
 			return err
 		}
-		if err := read.ReadInactive(ctx, w.client, &w.seen); err != nil {
-			return err
-		}
 		verified, err := read.ReadVerifications(ctx, w.client, w.seen.Groups, w.seen.Now, w.seen.Verified)
 		w.seen.Verified = verified
 		return err

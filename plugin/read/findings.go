@@ -17,7 +17,7 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 		return fmt.Errorf("reading the cluster: %w", err)
 	}
 	o.CandidatePool = info.CandidatePoolSize
-	fields := []string{"name", "uuid", "group.uuid", "group", "master_candidate", "role", "master_capable", "offline", "drained", "pinst_cnt"}
+	fields := []string{"name", "uuid", "group.uuid", "group", "master_candidate", "role", "master_capable", "offline", "drained"}
 	t, err := Query(ctx, c, luxi.ResNode, fields, nil)
 	if err != nil {
 		return fmt.Errorf("reading the roles of nodes: %w", err)
@@ -27,33 +27,14 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 		var n repair.NodeRole
 		var group, role string
 		var capable, drained bool
-		var instances int64
-		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &group, &n.Candidate, &role, &capable, &n.Offline, &drained, &instances); err != nil {
+		if err := t.Scan(row, &n.Name, &n.UUID, &n.Group, &group, &n.Candidate, &role, &capable, &n.Offline, &drained); err != nil {
 			return fmt.Errorf("reading the roles of nodes: %w", err)
 		}
 		n.Master = role == "M"
 		n.Candidate = n.Candidate || n.Master
-		n.CanBe, n.Instances = capable && !n.Offline && !drained, int(instances)
+		n.CanBe = capable && !n.Offline && !drained
 		o.Groups[n.Group] = group
 		o.Roles = append(o.Roles, n)
-	}
-	return nil
-}
-
-// ReadInactive reads which instances are admin up although Ganeti has their disks down as
-// inactive. No node is asked.
-func ReadInactive(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
-	t, err := Query(ctx, c, luxi.ResInstance, []string{"name"}, luxi.And(luxi.Not(luxi.IsTrue("disks_active")), luxi.Eq("admin_state", "up"), luxi.Eq("disk_template", "drbd")))
-	if err != nil {
-		return fmt.Errorf("reading the instances with inactive disks: %w", err)
-	}
-	o.Inactive = nil
-	for row := range t.Rows {
-		var name string
-		if err := t.Scan(row, &name); err != nil {
-			return fmt.Errorf("reading the instances with inactive disks: %w", err)
-		}
-		o.Inactive = append(o.Inactive, name)
 	}
 	return nil
 }
@@ -90,7 +71,11 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 	for uuid, tries := range known.Starts {
 		after.Starts[uuid] = tries
 	}
-	newest, err := c.NewestJob(ctx, known.UpTo)
+	atLeast := known.UpTo
+	if atLeast < 1 {
+		atLeast = 1 // the queue was empty
+	}
+	newest, err := c.NewestJob(ctx, atLeast)
 	if err == nil && newest < known.UpTo {
 		known.Since = 0 // the queue began anew
 		newest, err = c.NewestJob(ctx, 1)

@@ -34,6 +34,9 @@ func (r *Reader) readPlaces(ctx context.Context, s *repair.Snapshot, uuids []str
 		err = r.checkEmpty(ctx)
 	}
 	if err == nil && uuids == nil {
+		err = r.noteInactive(ctx, s)
+	}
+	if err == nil && uuids == nil {
 		s.NoteUnusedNodes()
 	}
 	return err
@@ -76,12 +79,30 @@ func (r *Reader) instancesOf(ctx context.Context, s *repair.Snapshot, nodes []st
 // broken: these may be taking the room that a repair needs. What permits that an enoperm
 // result goes may be a tag of the node group, so the place of its instance matters, too.
 func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affected map[string]bool) error {
-	t, err := Query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "name", "tags"}, nil)
+	t, err := Query(ctx, r.Client, luxi.ResInstance, []string{"uuid", "name", "tags", "disks_active"}, nil)
 	if err != nil {
 		return fmt.Errorf("reading instances: %w", err)
 	}
 	if len(t.Rows) == 0 {
 		return r.checkEmpty(ctx)
+	}
+	all := make([]repair.Instance, len(t.Rows))
+	s.Instances = make([]*repair.Instance, len(all))
+	for row := range t.Rows {
+		i := &all[row]
+		var tags []string
+		var active luxi.Value[bool]
+		if err := t.Scan(row, &i.UUID, &i.Name, &tags, &active); err != nil {
+			return fmt.Errorf("reading instances: %w", err)
+		}
+		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
+		if v, told := active.Get(); told {
+			i.DisksActive = &v
+		}
+		s.Instances[row] = i
+	}
+	if err := r.noteInactive(ctx, s); err != nil {
+		return err
 	}
 	inJobs := func(*repair.Instance) bool { return false }
 	if affected != nil {
@@ -89,21 +110,12 @@ func (r *Reader) readWhatMatters(ctx context.Context, s *repair.Snapshot, affect
 	}
 	var closely []string
 	matters := make(map[string]bool)
-	all := make([]repair.Instance, len(t.Rows))
-	s.Instances = make([]*repair.Instance, len(all))
-	for row := range t.Rows {
-		i := &all[row]
-		var tags []string
-		if err := t.Scan(row, &i.UUID, &i.Name, &tags); err != nil {
-			return fmt.Errorf("reading instances: %w", err)
-		}
-		i.Tags = tagstore.Parse(luxi.TagInstance, tags)
+	for _, i := range s.Instances {
 		suspect, refused := s.Suspects[i.UUID] != 0, len(i.Tags.Records().Enoperms()) > 0
 		if len(i.Tags.Pendings) > 0 || affected[i.Name] || suspect || refused || s.Disks.Concerns(i) || inJobs(i) {
 			closely = append(closely, i.UUID)
 			matters[i.UUID] = true
 		}
-		s.Instances[row] = i
 	}
 	if len(closely) == 0 {
 		return nil

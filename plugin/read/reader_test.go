@@ -38,7 +38,7 @@ func queriesOf(r *simtest.Rig, full bool) (*repair.Snapshot, []string) {
 // fine, the places of what is on a broken node, and the nodes themselves only where
 // their answer matters.
 func TestReaderAsksForLittle(t *testing.T) {
-	const tagsOnly, places, status = "uuid name tags", "uuid name tags pnode snodes disk_template admin_state forthcoming be/always_failover hypervisor disks_active", "uuid status"
+	const tagsOnly, places, status = "uuid name tags disks_active", "uuid name tags pnode snodes disk_template admin_state forthcoming be/always_failover hypervisor disks_active", "uuid status"
 	for _, row := range []struct {
 		name, nodes, instances string
 		full                   bool
@@ -80,7 +80,7 @@ func TestReaderKeepsTheOrder(t *testing.T) {
 	}
 	r := simtest.New(t, text)
 	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 3 {
+		if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 4 {
 			r.Master.Edit(func(c *luxitest.Cluster) { c.Instances = append(c.Instances[:1:1], c.Instances[2:]...) })
 		}
 		return luxitest.Pass()
@@ -120,7 +120,7 @@ func TestReaderLooksCloselyWhereItMatters(t *testing.T) {
 	}
 	var where []string
 	r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
-		if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 3 {
+		if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 4 {
 			where = append(where, string(c.Args))
 		}
 		return luxitest.Pass()
@@ -180,7 +180,7 @@ func TestReaderMissesInstances(t *testing.T) {
 		r := simtest.New(t, text)
 		r.Master.Edit(simtest.Broken("node2:offline"))
 		r.Master.OnCall(func(c luxitest.Call) luxitest.Fault {
-			if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 3 {
+			if what, fields := simtest.Asked(c); what == "instance" && len(fields) > 4 {
 				return luxitest.ReplaceReply(simtest.Answer(fields))
 			}
 			return luxitest.Pass()

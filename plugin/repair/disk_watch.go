@@ -177,6 +177,8 @@ type DiskFacts struct {
 	Lost   map[string][]string   `json:"lost,omitempty"`
 	Looks  map[string]DiskLook   `json:"looks,omitempty"`
 	Starts map[string]StartTries `json:"starts,omitempty"`
+	// running are the instances, by name, that ganeti-watcher saw running of late.
+	running map[string]bool
 }
 
 // DiskFacts returns what the engine needs of what was observed.
@@ -186,8 +188,8 @@ func (o Observed) DiskFacts(set Settings) DiskFacts {
 		Signs: o.DiskSigns(set), Fresh: make(map[string]bool), Newest: make(map[string]DiskVerification), Lost: make(map[string][]string),
 		Looks: o.Verified.Looks, Starts: o.Verified.Starts,
 	}
-	if set.Disks == WatchOff {
-		f.Signs = nil
+	if f.running = o.running(); set.Disks == WatchOff {
+		f.Signs, f.running = nil, nil
 	}
 	if set.Relocate == WatchOff {
 		f.Starts = nil
@@ -262,14 +264,63 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 			}
 		}
 	}
-	if o.Now.Sub(o.StatusTime) <= statusLasts {
-		for _, name := range o.Inactive {
-			if o.Status[name] == "running" {
-				sign := signs[name]
-				sign.Inactive = true
-				signs[name] = sign
-			}
+	return withInactive(signs, o.Inactive, o.running())
+}
+
+// running returns the instances, by name, that ganeti-watcher saw running of late.
+func (o Observed) running() map[string]bool {
+	names := make(map[string]bool)
+	if o.Now.Sub(o.StatusTime) > statusLasts {
+		return names
+	}
+	for name, status := range o.Status {
+		if status == "running" {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// withInactive adds signs of the instances whose disks are marked inactive, as far as they
+// run.
+func withInactive(signs map[string]DiskSign, inactive []string, running map[string]bool) map[string]DiskSign {
+	for _, name := range inactive {
+		if running[name] {
+			sign := signs[name]
+			sign.Inactive = true
+			signs[name] = sign
 		}
 	}
 	return signs
+}
+
+// MayRunInactive reports whether the instance runs, for all that is known, and its disks are
+// marked inactive. That says little before its template and its admin state are known.
+func (f DiskFacts) MayRunInactive(i *Instance) bool {
+	return f.running[i.Name] && i.DisksActive != nil && !*i.DisksActive
+}
+
+// WithInactive returns the facts with a sign of broken disks for each of these instances,
+// by name, that are to be up, whose disks Ganeti has down as inactive, and that run.
+func (f DiskFacts) WithInactive(names []string) DiskFacts {
+	signs := make(map[string]DiskSign, len(f.Signs)+len(names))
+	for name, sign := range f.Signs {
+		if sign.Inactive = false; sign.Verified > 0 {
+			signs[name] = sign
+		}
+	}
+	f.Signs = withInactive(signs, names, f.running)
+	return f
+}
+
+// Inactive returns the instances, by name, that run although their disks are marked
+// inactive.
+func (f DiskFacts) Inactive() []string {
+	var names []string
+	for name, sign := range f.Signs {
+		if sign.Inactive {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -80,7 +80,6 @@ type NodeRole struct {
 	Master     bool
 	Candidate  bool // a master candidate, or the master
 	CanBe      bool // it may be a master candidate: capable, neither offline nor drained
-	Instances  int  // that have it as primary node
 }
 
 // Verifications are what jobs that verify have left in the queue, as far as it was looked
@@ -258,18 +257,15 @@ func (o Observed) complaints() []Finding {
 	return list
 }
 
-// notVerified finds the node groups with instances that nothing verifies any more. What
-// was not looked at is not missed.
+// notVerified finds the node groups with nodes that nothing verifies any more. What was not
+// looked at is not missed. Whether a group has instances does not matter: to count them takes
+// luxid long.
 func (o Observed) notVerified() []Finding {
-	used := make(map[string]bool)
-	for _, n := range o.Roles {
-		used[n.Group] = used[n.Group] || n.Instances > 0
-	}
 	now := o.Now.Unix()
 	var list []Finding
 	for uuid, name := range o.Groups {
 		v := o.Verified.Groups[uuid]
-		if !used[uuid] || o.Verified.Since == 0 {
+		if o.Verified.Since == 0 {
 			continue
 		}
 		// A group of external disks alone is never asked about its disks.

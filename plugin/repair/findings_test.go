@@ -44,7 +44,7 @@ func TestFindings(t *testing.T) {
 	now := repairtest.Present
 	ago := func(d time.Duration) int64 { return now.Add(-d).Unix() }
 	role := func(name, group string, candidate, canBe bool) repair.NodeRole {
-		return repair.NodeRole{Name: name, Group: group, Candidate: candidate, CanBe: canBe, Instances: 1}
+		return repair.NodeRole{Name: name, Group: group, Candidate: candidate, CanBe: canBe}
 	}
 	// well is a cluster about which there is nothing to say.
 	well := func() repair.Observed {
@@ -91,7 +91,6 @@ func TestFindings(t *testing.T) {
 		{"no jobs were looked at", func(o *repair.Observed) { o.Verified = repair.Verifications{} }, ""},
 		{"the watcher's verify-disks stays away", set(func(v *repair.VerifiedGroup) { v.DisksEnded = ago(2 * time.Hour) }), "disks-not-verified group rack1: gnt-cluster watcher info"},
 		{"a group without instances", func(o *repair.Observed) {
-			o.Roles[0].Instances, o.Roles[1].Instances, o.Verified.Groups["g1"] = 0, 0, repair.VerifiedGroup{DisksEnded: ago(2 * time.Hour)}
 		}, ""},
 		{"several, in order", func(o *repair.Observed) {
 			o.CandidatePool = 3
