@@ -74,8 +74,9 @@ func (p *Pass) Run(ctx context.Context) (*Report, error) {
 		return a.report, ErrQueueDrained
 	}
 	err = a.run(ctx)
-	for _, d := range a.report.Decisions() {
-		if d.State == repair.StatePending {
+	decisions := a.report.Decisions()
+	for k := range decisions {
+		if decisions[k].State == repair.StatePending {
 			a.report.Pending++
 		}
 	}

@@ -75,6 +75,9 @@ type Waiting struct {
 // Decisions returns the decisions of the plan with the state and the reason in which
 // the pass left each instance.
 func (r *Report) Decisions() []repair.Decision {
+	if len(r.Outcomes) == 0 {
+		return r.Plan.Decisions // they are many, and no copy of them is needed
+	}
 	list := append([]repair.Decision(nil), r.Plan.Decisions...)
 	for k := range list {
 		list[k] = r.After(list[k])

@@ -71,7 +71,10 @@ func (f *Draft) RoomWanted() RoomWanted {
 // order.
 func (f *Draft) Plan(placer *Placer) *Plan {
 	s := f.snapshot
-	p := &Plan{Snapshot: s, Decisions: append([]Decision(nil), f.decisions...)}
+	p := &Plan{Snapshot: s, Decisions: f.decisions}
+	if len(f.starts) > 0 {
+		p.Decisions = append([]Decision(nil), f.decisions...) // some will differ
+	}
 	f.expect(placer)
 	var steps, tests []Action
 	done := make(map[int]bool)
@@ -111,14 +114,15 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	}
 	tags := endedSuspensions(s)
 	unnamed := unnamedJobs(s)
-	for k, d := range p.Decisions {
+	for k := range p.Decisions {
+		d := &p.Decisions[k]
 		for _, t := range append(unnamed[d.Instance.UUID], d.TakeBack...) {
-			p.Actions = append(p.Actions, takeBackAction(d, t))
+			p.Actions = append(p.Actions, takeBackAction(*d, t))
 		}
 		if done[k] {
 			continue
 		}
-		if a := TagAction(s, d); !a.Empty() && !leftAlone(s, d) {
+		if a := TagAction(s, *d); !a.Empty() && !leftAlone(s, *d) {
 			tags = append(tags, a)
 		}
 	}

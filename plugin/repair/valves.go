@@ -14,12 +14,15 @@ import (
 // which of them begin, in the order in which they are to begin (V4).
 func Valves(s *Snapshot, decisions []Decision, set Settings) (after []Decision, starts []int) {
 	v := valves{s: s, set: set, unhealthy: unhealthyGroups(s, set.MaxUnhealthy), returning: returning(s, decisions), relocations: relocations(s, decisions, set.MaxRelocations), busy: bringingBack(s)}
-	after = append([]Decision(nil), decisions...)
-	for k := range after {
-		if after[k].Start != nil {
+	for k := range decisions {
+		if decisions[k].Start != nil {
 			starts = append(starts, k)
 		}
 	}
+	if len(starts) == 0 {
+		return decisions, nil // they are many, and no copy of them is needed
+	}
+	after = append([]Decision(nil), decisions...)
 	sort.SliceStable(starts, func(a, b int) bool { return before(s, after[starts[a]], after[starts[b]]) })
 	pass := starts[:0]
 	for _, k := range starts {
