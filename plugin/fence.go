@@ -19,7 +19,8 @@ type Fence func(ctx context.Context, node string, instances []string) error
 // fencesAtATime bounds how many commands run side by side.
 const fencesAtATime = 8
 
-// fenceTime bounds one command: what is left of the pass must do for the rest.
+// fenceTime bounds all commands together: what is left of the pass must do for the rest. A
+// node that is not asked in time counts as one whose fence failed, until the next pass.
 func (p *Pass) fenceTime() time.Duration { return p.Settings.PassTimeout / 4 }
 
 // fence asks the fence for the actions that need it, and returns the actions that are
