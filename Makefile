@@ -29,13 +29,15 @@ cluster-demo: program build/demo ## the same on a virtual cluster of the real Ga
 build/demo:
 	@go build $(BUILDFLAGS) -o $@ ./integration/cmd/demo
 
-.PHONY: dist deb deb-source
+.PHONY: dist deb deb-source debian-git
 dist: ## build/dist/*.tar.gz, the release; the same files give the same bytes
 	@packaging/build-dist
 deb: ## build/deb/*.deb, the package for this Debian release
 	@packaging/build-deb
 deb-source: ## build/deb-source/*.dsc, the source package
 	@packaging/build-deb source
+debian-git: ## build/debian-git/*/, a git repository of the release with debian/, for gbp and dgit
+	@packaging/debian-git
 
 GPGKEY ?=
 REPOSITORY ?= build/repository

@@ -167,12 +167,14 @@ func TestRepository(t *testing.T) {
 	mustUpdate(t)
 	apt(t, "install", name)
 	upgrade := func() {
+		oldLogs(t)
 		r.add(t, found[0])
 		mustUpdate(t)
 		apt(t, "install", "--only-upgrade", name)
 		if got := installedVersion(t); !strings.HasPrefix(got, "0.2.0-1") {
 			t.Errorf("after the upgrade %s is installed", got)
 		}
+		logsForAdm(t)
 	}
 	upgradeWithRepairs(t, upgrade)
 	// What was published stays available.
@@ -197,6 +199,31 @@ func TestRepository(t *testing.T) {
 		t.Errorf("after the purge the machine is another one than before the installation:\n%s", diff)
 	}
 	install(t, found[0]) // for what is tried next
+}
+
+// oldLogs makes logs as version 0.1.0 made them, for root alone, and one that somebody
+// has given to another group.
+func oldLogs(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{log, log + ".1", log + ".2"} {
+		write(t, path, "of 0.1.0\n", 0o640)
+	}
+	run(t, "/", "chown", "-R", "root:root", filepath.Dir(log))
+	run(t, "/", "chgrp", "staff", log+".2")
+}
+
+// logsForAdm wants the logs of oldLogs to be for the group adm after an upgrade, and the
+// one of another group as it was.
+func logsForAdm(t *testing.T) {
+	t.Helper()
+	for path, want := range map[string]string{filepath.Dir(log): "adm", log: "adm", log + ".1": "adm", log + ".2": "staff"} {
+		if got := run(t, "/", "stat", "--format", "%U:%G", path); got != "root:"+want+"\n" {
+			t.Errorf("after the upgrade %s belongs to %s", path, got)
+		}
+	}
+	if got := mode(t, log); got != 0o640 {
+		t.Errorf("after the upgrade the log has mode %o", got)
+	}
 }
 
 // oldVersion returns the package of version 0.1.0: built from the sources of then if
