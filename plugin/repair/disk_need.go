@@ -75,15 +75,21 @@ var personReasons = map[DiskCondition]Reason{
 	DisksMissing: ReasonDiskMissing,
 }
 
-// hasLeft reports whether the instance has lost volumes only on nodes that it has left
-// since: the next verification of disks lists it no more, or says what is wrong now.
+// hasLeft reports whether the instance has lost volumes only on nodes that it has left since,
+// or has left the node group whose verifications list it, which may be verified no more: the next verification of disks lists it no more, or says what is wrong now.
 func (s *Snapshot) hasLeft(i *Instance, sign DiskSign) bool {
+	if sign.Inactive {
+		return false
+	}
+	there := sign.Group == ""
 	for _, name := range i.Nodes() {
-		if n := s.Nodes[name]; n == nil || contains(sign.Lost, n.UUID) {
+		n := s.Nodes[name]
+		if n == nil || contains(sign.Lost, n.UUID) {
 			return false
 		}
+		there = there || n.Group == sign.Group
 	}
-	return len(sign.Lost) > 0 && !sign.Inactive
+	return len(sign.Lost) > 0 || !there
 }
 
 // lookAgain is how old a look is that is taken again, although what it found does not let
