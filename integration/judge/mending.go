@@ -242,7 +242,7 @@ func (c *Cluster) forPerson(i *Instance, need Need) bool {
 		return contains(i.Faulty, i.Primary) || i.Split
 	case !c.Settings.MendsDisks:
 		return false
-	case need.Healthy() && len(i.RunsOn) > 1:
+	case need.Healthy() && i.Template == "drbd" && len(i.RunsOn) > 1:
 		return true // its copies diverge
 	case need.Healthy():
 		return i.lacksDisks() && c.mendable(i) == ""
@@ -274,8 +274,21 @@ func (v *verdict) repairedLately(c *Cluster, i *Instance) bool {
 		}
 	}
 	for _, r := range recordsOf(i.Tags).results {
-		if r.Outcome != "enoperm" && len(r.Jobs) > 0 && c.Clock.Sub(time.Unix(r.Time, 0)) < c.Settings.RepeatAfter {
-			return true // its jobs may be purged
+		if r.Outcome != "enoperm" && len(r.Jobs) > 0 && !v.knowsAny(i, r.Jobs) && c.Clock.Sub(time.Unix(r.Time, 0)) < c.Settings.RepeatAfter {
+			return true // its jobs are purged, so the result alone tells
+		}
+	}
+	return false
+}
+
+// knowsAny reports whether the queue or its archive knows any of the jobs as one of the
+// instance.
+func (v *verdict) knowsAny(i *Instance, ids []int64) bool {
+	for k := range v.Jobs {
+		for _, id := range ids {
+			if j := &v.Jobs[k]; j.ID == id && !j.Purged && j.uuid() == i.UUID {
+				return true
+			}
 		}
 	}
 	return false

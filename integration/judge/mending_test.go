@@ -212,6 +212,16 @@ func TestMendingIsOwed(t *testing.T) {
 			j.Ops[0].Reason = append(j.Ops[0].Reason, [2]string{source, "row D3"})
 			h.Jobs = append(h.Jobs, j)
 		}, "", true},
+		{"a result an hour ago, the job of which is purged", func(_ *History, c *Cluster, web *Instance) {
+			web.Tags = []string{fmt.Sprintf("%sresult:fix-storage:own0:%d:success:6", Prefix, c.Clock.Unix()-3600)}
+		}, "", true},
+		{"a result an hour ago, of a repair on another node", func(h *History, c *Cluster, web *Instance) {
+			web.Tags = []string{fmt.Sprintf("%sresult:fix-storage:own0:%d:success:6", Prefix, c.Clock.Unix()-3600)}
+			h.Jobs = append(h.Jobs, repairJob(6, "own0", "OP_INSTANCE_REPLACE_DISKS", 0, 60, nil))
+		}, "D3", true},
+		{"shared storage that runs twice, and is pending", func(_ *History, _ *Cluster, web *Instance) {
+			web.Template, web.Secondary, web.Whole, web.Faulty, web.RunsOn, web.Tags = "rbd", "", nil, nil, []string{"n2", "n3"}, []string{pendingTag}
+		}, "S6", false},
 		{"the storage of its node is gone", func(_ *History, c *Cluster, web *Instance) {
 			for k := 0; k < 3; k++ {
 				other := *web

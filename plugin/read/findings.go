@@ -49,10 +49,15 @@ const disksBack = 2 * time.Hour
 var toldOften = []string{
 	luxi.OpGroupVerifyDisks, luxi.OpInstanceQueryData, luxi.OpInstanceStartup, luxi.OpInstanceFailover, luxi.OpInstanceMigrate,
 	luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks, luxi.OpInstanceReplaceDisks,
+	luxi.OpInstanceSetParams, luxi.OpInstanceGrowDisk, luxi.OpInstanceReboot,
 }
 
-// looksKept is how long closer looks at disks are remembered.
-const looksKept = 24 * time.Hour
+// looksKept is how long closer looks at disks are remembered, and lostKept how long those that
+// found a copy lost: a failover may be held for that (D9).
+const (
+	looksKept = 24 * time.Hour
+	lostKept  = 30 * 24 * time.Hour
+)
 
 // ReadVerifications goes on from what is known of jobs that verify, through the jobs that
 // are newer, archived ones included: ganeti-watcher archives its own at once.
@@ -64,7 +69,11 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 		}
 	}
 	for uuid, look := range known.Looks {
-		if now.Unix()-look.Begun < int64(looksKept/time.Second) {
+		kept := looksKept
+		if len(look.Lost) > 0 {
+			kept = lostKept
+		}
+		if now.Unix()-look.Begun < int64(kept/time.Second) {
 			after.Looks[uuid] = look
 		}
 	}

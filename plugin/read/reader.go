@@ -68,6 +68,9 @@ func (r *Reader) read(ctx context.Context, uuids []string) (*repair.Snapshot, er
 	s := &repair.Snapshot{Time: r.Now(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, RoomTests: r.RoomTests, TakenBack: r.TakenBack, Disks: r.Disks}
 	if r.Before != nil {
 		s.Disks = r.Before.Disks
+		if uuids != nil {
+			s.Whole = r.Before
+		}
 	}
 	var err error
 	// Jobs first: one that ends after this was read has left its mark on the

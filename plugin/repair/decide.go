@@ -179,7 +179,7 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.settle(r, jobs, tagstore.Enoperm, fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type))
 		return true
 	}
-	if need.Blocked != "" && !(need.Blocked == ReasonStaleCopy && tagstore.KindOfID(r.ID) != tagstore.ByPolicy) {
+	if need.Blocked != "" && !overrides(r, need) {
 		x.conclude(StatePending, need.Blocked, need.Detail)
 		x.renewTag(r, jobs)
 		return false
@@ -189,6 +189,12 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		return false
 	}
 	return x.proceed(r, jobs)
+}
+
+// overrides reports whether somebody asked for the repair although the copy that it is to use
+// is incomplete (D9).
+func overrides(r *tagstore.Repair, need Need) bool {
+	return need.Blocked == ReasonStaleCopy && tagstore.KindOfID(r.ID) != tagstore.ByPolicy
 }
 
 // proceed takes the next step of a repair, unless it has been tried often enough. It

@@ -191,25 +191,18 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	case pri == NodeOK && i.Template == "drbd" && secondary == nil:
 		return Need{Blocked: ReasonUnknownPlace, Detail: "its secondary node was not told"}
 	case pri == NodeOK && sec == NodeOK:
-		if need := diagnoseDisks(s, i); !need.Healthy() {
-			return need
+		need := diagnoseDisks(s, i)
+		if need.Healthy() {
+			need = diagnoseStart(s, i)
 		}
-		return diagnoseStart(s, i)
+		return withTarget(s, i, need)
 	}
 	need := needFor(s, i, pri, sec, len(i.Secondaries))
 	need.PrimaryBroken = pri != NodeOK
 	if len(need.Steps) == 0 {
 		return need
 	}
-	// drbd moves to its secondary and nowhere else. In which node group that is does
-	// not matter, as the copy is there (P11); Ganeti itself does not look whether it may
-	// run instances (lib/cmdlib/instance_migration.py).
-	if i.Template == "drbd" && (need.Steps[0] == StepMigrate || need.Steps[0] == StepFailover) && !secondary.VMCapable {
-		need.Blocked, need.Detail = ReasonNoTarget, "its secondary node "+secondary.Name+" is not vm_capable"
-	}
-	if need.Blocked == "" && need.newNodes(i) > usableBeside(s, i) {
-		need.Blocked, need.Detail = ReasonNoTarget, fmt.Sprintf("node group %s has no other node that could take it", s.Groups[primary.Group].Name)
-	}
+	need = withTarget(s, i, need)
 	if need.Row == "P4" && need.Blocked == "" {
 		if why := staleCopy(s, i, secondary); why != "" {
 			need.Blocked, need.Detail = ReasonStaleCopy, why
@@ -218,6 +211,25 @@ func Diagnose(s *Snapshot, i *Instance) Need {
 	need = disklessPrimary(s, i, need)
 	if chain, failed := s.Past.Chain(i); need.First() == StepReinstall {
 		need.Start = i.AdminState == "up" || failed && chain.WasUp
+	}
+	return need
+}
+
+// withTarget blocks a need whose first step has no node to go to.
+//
+// drbd moves to its secondary and nowhere else. In which node group that is does not matter,
+// as the copy is there (P11); Ganeti itself does not look whether it may run instances
+// (lib/cmdlib/instance_migration.py).
+func withTarget(s *Snapshot, i *Instance, need Need) Need {
+	if i.Template == "drbd" && (need.First() == StepMigrate || need.First() == StepFailover) {
+		for _, name := range i.Secondaries {
+			if n := s.Nodes[name]; n != nil && !n.VMCapable {
+				need.Blocked, need.Detail = ReasonNoTarget, "its secondary node "+name+" is not vm_capable"
+			}
+		}
+	}
+	if need.Blocked == "" && need.newNodes(i) > usableBeside(s, i) {
+		need.Blocked, need.Detail = ReasonNoTarget, fmt.Sprintf("node group %s has no other node that could take it", s.Groups[s.GroupID(i)].Name)
 	}
 	return need
 }

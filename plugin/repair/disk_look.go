@@ -20,8 +20,16 @@ type DiskLook struct {
 	Condition DiskCondition `json:"condition"`
 	Disks     []int         `json:"disks,omitempty"`
 	Detail    string        `json:"detail,omitempty"`
+	// Lost are the names of the nodes that lacked their copy of any disk.
+	Lost []string `json:"lost,omitempty"`
 	// Outdated says that a job has changed the disks of the instance, or its place, since.
 	Outdated bool `json:"outdated,omitempty"`
+}
+
+// lacks reports whether the node lacked its copy of any disk. Looks of earlier versions have
+// no list of them.
+func (l DiskLook) lacks(node string) bool {
+	return contains(l.Lost, node) || !l.Outdated && l.Condition == DisksSecondaryLost && l.Secondary == node
 }
 
 // DiskCondition is how the disks of an instance are, all taken together.
@@ -50,11 +58,18 @@ func NewDiskLook(job luxi.JobInfo, op luxi.JobOp, data luxi.InstanceData) DiskLo
 	if len(data.Secondaries) == 1 {
 		look.Secondary = data.Secondaries[0]
 	}
-	of := make(map[DiskCondition][]int)
+	of, lost := make(map[DiskCondition][]int), make(map[string]bool)
 	for n, d := range data.Disks {
 		c := conditionOf(d)
 		of[c] = append(of[c], n)
+		if c == DisksPrimaryDiskless || volumesLost(d.Parts, onPrimary) {
+			lost[look.Primary] = true
+		}
+		if look.Secondary != "" && (c == DisksSecondaryLost || volumesLost(d.Parts, onSecondary)) {
+			lost[look.Secondary] = true
+		}
 	}
+	look.Lost = sorted(lost)
 	look.Condition = together(of)
 	look.Disks = of[look.Condition]
 	if look.Condition == DisksBroken && len(look.Disks) == 0 {
@@ -253,13 +268,31 @@ func (p *Plan) LooksWanted() []*Instance {
 	}
 	var list []*Instance
 	for _, d := range p.Decisions {
-		if d.Need.Look && d.Reason != ReasonSettling && !looking[d.Instance.Name] && d.mayLook() {
+		if d.Need.Look && d.Reason != ReasonSettling && !looking[d.Instance.Name] && d.mayLook() && !s.unreached(d.Instance) {
 			if _, busy := s.BusyJob(d.Instance, nil); !busy {
 				list = append(list, d.Instance)
 			}
 		}
 	}
 	return list
+}
+
+// unreached reports whether the newest verification of disks did not reach a node of the
+// instance that is not offline. A look at it would fail, and with it that at all others of the
+// same job.
+func (s *Snapshot) unreached(i *Instance) bool {
+	for _, name := range i.Nodes() {
+		n := s.Nodes[name]
+		if n == nil || n.Offline {
+			continue
+		}
+		for _, v := range s.Disks.Newest {
+			if s.Time.Unix()-v.Ended <= int64(lookLasts/time.Second) && contains(v.Unreached, n.UUID) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mayLook reports whether something permits that nodes are asked about the instance: its
@@ -271,19 +304,28 @@ func (d Decision) mayLook() bool {
 	return d.Repair != nil || !d.Policy.Unreadable && d.Policy.Type.Permits(d.Need.Type)
 }
 
-// OutdateLooks notes of looks that the job has changed the disks of their instances, or their
-// place, since: an instance may be back where it was, and its disks mended. The looks stay,
-// as a job may have mended one disk of several.
+// OutdateLooks notes of looks that the job has changed the disks of their instances, their
+// numbers, or the place of the instances since: an instance may be back where it was, and its
+// disks mended. The looks stay, as a job may have mended one disk of several; a copy that was
+// lost counts as lost until a job has made it anew, or has used it.
 func OutdateLooks(looks map[string]DiskLook, job luxi.JobInfo) {
 	for _, op := range job.Ops {
+		mended := false
 		switch op.ID {
-		case luxi.OpInstanceReplaceDisks, luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks:
+		case luxi.OpInstanceReplaceDisks:
+			mended = op.Param("mode") != string(luxi.ReplaceOnPrimary)
+		case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceRecreateDisks:
+			mended = true
+		case luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceSetParams, luxi.OpInstanceGrowDisk:
 		default:
 			continue
 		}
 		uuid := op.Param("instance_uuid")
 		if look, known := looks[uuid]; known && op.Status == luxi.JobSuccess && !op.DryRun() && job.Ended.Unix() >= look.Begun {
 			look.Outdated = true
+			if mended {
+				look.Lost = nil
+			}
 			looks[uuid] = look
 		}
 	}

@@ -75,15 +75,21 @@ var personReasons = map[DiskCondition]Reason{
 	DisksMissing: ReasonDiskMissing,
 }
 
-// hasLeft reports whether the instance has lost volumes only on nodes that it has left
-// since: the next verification of disks lists it no more, or says what is wrong now.
+// hasLeft reports whether the instance has lost volumes only on nodes that it has left since,
+// or has left the node group whose verifications list it, which may be verified no more: the next verification of disks lists it no more, or says what is wrong now.
 func (s *Snapshot) hasLeft(i *Instance, sign DiskSign) bool {
+	if sign.Inactive {
+		return false
+	}
+	there := sign.Group == ""
 	for _, name := range i.Nodes() {
-		if n := s.Nodes[name]; n == nil || contains(sign.Lost, n.UUID) {
+		n := s.Nodes[name]
+		if n == nil || contains(sign.Lost, n.UUID) {
 			return false
 		}
+		there = there || n.Group == sign.Group
 	}
-	return len(sign.Lost) > 0 && !sign.Inactive
+	return len(sign.Lost) > 0 || !there
 }
 
 // lookAgain is how old a look is that is taken again, although what it found does not let
@@ -191,7 +197,11 @@ func (s *Snapshot) lacking(name string) (lacking, all int, gone bool) {
 	if node == nil {
 		return 0, 0, false
 	}
-	for _, i := range s.Instances {
+	instances := s.Instances
+	if s.Whole != nil {
+		instances = s.Whole.Instances
+	}
+	for _, i := range instances {
 		if !i.PlaceKnown || i.Template != "drbd" || !contains(i.Nodes(), name) {
 			continue
 		}
@@ -223,32 +233,54 @@ func (f DiskFacts) StorageGoneMayBe() bool {
 	if len(f.Signs) == 0 {
 		return false
 	}
-	count := make(map[string]int)
+	// Verifications name nodes by UUID, looks by name.
+	lost, looked := make(map[string]int), make(map[string]int)
 	for _, nodes := range f.Lost {
 		for _, uuid := range nodes {
-			if count[uuid]++; count[uuid] >= storageGoneAt {
-				return true
-			}
+			lost[uuid]++
 		}
 	}
 	for _, look := range f.Looks {
-		node := map[DiskCondition]string{DisksSecondaryLost: look.Secondary, DisksPrimaryDiskless: look.Primary}[look.Condition]
-		if node != "" {
-			if count[node]++; count[node] >= storageGoneAt {
-				return true
-			}
+		if node := map[DiskCondition]string{DisksSecondaryLost: look.Secondary, DisksPrimaryDiskless: look.Primary}[look.Condition]; node != "" {
+			looked[node]++
 		}
 	}
-	return false
+	return most(lost)+most(looked) >= storageGoneAt
+}
+
+// most returns the greatest of the counts.
+func most(count map[string]int) int {
+	n := 0
+	for _, c := range count {
+		if c > n {
+			n = c
+		}
+	}
+	return n
 }
 
 // staleCopy returns why the copy that the failover of P4 would start the instance from is
 // known to be incomplete, or "" (D9).
 func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
-	if s.Disks.Repair && s.lostOn(i, secondary) {
+	if s.Disks.Repair && (contains(s.Disks.Lost[i.Name], secondary.UUID) || s.lookedStale(i, secondary)) {
 		return fmt.Sprintf("before its primary node was lost, disks of it were missing on %s; if that copy is to be used all the same: ganeti-autorepair repair %s failover", secondary.Name, i.Name)
 	}
 	return ""
+}
+
+// lookedStale reports whether a look found that the secondary node lacks its copy of a disk,
+// and nothing has said otherwise since. However old the look is, the copy gets no better once
+// the primary node is lost. What is mended is listed by no verification any more; what has
+// inactive disks is not either.
+func (s *Snapshot) lookedStale(i *Instance, secondary *Node) bool {
+	look, known := s.Disks.Looks[i.UUID]
+	if !known || !look.isOf(i) || !look.lacks(secondary.Name) {
+		return false
+	}
+	v, verified := s.Disks.Newest[s.GroupID(i)]
+	active := i.DisksActive != nil && *i.DisksActive
+	mended := verified && active && v.Begun > look.Begun && !v.lists(i.Name) && !contains(v.Unreached, secondary.UUID)
+	return !mended
 }
 
 // disklessPrimary blocks a migration of a drbd instance whose primary node runs it without
@@ -258,7 +290,9 @@ func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
 // by names, which change.
 func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	_, signed := s.Disks.Signs[i.Name]
-	signed = signed || s.Disks.Fresh[i.Name]
+	// Verifications leave out what has inactive disks.
+	inactive := i.DisksActive != nil && !*i.DisksActive && i.Live != nil && i.Live.Status == "running"
+	signed = signed || s.Disks.Fresh[i.Name] || inactive
 	look, fresh := s.lookAt(i)
 	diskless := fresh && (look.Condition == DisksPrimaryDiskless || look.Condition == DisksBroken)
 	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !diskless {
@@ -272,6 +306,9 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	case look.Condition == DisksBroken || look.Condition == DisksLastCopy || look.Condition == DisksDisconnected:
 		// The primary may lack its disk as well, and the secondary's come back alone.
 		need.Blocked, need.Detail = personReasons[look.Condition], look.Detail
+		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
+	case look.Condition == DisksUnclear:
+		need.Blocked, need.Detail = ReasonDisksUnknown, look.Detail
 		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
 	}
 	return need

@@ -20,10 +20,13 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	}
 	ended := last.Info.Ended
 	v, known := x.s.Disks.Newest[x.s.GroupID(x.i)]
+	known = known && v.Begun <= x.s.Time.Unix() // the clock may have been set back since
 	reached := x.reachedBy(v)
 	switch {
 	case known && v.Begun > ended.Unix() && v.lists(x.i.Name):
 		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
+	case known && v.Begun > ended.Unix() && reached && x.incomplete():
+		return true, false // where it runs is not known, or its system is missing (S16, S18)
 	case known && v.Begun > ended.Unix() && reached:
 		x.settle(r, jobs, tagstore.Success, fmt.Sprintf("job %d has verified its disks", v.Job))
 		return true, true

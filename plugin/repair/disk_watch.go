@@ -157,6 +157,8 @@ type DiskSign struct {
 	Inactive bool `json:"inactive,omitempty"`
 	// Lost are the nodes, by UUID, without its volumes.
 	Lost []string `json:"lost,omitempty"`
+	// Group is the UUID of the node group whose verifications list it.
+	Group string `json:"group,omitempty"`
 }
 
 // DiskFacts are what is known of disks on good nodes, and of starts that failed, beside
@@ -233,13 +235,18 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 	for _, n := range o.Roles {
 		offline[n.UUID] = n.Offline
 	}
-	for _, g := range o.Verified.Groups {
+	used := make(map[string]bool)
+	for _, n := range o.Roles {
+		used[n.Group] = used[n.Group] || n.Instances > 0
+	}
+	for uuid, g := range o.Verified.Groups {
 		newest, known := g.newestDisks()
-		if !known {
+		// A group that has lost its last instance is not verified any more.
+		if !known || len(o.Roles) > 0 && !used[uuid] {
 			continue
 		}
 		for _, name := range g.listedOrUnreached(newest, offline) {
-			sign := DiskSign{Lost: newest.Lost[name]}
+			sign := DiskSign{Lost: newest.Lost[name], Group: uuid}
 			if !newest.lists(name) {
 				sign.Lost = g.Lost[name]
 			}
@@ -259,7 +266,7 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 				}
 				sign.Since, sign.Verified = v.Ended, sign.Verified+1
 			}
-			if lasts && sign.Verified >= 2 {
+			if lasts && sign.Verified >= 2 && sign.Newest > signs[name].Newest {
 				signs[name] = sign
 			}
 		}

@@ -27,7 +27,7 @@ func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact) bool {
 		return x.fail(r, fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i)))
 	}
 	// Verifications do not list a disk that is only half filled.
-	if last := lastChange(jobs); last != nil && last.Step == StepReplaceOnPrimary && last.endedBadly() {
+	if last := lastChange(jobs); last != nil && last.Step == StepReplaceOnPrimary && last.endedBadly() && !last.Succeeded() {
 		return x.fail(r, fmt.Sprintf("job %d: %s; the disk that it was making on %s may not be complete, see gnt-instance info %s", last.Info.ID, last.Detail, x.i.Primary, x.i.Name))
 	}
 	for _, f := range jobs {

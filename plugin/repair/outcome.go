@@ -93,7 +93,7 @@ func (f *JobFact) InstanceName() string {
 // WantsLog reports whether the job's log tells more of what came of it than its
 // status does.
 func (f *JobFact) WantsLog() bool {
-	return f.endedBadly() && (f.Step == StepReplaceDisks || f.Step == StepMigrate)
+	return f.endedBadly() && (f.Step.rebuilds() || f.Step == StepMigrate)
 }
 
 // MaxDetail bounds an error text of Ganeti's, which can run to many lines; the
@@ -267,5 +267,5 @@ func (f *JobFact) Begun() bool { return f.Info.Known && begun(f.Info) }
 // running instance whose disks are marked inactive fails at its very end although it
 // copied all disks (P19).
 func (f *JobFact) Succeeded() bool {
-	return f.Outcome == OutcomeSuccess || f.Step == StepReplaceDisks && f.Log != nil && f.Log.Copied
+	return f.Outcome == OutcomeSuccess || f.Step.rebuilds() && f.Log != nil && f.Log.Copied
 }

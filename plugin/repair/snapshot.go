@@ -36,7 +36,10 @@ type Snapshot struct {
 	PastJobs []*JobFact
 	Said     []Acknowledgement
 	PastUpTo luxi.JobID
-	Disks    DiskFacts // what is known of disks on good nodes, and of starts that failed
+	// Whole is the snapshot of all instances that this one, of some of them, goes on from; nil
+	// if this one has all.
+	Whole *Snapshot
+	Disks DiskFacts // what is known of disks on good nodes, and of starts that failed
 	// RoomTests are the last tests for room, by repair id, as far as they are remembered.
 	RoomTests map[string]RoomTest
 }

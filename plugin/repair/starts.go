@@ -55,7 +55,7 @@ func CountStarts(tries map[string]StartTries, job luxi.JobInfo) {
 				}
 				tries[uuid] = t
 			}
-		case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks:
+		case luxi.OpInstanceReboot, luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReinstall, luxi.OpInstanceRecreateDisks:
 			if op.Status == luxi.JobSuccess {
 				delete(tries, uuid)
 			}

@@ -39,6 +39,7 @@ func TestCountStarts(t *testing.T) {
 		{"a person's", []luxi.JobInfo{started(1, start, person, "OpExecError")}, "0 0"},
 		{"refused", []luxi.JobInfo{started(1, start, watcher, "OpPrereqError"), started(2, start, watcher, "OpExecError")}, "2 1"},
 		{"started since", []luxi.JobInfo{started(1, start, watcher, "OpExecError"), started(2, start, person, "")}, "0 0"},
+		{"rebooted since, which starts what is down", []luxi.JobInfo{started(1, start, watcher, "OpExecError"), started(2, luxi.OpInstanceReboot, person, "")}, "0 0"},
 		{"moved since", []luxi.JobInfo{started(1, start, watcher, "OpExecError"), started(2, luxi.OpInstanceFailover, person, ""), started(3, start, watcher, "OpExecError")}, "1 0"},
 		{"move failed", []luxi.JobInfo{started(1, start, watcher, "OpExecError"), started(2, luxi.OpInstanceFailover, person, "OpExecError")}, "1 0"},
 	} {
