@@ -80,7 +80,9 @@ func (e *env) observe(ctx context.Context, c *luxi.Client, m *findingsMemory, jo
 	}
 	o.Verified = m.Verified
 	e.readInstanceStatus(&o)
-	return o, nil
+	var err error
+	o.Unused, err = read.UnusedGroups(ctx, c, o.Unverified())
+	return o, err
 }
 
 // findings returns the findings of what was observed, and remembers since when each is

@@ -39,6 +39,31 @@ func ReadRoles(ctx context.Context, c *luxi.Client, o *repair.Observed) error {
 	return nil
 }
 
+// UnusedGroups returns which of the node groups, by UUID, have no instances. Nothing is asked
+// about no groups.
+func UnusedGroups(ctx context.Context, c *luxi.Client, groups []string) (map[string]bool, error) {
+	unused := make(map[string]bool)
+	if len(groups) == 0 {
+		return unused, nil
+	}
+	t, err := Query(ctx, c, luxi.ResNode, []string{"group.uuid", "pinst_cnt"}, luxi.AnyOf("group.uuid", groups...))
+	if err != nil {
+		return nil, fmt.Errorf("counting the instances of nodes: %w", err)
+	}
+	for _, uuid := range groups {
+		unused[uuid] = true
+	}
+	for row := range t.Rows {
+		var uuid string
+		var count int64
+		if err := t.Scan(row, &uuid, &count); err != nil {
+			return nil, fmt.Errorf("counting the instances of nodes: %w", err)
+		}
+		unused[uuid] = unused[uuid] && count == 0
+	}
+	return unused, nil
+}
+
 // disksBack is how far the first look goes back for GROUP_VERIFY_DISKS, of which there are
 // many.
 const disksBack = 2 * time.Hour

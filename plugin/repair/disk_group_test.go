@@ -34,11 +34,10 @@ func TestSignsOfTheOwnGroup(t *testing.T) {
 		t.Errorf("listed by the group of its secondary node: %s", d.WhyNot())
 	}
 	o.Verified.Groups = map[string]repair.VerifiedGroup{"rack1-uuid": g}
-	o.Roles = []repair.NodeRole{{Name: "a", UUID: "a-uuid", Group: "rack1-uuid", Instances: 1}, {Name: "old", UUID: "old-uuid", Group: "rack2-uuid"}}
 	if len(o.DiskSigns(set)) != 1 {
 		t.Error("a group with instances gives no sign")
 	}
-	o.Roles[0].Instances = 0
+	o.Unused = map[string]bool{"rack1-uuid": true}
 	if len(o.DiskSigns(set)) != 0 {
 		t.Error("a group without instances gives a sign")
 	}

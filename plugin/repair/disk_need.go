@@ -76,7 +76,8 @@ var personReasons = map[DiskCondition]Reason{
 }
 
 // hasLeft reports whether the instance has lost volumes only on nodes that it has left since,
-// or has left the node group whose verifications list it, which may be verified no more: the next verification of disks lists it no more, or says what is wrong now.
+// or has left the node group whose verifications list it, which may be verified no more. The
+// next verification of its disks lists it no more, or says what is wrong now.
 func (s *Snapshot) hasLeft(i *Instance, sign DiskSign) bool {
 	if sign.Inactive {
 		return false

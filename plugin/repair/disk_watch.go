@@ -235,14 +235,9 @@ func (o Observed) DiskSigns(set Settings) map[string]DiskSign {
 	for _, n := range o.Roles {
 		offline[n.UUID] = n.Offline
 	}
-	used := make(map[string]bool)
-	for _, n := range o.Roles {
-		used[n.Group] = used[n.Group] || n.Instances > 0
-	}
 	for uuid, g := range o.Verified.Groups {
 		newest, known := g.newestDisks()
-		// A group that has lost its last instance is not verified any more.
-		if !known || len(o.Roles) > 0 && !used[uuid] {
+		if !known || o.Unused[uuid] {
 			continue
 		}
 		for _, name := range g.listedOrUnreached(newest, offline) {

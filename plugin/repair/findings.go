@@ -67,6 +67,9 @@ type Observed struct {
 	Status     map[string]string
 	StatusTime time.Time
 	Silent     SilentNodes // as far as it is known
+	// Unused are the groups, by UUID, without instances, of those in Unverified: ganeti-watcher
+	// does not verify their disks.
+	Unused map[string]bool
 	// Inactive are the names of the instances that are admin up and whose disks Ganeti has
 	// down as inactive.
 	Inactive []string
@@ -257,11 +260,25 @@ func (o Observed) complaints() []Finding {
 	return list
 }
 
+// Unverified returns the node groups, by UUID, whose disks ganeti-watcher has not verified of
+// late. Only of these it matters whether they have instances, which takes luxid long to tell.
+func (o Observed) Unverified() []string {
+	var list []string
+	for uuid := range o.Groups {
+		if v := o.Verified.Groups[uuid]; v.DisksEnded != 0 && o.Now.Unix()-v.DisksEnded > int64(verifyDisksEvery/time.Second) {
+			list = append(list, uuid)
+		}
+	}
+	return list
+}
+
 // notVerified finds the node groups with nodes that nothing verifies any more. What was not
-// looked at is not missed. Whether a group has instances does not matter: to count them takes
-// luxid long.
+// looked at is not missed.
 func (o Observed) notVerified() []Finding {
-	now := o.Now.Unix()
+	now, unverified := o.Now.Unix(), make(map[string]bool)
+	for _, uuid := range o.Unverified() {
+		unverified[uuid] = true
+	}
 	var list []Finding
 	for uuid, name := range o.Groups {
 		v := o.Verified.Groups[uuid]
@@ -269,7 +286,7 @@ func (o Observed) notVerified() []Finding {
 			continue
 		}
 		// A group of external disks alone is never asked about its disks.
-		if v.DisksEnded != 0 && now-v.DisksEnded > int64(verifyDisksEvery/time.Second) {
+		if unverified[uuid] && !o.Unused[uuid] {
 			list = append(list, Finding{
 				Word: FindingDisksNotVerified, Object: "group " + name, Since: v.DisksEnded,
 				Detail: "the watcher does not verify its disks any more, so that lost ones are not noticed", Command: "gnt-cluster watcher info",

@@ -89,9 +89,11 @@ func TestFindings(t *testing.T) {
 		{"never verified", set(func(v *repair.VerifiedGroup) { v.Ended = 0 }), "not-verified group rack1: gnt-cluster verify --node-group=rack1"},
 		{"not seen to be verified, for a day", func(o *repair.Observed) { o.Verified.Since = ago(24 * time.Hour); o.Verified.Groups = nil }, ""},
 		{"no jobs were looked at", func(o *repair.Observed) { o.Verified = repair.Verifications{} }, ""},
-		{"the watcher's verify-disks stays away", set(func(v *repair.VerifiedGroup) { v.DisksEnded = ago(2 * time.Hour) }), "disks-not-verified group rack1: gnt-cluster watcher info"},
-		{"a group without instances", func(o *repair.Observed) {
+		{"the watcher's verify-disks stays away from a group without instances", func(o *repair.Observed) {
+			set(func(v *repair.VerifiedGroup) { v.DisksEnded = ago(2 * time.Hour) })(o)
+			o.Unused = map[string]bool{"g1": true}
 		}, ""},
+		{"the watcher's verify-disks stays away", set(func(v *repair.VerifiedGroup) { v.DisksEnded = ago(2 * time.Hour) }), "disks-not-verified group rack1: gnt-cluster watcher info"},
 		{"several, in order", func(o *repair.Observed) {
 			o.CandidatePool = 3
 			o.Status["web10"], o.Status["web9"] = "ERROR_wrongnode", "ERROR_wrongnode"
