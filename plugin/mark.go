@@ -197,6 +197,12 @@ func (m *Marker) markHeld(ctx context.Context, w repair.Watch, is repair.Marking
 		return reason, why, err
 	}
 	if err := m.release(ctx, held[0]); err != nil {
+		// It may be released all the same.
+		clean, stop := context.WithTimeout(context.Background(), m.Settings.PassTimeout/6)
+		defer stop()
+		if back := m.takeBack(clean, held[0].Job); back != nil {
+			m.Log.Warn("job not taken back", "node", node.Name, "job", int64(held[0].Job), "error", back.Error())
+		}
 		return repair.MarkNotMarked, oneCause(err), err
 	}
 	m.Log.Info("node is being marked offline", "node", node.Name, "job", int64(held[0].Job), "permitted_by", is.PermittedBy.Origin)
@@ -268,10 +274,9 @@ func (m *Marker) ended(ctx context.Context, node *repair.Node, job luxi.JobID) (
 	clean, stop := context.WithTimeout(context.Background(), m.Settings.PassTimeout/6)
 	defer stop()
 	if waited != nil {
-		if _, _, err := m.Client.CancelJob(clean, job, false); err != nil {
+		if err := m.takeBack(clean, job); err != nil {
 			return repair.MarkNotMarked, fmt.Sprintf("job %d did not end in time, and could not be canceled", job), err
 		}
-		_, _ = m.Client.WaitForJob(clean, job)
 	}
 	infos, err := m.Client.QueryJobs(clean, []luxi.JobID{job})
 	if err != nil {
@@ -287,6 +292,15 @@ func (m *Marker) ended(ctx context.Context, node *repair.Node, job luxi.JobID) (
 	default:
 		return repair.MarkNotMarked, fmt.Sprintf("job %d is %s", job, info.Status), nil
 	}
+}
+
+// takeBack cancels the job that marks a node, and waits for its end.
+func (m *Marker) takeBack(ctx context.Context, job luxi.JobID) error {
+	if _, _, err := m.Client.CancelJob(ctx, job, false); err != nil {
+		return err
+	}
+	_, _ = m.Client.WaitForJob(ctx, job)
+	return nil
 }
 
 // endHold ends the hold job, so that nothing stays held.
