@@ -49,7 +49,7 @@ func (m *Marker) Run(ctx context.Context, w repair.Watch) (Marked, error) {
 		m.Log.Info("silent nodes are left alone", "why", err.Error())
 		return done, nil
 	}
-	if err := m.write(ctx, w.SilentTags()); err != nil {
+	if err := m.writeSilent(ctx, w.SilentTags(), done.Markings); err != nil {
 		return done, fmt.Errorf("writing since when nodes are silent: %w", err)
 	}
 	for k := range done.Markings {
@@ -61,6 +61,30 @@ func (m *Marker) Run(ctx context.Context, w repair.Watch) (Marked, error) {
 		return done, err
 	}
 	return done, nil
+}
+
+// writeSilent writes since when nodes are silent. A tag that is not written, as a job of
+// somebody else's has its node, holds up no other node (C5): the next pass writes it.
+func (m *Marker) writeSilent(ctx context.Context, changes []tagstore.Change, markings []repair.Marking) error {
+	lost, err := m.write(ctx, changes)
+	if err != nil {
+		return err
+	}
+	for k := range markings {
+		is := &markings[k]
+		why := lost[is.Node.Name]
+		if why == nil {
+			continue
+		}
+		m.Log.Warn("node tag not written", "node", is.Node.Name, "error", why.Error())
+		if is.Reason == repair.MarkTooSoon {
+			is.Detail = "since when it is silent cannot be written to a tag of it: " + why.Error()
+			if _, job, err := m.locked(ctx, is.Node, false); err == nil && job != "" {
+				is.Detail = "since when it is silent cannot be written to a tag of it: " + job
+			}
+		}
+	}
+	return nil
 }
 
 // mayAct returns why nothing may be marked at all: not the master, the watcher paused, also
@@ -173,6 +197,12 @@ func (m *Marker) markHeld(ctx context.Context, w repair.Watch, is repair.Marking
 		return reason, why, err
 	}
 	if err := m.release(ctx, held[0]); err != nil {
+		// It may be released all the same.
+		clean, stop := context.WithTimeout(context.Background(), m.Settings.PassTimeout/6)
+		defer stop()
+		if back := m.takeBack(clean, held[0].Job); back != nil {
+			m.Log.Warn("job not taken back", "node", node.Name, "job", int64(held[0].Job), "error", back.Error())
+		}
 		return repair.MarkNotMarked, oneCause(err), err
 	}
 	m.Log.Info("node is being marked offline", "node", node.Name, "job", int64(held[0].Job), "permitted_by", is.PermittedBy.Origin)
@@ -187,7 +217,11 @@ func (m *Marker) markHeld(ctx context.Context, w repair.Watch, is repair.Marking
 	m.Log.Warn("node marked offline", "node", node.Name, "job", int64(held[0].Job), "permitted_by", is.PermittedBy.Origin, "tag", is.PermittedBy.Tag)
 	vouch := tagstore.Object{Kind: luxi.TagNode, Name: node.Name, Tags: node.Tags}.Vouch(m.Now().Unix())
 	vouch.Why = repair.Mark{Kind: repair.MarkTags, ID: "node"}.Text()
-	if err := m.write(ctx, []tagstore.Change{vouch}); err != nil {
+	lost, err := m.write(ctx, []tagstore.Change{vouch})
+	if err == nil {
+		err = lost[node.Name]
+	}
+	if err != nil {
 		// The next pass asks the fence again.
 		m.Log.Warn("tag not written", "node", node.Name, "tag", vouch.Add, "error", err.Error())
 		return "", "", nil
@@ -240,10 +274,9 @@ func (m *Marker) ended(ctx context.Context, node *repair.Node, job luxi.JobID) (
 	clean, stop := context.WithTimeout(context.Background(), m.Settings.PassTimeout/6)
 	defer stop()
 	if waited != nil {
-		if _, _, err := m.Client.CancelJob(clean, job, false); err != nil {
+		if err := m.takeBack(clean, job); err != nil {
 			return repair.MarkNotMarked, fmt.Sprintf("job %d did not end in time, and could not be canceled", job), err
 		}
-		_, _ = m.Client.WaitForJob(clean, job)
 	}
 	infos, err := m.Client.QueryJobs(clean, []luxi.JobID{job})
 	if err != nil {
@@ -261,6 +294,15 @@ func (m *Marker) ended(ctx context.Context, node *repair.Node, job luxi.JobID) (
 	}
 }
 
+// takeBack cancels the job that marks a node, and waits for its end.
+func (m *Marker) takeBack(ctx context.Context, job luxi.JobID) error {
+	if _, _, err := m.Client.CancelJob(ctx, job, false); err != nil {
+		return err
+	}
+	_, _ = m.Client.WaitForJob(ctx, job)
+	return nil
+}
+
 // endHold ends the hold job, so that nothing stays held.
 func (m *Marker) endHold(hold luxi.JobID) {
 	clean, cancel := context.WithTimeout(context.Background(), m.Settings.PassTimeout/6)
@@ -270,10 +312,11 @@ func (m *Marker) endHold(hold luxi.JobID) {
 	}
 }
 
-// write writes tags of nodes, and gives up what waits for a lock: the next pass does it.
-func (m *Marker) write(ctx context.Context, changes []tagstore.Change) error {
+// write writes tags of nodes, and gives up what waits for a lock: the next pass does it. It
+// returns why tags of nodes were not written, by name. An error says that nobody knows.
+func (m *Marker) write(ctx context.Context, changes []tagstore.Change) (lost map[string]error, err error) {
 	if len(changes) == 0 {
-		return nil
+		return nil, nil
 	}
 	bound := m.Settings.PassTimeout / 6
 	short, cancel := context.WithTimeout(ctx, bound)
@@ -281,29 +324,33 @@ func (m *Marker) write(ctx context.Context, changes []tagstore.Change) error {
 	writer := &tagstore.Writer{Client: m.Client, Source: repair.Source, Now: m.Now, Window: 1, PerJob: repair.WaveSize}
 	batch, err := writer.Submit(short, changes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var first error
+	lost = make(map[string]error)
 	note := func(list []tagstore.Written) {
 		for _, w := range list {
-			if w.Err == nil {
-				m.Log.Info("node tag written", "node", changes[w.Index].Name, "tags", changes[w.Index].Add, "job", int64(w.Job))
-			} else if first == nil {
-				first = w.Err
+			if c := changes[w.Index]; w.Err == nil {
+				m.Log.Info("node tag written", "node", c.Name, "tags", c.Add, "job", int64(w.Job))
+			} else {
+				lost[c.Name] = w.Err
 			}
 		}
 	}
 	for batch.Unfinished() > 0 {
 		list, err := batch.Next(short)
 		note(list)
-		if err != nil {
-			clean, stop := context.WithTimeout(context.Background(), bound)
-			note(batch.Abandon(clean))
-			stop()
-			return err
+		if err == nil {
+			continue
+		}
+		late := short.Err() != nil && ctx.Err() == nil
+		clean, stop := context.WithTimeout(context.Background(), bound)
+		note(batch.Abandon(clean))
+		stop()
+		if !late {
+			return lost, err
 		}
 	}
-	return first
+	return lost, nil
 }
 
 // oneCause tells of an error that ended the marking.

@@ -125,7 +125,8 @@ func (e *env) readInstanceStatus(o *repair.Observed) {
 type observation struct {
 	repair.Observed
 	memory findingsMemory
-	err    error // why it is not known; what is remembered is there all the same
+	silent repair.SilentNodes // as the last pass found them
+	err    error              // why it is not known; what is remembered is there all the same
 }
 
 // observeFirst observes, before a pass, what decides about disks on good nodes and what a
@@ -157,7 +158,7 @@ func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observatio
 		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
 		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
-	news, answers := r.lookForSilence(ctx, c, &o.Observed)
+	news, answers := r.lookForSilence(ctx, c, o.silent, &o.Observed)
 	marked := r.markOffline(ctx, pass, &o.Observed, answers)
 	changed := o.Silent.NoteMarkings(marked.Markings)
 	before := o.memory.Since

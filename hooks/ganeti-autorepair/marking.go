@@ -111,7 +111,7 @@ func (cmd *runCmd) marking(ctx context.Context, e *env, l *looked) ([]markingVie
 	if err != nil {
 		return nil, err
 	}
-	_, told, err := e.askSilent(ctx, m.Client, l.set, &o)
+	_, told, err := e.askSilent(ctx, m.Client, l.set, e.silentNodes(l.set), &o)
 	if err != nil {
 		return nil, err
 	}

@@ -40,18 +40,19 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	if r.cmd.FromWatcher && found && !r.due(ctx, pass.Client, last) {
 		return nil, errTooEarly
 	}
+	silent := r.env.silentNodes(r.set)
+	r.env.notLooked(silent)
 	var seen observation
 	facts := report.PassFacts{Began: r.began, LastSuccess: last.Time}
 	did, err := (*plugin.Report)(nil), r.preflight(ctx, pass.Client)
 	switch {
 	case errors.Is(err, plugin.ErrQueueDrained):
-		r.env.notLooked(r.set)
 		return nil, r.takeBackOnly(ctx, pass, err)
 	case nothingToDo(err):
-		r.env.notLooked(r.set)
 		return nil, err
 	case err == nil:
 		seen = r.observeFirst(ctx, pass.Client)
+		seen.silent = silent
 		pass.Disks = seen.DiskFacts(r.set.engine)
 		did, err = pass.Run(ctx)
 	}

@@ -53,10 +53,10 @@ func keepSilentNodes(state stateDir, silent repair.SilentNodes) error {
 	return replaceFile(state.file(silentFile), data, 0o600)
 }
 
-// notLooked remembers that a pass did not look, so that those in which nodes were silent are
-// no longer in a row (K5). Where that cannot be written, looks count for half an hour.
-func (e *env) notLooked(set settings) {
-	before := e.silentNodes(set)
+// notLooked remembers, when a pass begins, that it has not looked: if it fails, ends early or
+// dies before it does, those in which the nodes were silent are no longer in a row (K5).
+// Where that cannot be written, looks count for half an hour.
+func (e *env) notLooked(before repair.SilentNodes) {
 	for _, n := range before.Nodes {
 		if n.Looks > 0 {
 			_ = keepSilentNodes(e.paths.state(), before.NotLooked())
@@ -69,8 +69,8 @@ func (e *env) notLooked(set settings) {
 // answer, and adds the silent ones to what was observed (K1, K2). Where no hint names a node
 // it asks nobody. Where luxid gives no answer, all is taken to be as it was. It returns the
 // answers, too.
-func (r *runner) lookForSilence(ctx context.Context, c *luxi.Client, o *repair.Observed) (repair.SilenceNews, map[string]repair.NodeAnswer) {
-	news, told, err := r.env.askSilent(ctx, c, r.set, o)
+func (r *runner) lookForSilence(ctx context.Context, c *luxi.Client, before repair.SilentNodes, o *repair.Observed) (repair.SilenceNews, map[string]repair.NodeAnswer) {
+	news, told, err := r.env.askSilent(ctx, c, r.set, before, o)
 	if err != nil {
 		r.log.Warn("silent nodes not looked for", "error", oneLine(err.Error()))
 		return repair.SilenceNews{}, nil
@@ -85,8 +85,7 @@ func (r *runner) lookForSilence(ctx context.Context, c *luxi.Client, o *repair.O
 
 // askSilent does that for lookForSilence, and tells nothing. Where nodes are marked offline
 // all are asked at once when one is hinted at: those that answer decide, too (K5).
-func (e *env) askSilent(ctx context.Context, c *luxi.Client, set settings, o *repair.Observed) (repair.SilenceNews, read.NodeAnswers, error) {
-	before := e.silentNodes(set)
+func (e *env) askSilent(ctx context.Context, c *luxi.Client, set settings, before repair.SilentNodes, o *repair.Observed) (repair.SilenceNews, read.NodeAnswers, error) {
 	o.Silent = before.NotLooked()
 	var told read.NodeAnswers
 	if set.deadNodes == deadNodesOff {
