@@ -5,6 +5,7 @@ package integration_test
 import (
 	"flag"
 	"fmt"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +17,12 @@ import (
 
 var wholeStorm = flag.Bool("storm", false, "let TestStorm lose 40 primaries of 200 instances, not 8 of 40")
 
-// stormMax is the bound on repair jobs under way in the storm (V1), stormSlots how
-// many jobs of whatever kind the queue runs at a time.
+// stormMax and stormCopies are the bounds on repair jobs under way in the storm (V1, P20),
+// stormSlots how many jobs of whatever kind the queue runs at a time.
 const (
-	stormMax   = 4
-	stormSlots = 20
+	stormMax    = 4
+	stormCopies = 3
+	stormSlots  = 20
 )
 
 // A node with 40 primaries dies in a cluster of 12 nodes and 200 instances, or with
@@ -48,19 +50,33 @@ func TestStorm(t *testing.T) {
 		fmt.Fprintf(&text, "instance i%d nodes=n%d,n%d template=drbd\n", k, primary, secondary)
 	}
 	w := newSimWorld(t, text.String())
-	w.settings(testSettings + fmt.Sprintf("max_running = %d\npass_timeout = \"10m\"\n", stormMax))
+	w.settings(testSettings + fmt.Sprintf("max_running = %d\nmax_copying = %d\npass_timeout = \"10m\"\n", stormMax, stormCopies))
 
-	watch := w.watchSlots()
 	w.lostPower("n1")
 	start := w.since()
 	w.pass()
 	own, err := w.Submit(w.ctx, delayOn("n12"))
 	w.must(err)
 	w.settle(6)
-	repairs, ours := watch()
-	t.Logf("at most %d repair jobs were under way at a time, and %d jobs of any kind of ours", repairs, ours)
-	if repairs == 0 || repairs > stormMax {
-		t.Errorf("%d repair jobs were under way at a time, want 1 to %d", repairs, stormMax)
+	var failovers, copies []luxi.JobInfo
+	for _, job := range w.ourJobs(start, "repair") {
+		if steps([]luxi.JobInfo{job}) == "REPLACE_DISKS" {
+			copies = append(copies, job)
+		} else {
+			failovers = append(failovers, job)
+		}
+	}
+	var all []luxi.JobInfo
+	for _, word := range []string{"repair", "tags", "probe", "hold", "gate"} {
+		all = append(all, w.ourJobs(start, word)...)
+	}
+	ours := mostAtATime(all)
+	t.Logf("at most %d failovers and %d copies were under way at a time, and %d jobs of any kind of ours", mostAtATime(failovers), mostAtATime(copies), ours)
+	if n := mostAtATime(failovers); n == 0 || n > stormMax {
+		t.Errorf("%d failovers were under way at a time, want 1 to %d", n, stormMax)
+	}
+	if n := mostAtATime(copies); n == 0 || n > stormCopies {
+		t.Errorf("%d copies were under way at a time, want 1 to %d", n, stormCopies)
 	}
 	if ours >= stormSlots {
 		t.Errorf("%d jobs of ours had slots at a time, and the queue has %d", ours, stormSlots)
@@ -117,73 +133,31 @@ func noAnswer(e *luxi.Error) bool {
 	return strings.HasPrefix(e.Message, "Can't get data for node") || strings.HasPrefix(e.Message, "Can't get node instance info")
 }
 
-// watchSlots looks at the queue again and again. What it returns ends that and
-// tells the largest numbers seen at a time: of repair jobs that have a slot, and of
-// all of our jobs that do.
-func (w *simWorld) watchSlots() func() (repairs, ours int) {
-	var mostRepairs, mostOurs int
-	looks := make(chan struct{}, 1)
-	stop, done := make(chan struct{}), make(chan struct{})
-	// When something is done on the nodes there is something to see; in between tags
-	// are written, of which the nodes are told nothing.
-	w.sim.OnCall(func(nodesim.Call) {
-		select {
-		case looks <- struct{}{}:
-		default: // one is under way
-		}
-	})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(250 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-looks:
-			case <-tick.C:
-			}
-			repairs, ours, err := w.underWay()
-			if err != nil {
-				continue // a look less
-			}
-			if repairs > mostRepairs {
-				mostRepairs = repairs
-			}
-			if ours > mostOurs {
-				mostOurs = ours
-			}
-		}
-	}()
-	return func() (int, int) {
-		w.sim.OnCall(nil)
-		close(stop)
-		<-done
-		return mostRepairs, mostOurs
+// mostAtATime returns the largest number, of these jobs, that had a slot of the queue at a
+// time. It goes by when each started and ended, which lies within the time that it had its
+// slot: to look at the queue meanwhile would take so long that a job ends and the next one
+// starts in the same look.
+func mostAtATime(jobs []luxi.JobInfo) int {
+	type change struct {
+		at time.Time
+		by int
 	}
-}
-
-// underWay counts the jobs of ours that have a slot of the queue: repair jobs, and
-// all of them. What is held is queued and has none.
-func (w *simWorld) underWay() (repairs, ours int, err error) {
-	jobs, err := w.luxi.ListJobs(w.ctx, luxi.UnfinishedJobs(), false)
-	if err != nil {
-		return 0, 0, err
-	}
+	var changes []change
 	for _, job := range jobs {
-		if job.Status == luxi.JobQueued || job.Status.Final() || len(job.Ops) == 0 {
-			continue
-		}
-		for _, r := range job.Ops[0].Reason {
-			if r.Source != "ganeti-autorepair" {
-				continue
-			}
-			ours++
-			if strings.HasPrefix(r.Text, "repair ") {
-				repairs++
-			}
-			break
+		if !job.Started.IsZero() && !job.Ended.IsZero() {
+			changes = append(changes, change{job.Started, 1}, change{job.Ended, -1})
 		}
 	}
-	return repairs, ours, nil
+	// One that starts when another ends is not beside it.
+	sort.Slice(changes, func(a, b int) bool {
+		x, y := changes[a], changes[b]
+		return x.at.Before(y.at) || x.at.Equal(y.at) && x.by < y.by
+	})
+	now, most := 0, 0
+	for _, c := range changes {
+		if now += c.by; now > most {
+			most = now
+		}
+	}
+	return most
 }
