@@ -28,8 +28,23 @@ func (c *checkup) programs(ctx context.Context, client *luxi.Client, set setting
 	case fence == repair.NoFence:
 		c.add(levelOK, "fence", "is \"none\", the offline mark is enough")
 	}
+	if set.engine.Marking.On {
+		c.marking(set)
+	}
 	if set.eventDir != "" {
 		c.events(c.env.paths.in(set.eventDir))
+	}
+}
+
+// marking checks that the settings let a silent node be marked offline (K5).
+func (c *checkup) marking(set settings) {
+	switch {
+	case !set.engine.Fenced():
+		c.add(levelWarning, "dead_nodes", "is \"offline\", but no node is marked: that takes a fence")
+	case set.busyInterval > repair.MostBetweenLooks:
+		c.add(levelWarning, "dead_nodes", "is \"offline\", but no node is marked: looks at most %s apart are in a row, and busy_interval is %s", inWordsShort(repair.MostBetweenLooks), inWordsShort(set.busyInterval))
+	default:
+		c.add(levelOK, "dead_nodes", "is \"offline\", which the settings allow")
 	}
 }
 

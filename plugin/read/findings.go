@@ -103,7 +103,9 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 		}
 	}
 	for uuid, tries := range known.Starts {
-		after.Starts[uuid] = tries
+		if tries.Current(now) {
+			after.Starts[uuid] = tries
+		}
 	}
 	atLeast := known.UpTo
 	if atLeast < 1 {

@@ -29,7 +29,7 @@ func TestVerificationsAfterAGap(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c.known.Starts = map[string]repair.StartTries{"u": {Failed: 5}}
+		c.known.Starts = map[string]repair.StartTries{"u": {Failed: 5, Newest: now.Unix() - 3600}, "long ago": {Failed: 5, Newest: now.Unix() - 2*86400}}
 		c.known.Looks = map[string]repair.DiskLook{"u": {Begun: now.Unix()}}
 		after, err := read.ReadVerifications(ctx, client, map[string]string{}, now, c.known)
 		if err != nil {

@@ -51,7 +51,7 @@ func TestSavedFacts(t *testing.T) {
 		Repair: true, Relocate: true, RestartTries: 5,
 		Signs:  map[string]repair.DiskSign{"web": {Since: 1, Newest: 2, Verified: 3, Lost: []string{"b"}}},
 		Looks:  map[string]repair.DiskLook{web.UUID: {Job: 4, Begun: 5, Primary: "a", Secondary: "b", Condition: repair.DisksSecondaryLost, Disks: []int{0}, Detail: "lost"}},
-		Starts: map[string]repair.StartTries{web.UUID: {Failed: 5, Since: 6, Job: 7, Name: "web", Detail: "no"}},
+		Starts: map[string]repair.StartTries{web.UUID: {Failed: 5, Since: 6, Newest: 8, Job: 7, Name: "web", Detail: "no"}},
 	}
 	s.Said = []repair.Acknowledgement{{Job: 14, UUID: "other", Intact: true}}
 	s.Past = repair.NewPast(s.PastJobs, s.Said)

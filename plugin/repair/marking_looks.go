@@ -12,9 +12,9 @@ const (
 	// leastBetweenLooks is how far apart two looks are at least that count as two: passes
 	// done by hand, one right after the other, are one.
 	leastBetweenLooks = time.Minute
-	// mostBetweenLooks is how far apart they are at most that count as in a row. A clock that
+	// MostBetweenLooks is how far apart they are at most that count as in a row. A clock that
 	// jumped may make them farther, and so may a pause in which nobody looked.
-	mostBetweenLooks = 30 * time.Minute
+	MostBetweenLooks = 30 * time.Minute
 )
 
 // looked returns what is remembered of a node after a look with the given answer: only a
@@ -25,7 +25,7 @@ func (n SilentNode) looked(answer NodeAnswer, now time.Time) SilentNode {
 	switch {
 	case answer != AnswerMissing:
 		n.Looks = 0
-	case n.Looks == 0 || gap < 0 || gap > mostBetweenLooks:
+	case n.Looks == 0 || gap < 0 || gap > MostBetweenLooks:
 		n.Looks = 1
 	case gap < leastBetweenLooks:
 		return n

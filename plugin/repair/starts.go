@@ -3,6 +3,7 @@ package repair
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/tagstore"
@@ -18,10 +19,21 @@ type StartTries struct {
 	Failed int `json:"failed"`
 	// Refused is how many of them Ganeti refused, as it would on any node.
 	Refused int        `json:"refused,omitempty"`
-	Since   int64      `json:"since"` // Unix time in seconds at which the first of them ended
-	Job     luxi.JobID `json:"job"`   // the newest of them
-	Name    string     `json:"name"`  // of the instance, as that job had it
+	Since   int64      `json:"since"`  // Unix time in seconds at which the first of them ended
+	Newest  int64      `json:"newest"` // the same of the newest
+	Job     luxi.JobID `json:"job"`    // the newest of them
+	Name    string     `json:"name"`   // of the instance, as that job had it
 	Detail  string     `json:"detail,omitempty"`
+}
+
+// startsCount is how long failed starts count. ganeti-watcher tries again eight hours after it
+// has given up (RETRY_EXPIRATION in lib/watcher/state.py), so older ones say that it runs no
+// more, or tries no more, and that the instance may have been started meanwhile.
+const startsCount = 24 * time.Hour
+
+// Current reports whether the starts still count.
+func (t StartTries) Current(now time.Time) bool {
+	return now.Unix()-t.Newest < int64(startsCount/time.Second)
 }
 
 // inWords says what was tried.
@@ -49,7 +61,7 @@ func CountStarts(tries map[string]StartTries, job luxi.JobInfo) {
 				if t.Failed == 0 {
 					t.Since = job.Ended.Unix()
 				}
-				t.Failed, t.Job, t.Name, t.Detail = t.Failed+1, job.ID, op.Param("instance_name"), Shorten(e.Message)
+				t.Failed, t.Newest, t.Job, t.Name, t.Detail = t.Failed+1, job.Ended.Unix(), job.ID, op.Param("instance_name"), Shorten(e.Message)
 				if e.Class == "OpPrereqError" && e.Code != luxi.ECodeEnviron && !noRoom(e) {
 					t.Refused++
 				}
