@@ -11,7 +11,8 @@ import (
 const settlingLasts = time.Hour
 
 // settleDisks deals with a repair whose last job has rebuilt a disk: a verification that
-// began after that job ended has to say that all is well (D6). It reports whether it has
+// began after that job ended has to say that all is well (D6). One that does not may have
+// been too early: ganeti-watcher activates disks that it lists. It reports whether it has
 // decided about the repair, and whether that is settled.
 func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, settled bool) {
 	last := lastChange(jobs)
@@ -21,19 +22,25 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	ended := last.Info.Ended
 	v, known := x.s.Disks.Newest[x.s.GroupID(x.i)]
 	known = known && v.Begun <= x.s.Time.Unix() // the clock may have been set back since
-	reached := x.reachedBy(v)
+	verified := known && v.Begun > ended.Unix()
+	listed := verified && v.lists(x.i.Name)
+	late := x.s.Time.Sub(ended) > settlingLasts
 	switch {
-	case known && v.Begun > ended.Unix() && v.lists(x.i.Name):
-		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
-	case known && v.Begun > ended.Unix() && reached && x.incomplete():
+	case verified && !listed && x.reachedBy(v) && x.incomplete():
 		return true, false // where it runs is not known, or its system is missing (S16, S18)
-	case known && v.Begun > ended.Unix() && reached:
+	case verified && !listed && x.reachedBy(v):
 		x.settle(r, jobs, tagstore.Success, fmt.Sprintf("job %d has verified its disks", v.Job))
 		return true, true
-	case x.s.Time.Sub(ended) > settlingLasts:
+	case late && listed:
+		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same", last.Info.ID, v.Job))
+	case late:
 		return true, x.fail(r, fmt.Sprintf("job %d succeeded, and nothing has verified the disks in the hour after it", last.Info.ID))
 	}
-	x.conclude(StatePending, ReasonSettling, fmt.Sprintf("job %d succeeded; the next verification of disks has to say that all is well", last.Info.ID))
+	detail := fmt.Sprintf("job %d succeeded; the next verification of disks has to say that all is well", last.Info.ID)
+	if listed {
+		detail = fmt.Sprintf("job %d succeeded, and job %d, which verified the disks after it, lists them all the same; one within an hour of the repair has to say that all is well", last.Info.ID, v.Job)
+	}
+	x.conclude(StatePending, ReasonSettling, detail)
 	return true, false
 }
 
