@@ -342,8 +342,8 @@ var guards = []guard{
 		line:    "case gap < leastBetweenLooks:",
 		without: "case !GONE && gap < leastBetweenLooks:"},
 	{name: "looks across a gap", demand: "K5", by: "TestLooksInARow",
-		line:    "case n.Looks == 0 || gap < 0 || gap > mostBetweenLooks:",
-		without: "case n.Looks == 0 || !GONE && (gap < 0 || gap > mostBetweenLooks):"},
+		line:    "case n.Looks == 0 || gap < 0 || gap > MostBetweenLooks:",
+		without: "case n.Looks == 0 || !GONE && (gap < 0 || gap > MostBetweenLooks):"},
 
 	{name: "a look that failed", demand: "K5", by: "TestMarkings",
 		line:    "if len(w.Answers) == 0 {",
