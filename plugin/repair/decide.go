@@ -192,9 +192,10 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 }
 
 // overrides reports whether somebody asked for the repair although the copy that it is to use
-// is incomplete (D9).
+// is incomplete (D9). Of a repair that version 0.1.0 began that is not known.
 func overrides(r *tagstore.Repair, need Need) bool {
-	return need.Blocked == ReasonStaleCopy && tagstore.KindOfID(r.ID) != tagstore.ByPolicy
+	kind := tagstore.KindOfID(r.ID)
+	return need.Blocked == ReasonStaleCopy && (kind == tagstore.AskedFor || kind == tagstore.Foreign)
 }
 
 // proceed takes the next step of a repair, unless it has been tried often enough. It
