@@ -285,7 +285,8 @@ func TestChangedMeanwhile(t *testing.T) {
 }
 
 // A reply that is truncated, not JSON or of the wrong shape ends the pass with
-// one line and status 1, before anything is changed (C5).
+// one line and status 1, before anything is changed (C5). Those that only tell what a person
+// should know, which are asked for before the pass reads the cluster, it does without (A1).
 func TestBadReplies(t *testing.T) {
 	w := newRepairWorld(t, "cluster failover", "node2 dead", "web sharedfile node2")
 	start := w.since()
@@ -305,14 +306,15 @@ func TestBadReplies(t *testing.T) {
 		bad := bad
 		for n := 1; ; n++ {
 			n := n
-			submitting, hit := false, false
+			submitting, hit, reads, early := false, false, false, false
 			r := w.proxied(func(s luxitest.Stage, x luxitest.Exchange, _ func(string)) luxitest.Action {
 				if x.Method == "SubmitManyJobs" {
 					submitting = true
 					return luxitest.Action{Drop: true} // reading went well: enough
 				}
+				reads = reads || x.Method == "Query" && strings.Contains(string(x.Request), `"status","queued"`)
 				if s == luxitest.AtReply && x.N == n {
-					hit = true
+					hit, early = true, x.Method != "QueryConfigValues" && !reads
 					return bad.action
 				}
 				return luxitest.Action{}
@@ -321,7 +323,7 @@ func TestBadReplies(t *testing.T) {
 				requests = n - 1
 				break
 			}
-			if submitting || r.code != 1 || strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "ganeti-autorepair: error: ") {
+			if submitting != early || r.code != 1 || strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "ganeti-autorepair: error: ") {
 				t.Errorf("reply %d is %s: submitted %v, %+v", n, bad.what, submitting, r)
 			}
 		}

@@ -117,7 +117,7 @@ instance web nodes=bad template=rbd mem=16 disk=16
 	w.jobsEnd()
 	w.wantSteps(after, "web", "")
 	w.wantReason("web", "needs-repair", "not-fenced")
-	w.command(1, "gnt-node modify --offline=yes none", "vouch", "--yes", "none")
+	w.command(1, "gnt-node modify --offline=yes --auto-promote none", "vouch", "--yes", "none")
 	w.command(0, "vouched for", "vouch", "--yes", "bad")
 	w.settle(3)
 	w.wantSteps(after, "web", "FAILOVER")

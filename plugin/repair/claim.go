@@ -298,10 +298,11 @@ func (f *Draft) expect(p *Placer) {
 
 // expect gives away what a step of the plan may take whose nodes are not chosen here: on
 // the secondary node of a drbd instance that moves there, or wherever an allocator puts
-// it. A test for room of what fits nowhere takes nothing.
+// it. A test for room of what fits nowhere takes nothing, nor does a failover that fits
+// nowhere: beside a reinstallation it is not submitted, and would keep that waiting for ever.
 func (p *Placer) expect(s *Snapshot, i *Instance, start *Start) {
 	c := claimOf(s, i, start)
-	if !start.Probe || c.Nodes != nil || p.mayFit(c) {
+	if c.Nodes != nil || p.mayFit(c) || !start.Probe && start.Step != StepFailover {
 		p.Claim(c)
 	}
 }

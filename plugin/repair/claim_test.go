@@ -122,7 +122,7 @@ func TestClaimsOfThePlan(t *testing.T) {
 	}{
 		{"r rbd off 1100 0", false, "r reinstall=b failover="},
 		{"r rbd off 400 0", false, "r reinstall=b failover="},
-		{"r rbd off 9000 0", false, "r reinstall=-"}, // the failover waits for room, and is tested by the next pass
+		{"r rbd off 9000 0", false, "r reinstall=a"}, // the failover waits for room, and is tested by a later pass
 		{"r rbd off 9000 0", true, "r reinstall=a failover=."},
 		{"r rbd off 1100 0", true, "r reinstall=b failover="},
 		{"d drbd m+off 1100 2000", false, "d reinstall=- replace-disks=."},
