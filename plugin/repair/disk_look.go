@@ -22,6 +22,9 @@ type DiskLook struct {
 	Detail    string        `json:"detail,omitempty"`
 	// Lost are the names of the nodes that lacked their copy of any disk.
 	Lost []string `json:"lost,omitempty"`
+	// Diskless is the secondary node if it had all volumes of a disk, and drbd did not use
+	// them. A verification of disks that cannot ask the primary node does not find that.
+	Diskless []string `json:"diskless,omitempty"`
 	// Outdated says that a job has changed the disks of the instance, or its place, since.
 	Outdated bool `json:"outdated,omitempty"`
 }
@@ -58,7 +61,7 @@ func NewDiskLook(job luxi.JobInfo, op luxi.JobOp, data luxi.InstanceData) DiskLo
 	if len(data.Secondaries) == 1 {
 		look.Secondary = data.Secondaries[0]
 	}
-	of, lost := make(map[DiskCondition][]int), make(map[string]bool)
+	of, lost, diskless := make(map[DiskCondition][]int), make(map[string]bool), false
 	for n, d := range data.Disks {
 		c := conditionOf(d)
 		of[c] = append(of[c], n)
@@ -67,9 +70,12 @@ func NewDiskLook(job luxi.JobInfo, op luxi.JobOp, data luxi.InstanceData) DiskLo
 		}
 		if look.Secondary != "" && (c == DisksSecondaryLost || volumesLost(d.Parts, onSecondary)) {
 			lost[look.Secondary] = true
+			diskless = diskless || !volumesLost(d.Parts, onSecondary)
 		}
 	}
-	look.Lost = sorted(lost)
+	if look.Lost = sorted(lost); diskless {
+		look.Diskless = []string{look.Secondary}
+	}
 	look.Condition = together(of)
 	look.Disks = of[look.Condition]
 	if look.Condition == DisksBroken && len(look.Disks) == 0 {
@@ -324,7 +330,7 @@ func OutdateLooks(looks map[string]DiskLook, job luxi.JobInfo) {
 		if look, known := looks[uuid]; known && op.Status == luxi.JobSuccess && !op.DryRun() && job.Ended.Unix() >= look.Begun {
 			look.Outdated = true
 			if mended {
-				look.Lost = nil
+				look.Lost, look.Diskless = nil, nil
 			}
 			looks[uuid] = look
 		}

@@ -2,6 +2,7 @@ package repair_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"ganeti-autorepair/luxi"
@@ -76,6 +77,25 @@ func TestConditionOfDisks(t *testing.T) {
 		looks := repair.LooksOf(lookJob(t, c.template, c.disk))
 		if got := looks["web-uuid"].Condition; got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+// D9: a look remembers which nodes lacked their copy, and whether their volumes were there.
+func TestLostCopies(t *testing.T) {
+	const lv, none = `["/dev/x", 253, 0, null, null, false, 1]`, "null"
+	good, faulty := status("null", "false", "1"), status("null", "true", "4")
+	missing, diskless := drbdDisk(good, faulty, lv, none), drbdDisk(good, faulty, lv, lv)
+	for disks, want := range map[string]string{
+		drbdDisk(good, good, lv, lv):     "[] []",
+		missing:                          "[b] []",
+		diskless:                         "[b] [b]",
+		missing + "," + diskless:         "[b] [b]",
+		drbdDisk(faulty, good, none, lv): "[a] []",
+	} {
+		look := repair.LooksOf(lookJob(t, "drbd", disks))["web-uuid"]
+		if got := fmt.Sprint(look.Lost, look.Diskless); got != want {
+			t.Errorf("%s: %s, want %s", look.Condition, got, want)
 		}
 	}
 }

@@ -29,6 +29,25 @@ func TestStaleCopyHoldsOn(t *testing.T) {
 	}
 }
 
+// D9: a verification that cannot ask the primary node, as that is offline, does not list a copy
+// whose volumes are there and are not in use: it is no better for that.
+func TestDisklessCopyIsStale(t *testing.T) {
+	for _, diskless := range []bool{true, false} {
+		s, web := signed("failover", repair.DisksSecondaryLost, 20)
+		look := s.Disks.Looks[web.UUID]
+		if look.Lost = []string{"b"}; diskless {
+			look.Diskless = []string{"b"}
+		}
+		s.Disks.Looks[web.UUID] = look
+		on := true
+		web.DisksActive, s.Nodes["a"].Offline, s.Disks.Signs, s.Disks.Fresh = &on, true, nil, nil
+		s.Disks.Newest = map[string]repair.DiskVerification{s.Nodes["a"].Group: verification(s.Time, 9, 5)}
+		if d := decide(s, web); (d.Reason == repair.ReasonStaleCopy) != diskless {
+			t.Errorf("diskless %v: %s", diskless, d.WhyNot())
+		}
+	}
+}
+
 // P15, D9: the failover to an incomplete copy that somebody asked for is not taken back for
 // what was known when it was asked for.
 func TestAskedForStaleCopyIsNotTakenBack(t *testing.T) {
