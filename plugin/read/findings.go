@@ -123,8 +123,13 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 	if known.Since != 0 && newest-known.UpTo < pastJobs {
 		jobs, err = c.FindJobs(ctx, known.UpTo+1, append([]string{luxi.OpClusterVerifyGroup}, toldOften...)...)
 	} else {
-		// A job that is left out may have started an instance, or changed its disks.
-		after.Starts, after.Looks = make(map[string]repair.StartTries), make(map[string]repair.DiskLook)
+		// A job that is left out may have started an instance, or changed its disks. That a copy
+		// was lost is remembered all the same: nobody has said that it was mended.
+		after.Starts = make(map[string]repair.StartTries)
+		for uuid, look := range after.Looks {
+			look.Outdated = true
+			after.Looks[uuid] = look
+		}
 		jobs, after.Since, err = firstVerifications(ctx, c, now, newest)
 	}
 	if err != nil {

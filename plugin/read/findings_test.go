@@ -9,8 +9,9 @@ import (
 	"ganeti-autorepair/plugin/repair"
 )
 
-// R1, D2: failed starts in a row, and closer looks at disks, are remembered only as long as
-// no job was left out that may have started the instance, or changed its disks.
+// R1, D2, D9: failed starts in a row are remembered, and closer looks let something be done,
+// only as long as no job was left out that may have started the instance, or changed its
+// disks. That a copy was lost is never forgotten so.
 func TestVerificationsAfterAGap(t *testing.T) {
 	for _, c := range []struct {
 		what  string
@@ -30,13 +31,14 @@ func TestVerificationsAfterAGap(t *testing.T) {
 			}
 		}
 		c.known.Starts = map[string]repair.StartTries{"u": {Failed: 5, Newest: now.Unix() - 3600}, "long ago": {Failed: 5, Newest: now.Unix() - 2*86400}}
-		c.known.Looks = map[string]repair.DiskLook{"u": {Begun: now.Unix()}}
+		c.known.Looks = map[string]repair.DiskLook{"u": {Begun: now.Unix(), Lost: []string{"node2"}}}
 		after, err := read.ReadVerifications(ctx, client, map[string]string{}, now, c.known)
 		if err != nil {
 			t.Fatalf("%s: %v", c.what, err)
 		}
-		if starts, looks := len(after.Starts) == 1, len(after.Looks) == 1; starts != c.keeps || looks != c.keeps {
-			t.Errorf("%s: starts are kept: %v, looks: %v, want %v", c.what, starts, looks, c.keeps)
+		look := after.Looks["u"]
+		if kept := len(after.Starts) == 1; kept != c.keeps || look.Outdated == c.keeps || len(look.Lost) != 1 {
+			t.Errorf("%s: starts are kept: %v, want %v; the look is %+v", c.what, kept, c.keeps, look)
 		}
 	}
 }
