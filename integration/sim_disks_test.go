@@ -160,6 +160,19 @@ func (w *simWorld) diskStatus(name string) string {
 	return text
 }
 
+// standAloneIsFaulty reports whether nodes call the local disk of a drbd device that
+// stands alone faulty whatever its data, as they do since Ganeti 3.1.
+func (w *simWorld) standAloneIsFaulty() bool { return w.cluster.Version >= 3010000 }
+
+// standAlone is the diskStatus of a disk that has good data on both sides, which stand
+// alone.
+func (w *simWorld) standAlone() string {
+	if w.standAloneIsFaulty() {
+		return "T,4 / T,4"
+	}
+	return "T,1 / T,1"
+}
+
 // A failover of what is stopped goes to whatever is on the secondary, from an online
 // node, too; replace-disks then removes the newest copy. Ganeti compares the copies
 // only while disks are active, and waits for them only if it is told to (P19).
@@ -263,7 +276,7 @@ instance local nodes=b template=plain
 		"broken":  "F,1 / T,4",
 		"primary": "T,4 / F,1",
 		"cut":     "T,1 / null, no volume 0 on the secondary, no volume 1 on the secondary",
-		"split":   "T,1 / T,1",
+		"split":   w.standAlone(),
 		"local":   "null / null",
 	} {
 		if got := w.diskStatus(name); got != want {
@@ -317,12 +330,19 @@ instance local nodes=b template=plain
 		w.does(replaceDisks(name, "replace_new_secondary", vcluster.Opcode{"remote_node": "c"}))
 		w.wantCopies(name, "disk/0 on a: original", "disk/0 on c: original")
 	}
-	// Activation does nothing for a split brain; replace-disks throws one side away.
+	// Activation does nothing for a split brain, but the primary node waits afterwards.
+	// Replace-disks throws one side away, which since 3.1 Ganeti refuses before that.
+	replace := replaceDisks("split", "replace_new_secondary", vcluster.Opcode{"remote_node": "c"})
+	after := "T,1 / T,1"
+	if w.standAloneIsFaulty() {
+		w.refuses("degraded storage, unsafe to replace disks", replace)
+		after = "T,1 / T,4"
+	}
 	w.does(instanceOp("INSTANCE_ACTIVATE_DISKS", "split"))
-	if got := w.diskStatus("split"); got != "T,1 / T,1" {
+	if got := w.diskStatus("split"); got != after {
 		t.Errorf("split after activation: %s", got)
 	}
-	w.does(replaceDisks("split", "replace_new_secondary", vcluster.Opcode{"remote_node": "c"}))
+	w.does(replace)
 	w.wantIncidents("split", nodesim.Destroyed)
 	w.maybe = func(incident string) bool { return strings.Contains(incident, " split ") }
 	for _, name := range []string{"gone", "absent", "broken", "primary", "inactive"} {

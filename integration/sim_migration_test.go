@@ -107,7 +107,8 @@ instance fo nodes=a,b template=drbd hypervisor=kvm
 // The source of a lost migration dies and is marked offline. Externally mirrored
 // instances are failed over to the target. For drbd Ganeti refuses that; cleanup
 // ends with an error and has made the target the primary node all the same, and a
-// new secondary completes it (S16).
+// new secondary completes it. The cleanup leaves the disks of the target standing alone:
+// before Ganeti 3.1 makes a new secondary they have to be activated (S16).
 func TestLostMigrationFromDeadSource(t *testing.T) {
 	w := newSimWorld(t, `
 cluster cluster
@@ -134,7 +135,12 @@ instance fo nodes=a,b template=drbd hypervisor=kvm
 	cleanup := vcluster.Opcode{"cleanup": true}
 	w.refuses("Cannot disconnect disks node a: Node is marked offline", migrate("db", cleanup))
 	w.wantWhere("db", "b", "b")
-	w.does(replaceDisks("db", "replace_new_secondary", vcluster.Opcode{"remote_node": "c"}))
+	replace := replaceDisks("db", "replace_new_secondary", vcluster.Opcode{"remote_node": "c"})
+	if w.standAloneIsFaulty() {
+		w.refuses("degraded storage, unsafe to replace disks", replace)
+	}
+	w.does(instanceOp("INSTANCE_ACTIVATE_DISKS", "db"))
+	w.does(replace)
 
 	w.refuses("Can't shut down the instance's disks", instanceOp("INSTANCE_FAILOVER", "fo"))
 	w.wantWhere("fo", "a", "b")

@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"ganeti-autorepair/integration/nodesim"
@@ -85,7 +86,7 @@ instance db2 nodes=a,c template=drbd hypervisor=kvm
 	w.wantReason("db", "pending", "whereabouts")
 	w.wantSteps(start, "db", "MIGRATE")
 	w.wantWhere("db", "a", "b")
-	w.follow("db", "gnt-instance migrate --cleanup db")
+	w.follow("db", "gnt-instance migrate --cleanup db", "gnt-instance activate-disks db")
 	w.wantWhere("db", "b", "b")
 	w.settle(4)
 	w.wantSteps(start, "db", "MIGRATE, REPLACE_DISKS")
@@ -101,13 +102,13 @@ instance db2 nodes=a,c template=drbd hypervisor=kvm
 	}
 }
 
-// follow wants a command to be the first that explain suggests for an instance, and
-// types it.
-func (w *simWorld) follow(name, command string) {
+// follow wants commands to be the first that explain suggests for an instance, and
+// types them.
+func (w *simWorld) follow(name string, commands ...string) {
 	w.t.Helper()
 	list := w.advised(name)
-	if len(list) == 0 || list[0] != command {
-		w.t.Fatalf("for %s is suggested %q, want %s first", name, list, command)
+	if len(list) < len(commands) || strings.Join(list[:len(commands)], "; ") != strings.Join(commands, "; ") {
+		w.t.Fatalf("for %s is suggested %q, want %q first", name, list, commands)
 	}
-	w.typed(command)
+	w.typed(commands...)
 }

@@ -19,6 +19,8 @@ type Cluster struct {
 	*vcluster.Cluster
 	// Sim are the simulated nodes. Load replaces them.
 	Sim *nodesim.Fleet
+	// Version is the version of Ganeti, such as 3010000 for all of 3.1.
+	Version int
 
 	base  []byte       // config.data as gnt-cluster init left it
 	certs []byte       // server.pem
@@ -60,6 +62,9 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	dir := c.Root(c.Master()) + "/var/lib/ganeti"
 	var err error
 	if c.base, err = c.ReadFile(dir + "/config.data"); err != nil {
+		return err
+	}
+	if c.Version, err = versionOf(c.base); err != nil {
 		return err
 	}
 	if c.certs, err = c.ReadFile(dir + "/server.pem"); err != nil {
@@ -152,16 +157,12 @@ func (c *Cluster) load(ctx context.Context, desc *luxitest.Cluster) error {
 		return err
 	}
 	c.endFleet()
-	version, err := versionOf(c.base)
-	if err != nil {
-		return err
-	}
 	release, err := c.ReadFile(c.Root(c.Master()) + "/var/lib/ganeti/ssconf_release_version")
 	if err != nil {
 		return err
 	}
 	fleet, err := nodesim.New(nodesim.Options{
-		Version:     version,
+		Version:     c.Version,
 		Release:     strings.TrimSpace(string(release)),
 		Certificate: c.certs,
 		Master:      c.Master(),

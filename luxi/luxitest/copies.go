@@ -85,6 +85,7 @@ func (i *Instance) LoseWrites(node string) { i.write(without(i.Data.On, node)) }
 
 // Diverge makes each copy have writes that the others lack.
 func (i *Instance) Diverge() {
+	i.Data.waits = ""
 	for _, node := range i.Data.On {
 		i.write([]string{node})
 	}
@@ -246,6 +247,43 @@ func (i *Instance) upToDate(node string) bool {
 // degraded is is_degraded of the instance's drbd device on a node (py:storage/drbd.py GetSyncStatus).
 func (c *Cluster) degraded(i *Instance, node string) bool {
 	return !c.connected(i) || !i.upToDate(node)
+}
+
+// partedCopies reports whether the instance's drbd devices have given up each other. Where only the network between
+// them is cut they wait for each other.
+func (i *Instance) partedCopies() bool { return i.splitBrain() || len(i.RunsOn) > 1 }
+
+// standsAlone reports whether DRBD calls the instance's device on a node StandAlone.
+func (i *Instance) standsAlone(node string) bool { return i.partedCopies() && i.Data.waits != node }
+
+// syncing reports whether one copy of the instance is being made from the other.
+func (c *Cluster) syncing(i *Instance) bool {
+	return c.connected(i) && (contains(i.Data.Partial, i.Primary) || contains(i.Data.Partial, i.peer(i.Primary)))
+}
+
+// Values of ldisk_status (constants.LDS_*).
+const (
+	localOK      = 1
+	localSync    = 2
+	localUnknown = 3
+	localFaulty  = 4
+)
+
+// standAloneFaulty is the first version whose nodes call the local disk of a device that stands alone faulty, even if
+// its data are good.
+const standAloneFaulty = 3010000
+
+// localStatus is ldisk_status of the instance's drbd device on a node (py:storage/drbd.py GetSyncStatus).
+func (c *Cluster) localStatus(i *Instance, node string) int {
+	switch {
+	case contains(i.Data.Failed, node), i.standsAlone(node) && versionNumber(c.SoftwareVersion) >= standAloneFaulty:
+		return localFaulty
+	case contains(i.Data.Partial, node) && c.syncing(i):
+		return localSync
+	case !contains(i.Data.On, node):
+		return localUnknown
+	}
+	return localOK
 }
 
 // replicate brings the copies of all drbd instances up to what the state of the cluster makes of them: what runs writes,

@@ -27,6 +27,9 @@ func (m *Master) assemble(e *execution, i *Instance, ignoreSecondaries bool) boo
 		i.DisksActive = false
 	}
 	m.cluster.replicate()
+	if i.partedCopies() {
+		i.Data.waits = i.Primary // it was connected last
+	}
 	if ok && len(i.Data.Partial) > 0 {
 		uuid := i.UUID
 		m.after(m.durationOf("INSTANCE_REPLACE_DISKS"), func() {
@@ -63,7 +66,7 @@ func (m *Master) startDisks(e *execution, i *Instance, force bool) *opError {
 
 // shutdownDisks implements ShutdownInstanceDisks: it marks the disks inactive and reports whether they could be shut down.
 func (m *Master) shutdownDisks(e *execution, i *Instance, ignorePrimary bool) bool {
-	i.DisksActive = false
+	i.DisksActive, i.Data.waits = false, ""
 	if i.Template == Diskless {
 		return true
 	}

@@ -110,6 +110,7 @@ type Data struct {
 	written int               // counts writes that not all copies got
 	writes  map[string]writes // by node
 	lost    writes            // of these, those that the instance was started without
+	waits   string            // the node whose device waits for the other end, which stands alone
 }
 
 func (d *Data) replaced(by string) {

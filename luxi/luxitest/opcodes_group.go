@@ -252,7 +252,7 @@ func (m *Master) needsActivation(i *Instance, node string) bool {
 	if i.Template == Plain {
 		return contains(i.Data.On, node) && !contains(i.RunsOn, node)
 	}
-	return !m.deviceOn(i, node) || contains(i.Data.Failed, node) || i.splitBrain() || len(i.RunsOn) > 1
+	return !m.deviceOn(i, node) || contains(i.Data.Failed, node) || i.standsAlone(node)
 }
 
 // volumes lists the logical volumes that the instance's disk has on each node.

@@ -282,19 +282,9 @@ func (m *Master) diskState(i *Instance, node string) any {
 		return nil
 	}
 	var percent, left any
-	local := 1
-	peer := i.peer(node)
-	syncing := m.cluster.connected(i) && (contains(i.Data.Partial, node) || contains(i.Data.Partial, peer))
+	syncing := m.cluster.syncing(i)
 	if syncing {
 		percent, left = 50.0, 60
 	}
-	switch {
-	case contains(i.Data.Failed, node):
-		local = 4
-	case contains(i.Data.Partial, node) && syncing:
-		local = 2
-	case contains(i.Data.Partial, node):
-		local = 3
-	}
-	return []any{i.devicePath(), 147, 0, percent, left, syncing || m.cluster.degraded(i, node), local}
+	return []any{i.devicePath(), 147, 0, percent, left, syncing || m.cluster.degraded(i, node), m.cluster.localStatus(i, node)}
 }

@@ -106,7 +106,7 @@ func (r *replace) choose(e *execution, i *Instance) (check []string, err *opErro
 				return nil, prereq(codeState, "Please run activate-disks on instance %s first", i.Name)
 			}
 		}
-		primary, secondary := contains(i.Data.Failed, i.Primary), contains(i.Data.Failed, r.old)
+		primary, secondary := r.cluster.localStatus(i, i.Primary) == localFaulty, r.cluster.localStatus(i, r.old) == localFaulty
 		switch {
 		case primary && secondary:
 			return nil, prereq(codeState, "Instance %s has faulty disks on more than one node and can not be repaired automatically", i.Name)
@@ -214,7 +214,7 @@ func (r *replace) begin(e *execution) *opError {
 	e.log("STEP 2/6 Check peer consistency")
 	e.info("Checking disk/0 consistency on node %s", source)
 	// A new secondary needs a good local disk, the other modes a mirror that is not degraded.
-	if !i.upToDate(source) || r.new == "" && r.cluster.degraded(i, source) {
+	if r.new != "" && r.cluster.localStatus(i, source) != localOK || r.new == "" && r.cluster.degraded(i, source) {
 		return execError("Node %s has degraded storage, unsafe to replace disks for instance %s", source, i.Name)
 	}
 	e.log("STEP 3/6 Allocate new storage")

@@ -350,6 +350,9 @@ func (x explainer) remedies() []Remedy {
 				add("Look at the job that failed", "gnt-job info %d", f.Jobs[len(f.Jobs)-1])
 			}
 		}
+		if strings.Contains(x.d.Detail, "unsafe to replace disks") && x.condition(x.i.Primary) == "online" {
+			add("If cat /proc/drbd says StandAlone on its primary node, let its disks connect again", "gnt-instance activate-disks %s", name)
+		}
 		add("Say that somebody has looked", "%s", x.v.Command)
 	case repair.ReasonSuspended:
 		add("End the suspension", "%s", x.v.Command)
@@ -376,6 +379,7 @@ func (x explainer) remedies() []Remedy {
 		}
 	}
 	if x.d.Reason == repair.ReasonWhereabouts && x.i.Template == "drbd" && x.condition(x.i.Primary) == "offline" {
+		add("Then let its disks wait for a new secondary node, which Ganeti 3.1 wants", "gnt-instance activate-disks %s", name)
 		add("Fail it over, if that finds it running nowhere", "gnt-instance failover %s", name)
 	}
 	if x.d.Reason == repair.ReasonNotFenced {
