@@ -98,6 +98,7 @@ func run(ctx context.Context, program string, runs int, only, out string) error 
 		{"hook on another node", b.elsewhere},
 		{"storm, 12 nodes, 200 instances, 50 primaries lost", b.storm},
 		{"new secondaries for 15 instances", b.grouping},
+		{"20 primaries lost while 15 disks are copied", b.copies},
 		{"rack of 25 nodes lost, 2000 instances", b.rack},
 	} {
 		if !strings.Contains(m.name, only) {
