@@ -66,25 +66,70 @@ func (m *Marker) Run(ctx context.Context, w repair.Watch) (Marked, error) {
 // writeSilent writes since when nodes are silent. A tag that is not written, as a job of
 // somebody else's has its node, holds up no other node (C5): the next pass writes it.
 func (m *Marker) writeSilent(ctx context.Context, changes []tagstore.Change, markings []repair.Marking) error {
+	changes, filtered, err := m.withoutFiltered(ctx, changes)
+	if err != nil {
+		return err
+	}
 	lost, err := m.write(ctx, changes)
 	if err != nil {
 		return err
 	}
 	for k := range markings {
 		is := &markings[k]
-		why := lost[is.Node.Name]
-		if why == nil {
+		why := filtered[is.Node.Name]
+		if err := lost[is.Node.Name]; err != nil {
+			why = err.Error()
+			if _, job, err := m.locked(ctx, is.Node, false); err == nil && job != "" {
+				why = job
+			}
+		}
+		if why == "" {
 			continue
 		}
-		m.Log.Warn("node tag not written", "node", is.Node.Name, "error", why.Error())
+		m.Log.Warn("node tag not written", "node", is.Node.Name, "error", why)
 		if is.Reason == repair.MarkTooSoon {
-			is.Detail = "since when it is silent cannot be written to a tag of it: " + why.Error()
-			if _, job, err := m.locked(ctx, is.Node, false); err == nil && job != "" {
-				is.Detail = "since when it is silent cannot be written to a tag of it: " + job
-			}
+			is.Detail = "since when it is silent cannot be written to a tag of it: " + why
 		}
 	}
 	return nil
+}
+
+// withoutFiltered returns the changes of tags that no job filter would stop, and why the
+// others would be, by the names of their nodes (C7).
+func (m *Marker) withoutFiltered(ctx context.Context, changes []tagstore.Change) (rest []tagstore.Change, filtered map[string]string, err error) {
+	if len(changes) == 0 {
+		return nil, nil, nil
+	}
+	rules, newest, err := m.rules(ctx)
+	if err != nil || len(rules) == 0 {
+		return changes, nil, err
+	}
+	filtered = make(map[string]string)
+	for _, c := range changes {
+		if why := repair.JobFiltered(rules, newest, m.writer().Job(c)); why != "" {
+			filtered[c.Name] = why
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	return rest, filtered, nil
+}
+
+// rules returns the job filters and, if there are any, the newest job: a rule may be about
+// the jobs after it.
+func (m *Marker) rules(ctx context.Context) ([]luxi.FilterRule, luxi.JobID, error) {
+	rules, err := m.Client.QueryFilterRules(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the job filters: %w", err)
+	}
+	if len(rules) == 0 {
+		return nil, 0, nil
+	}
+	newest, err := m.Client.NewestJob(ctx, m.KnownJob+1)
+	if err != nil {
+		return nil, 0, fmt.Errorf("looking for the newest job: %w", err)
+	}
+	return rules, newest, nil
 }
 
 // mayAct returns why nothing may be marked at all: not the master, the watcher paused, also
@@ -116,18 +161,12 @@ func (m *Marker) mark(ctx context.Context, w repair.Watch, is repair.Marking, do
 // inTheWay looks for what would keep the job from beginning at once: a lock of somebody
 // else's job, or a job filter.
 func (m *Marker) inTheWay(ctx context.Context, node *repair.Node, candidate bool, ops []luxi.OpCode) (repair.MarkReason, string, error) {
-	rules, err := m.Client.QueryFilterRules(ctx)
+	rules, newest, err := m.rules(ctx)
 	if err != nil {
-		return repair.MarkNotMarked, oneCause(err), fmt.Errorf("reading the job filters: %w", err)
+		return repair.MarkNotMarked, oneCause(err), err
 	}
-	if len(rules) > 0 {
-		newest, err := m.Client.NewestJob(ctx, m.KnownJob+1)
-		if err != nil {
-			return repair.MarkNotMarked, oneCause(err), fmt.Errorf("looking for the newest job: %w", err)
-		}
-		if why := repair.MarkFiltered(rules, newest, node.Name, ops, m.Now()); why != "" {
-			return repair.MarkIsFiltered, why, nil
-		}
+	if why := repair.MarkFiltered(rules, newest, node.Name, ops, m.Now()); why != "" {
+		return repair.MarkIsFiltered, why, nil
 	}
 	return m.locked(ctx, node, candidate)
 }
@@ -321,8 +360,7 @@ func (m *Marker) write(ctx context.Context, changes []tagstore.Change) (lost map
 	bound := m.Settings.PassTimeout / 6
 	short, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	writer := &tagstore.Writer{Client: m.Client, Source: repair.Source, Now: m.Now, Window: 1, PerJob: repair.WaveSize}
-	batch, err := writer.Submit(short, changes)
+	batch, err := m.writer().Submit(short, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -351,6 +389,10 @@ func (m *Marker) write(ctx context.Context, changes []tagstore.Change) (lost map
 		}
 	}
 	return lost, nil
+}
+
+func (m *Marker) writer() *tagstore.Writer {
+	return &tagstore.Writer{Client: m.Client, Source: repair.Source, Now: m.Now, Window: 1, PerJob: repair.WaveSize}
 }
 
 // oneCause tells of an error that ended the marking.

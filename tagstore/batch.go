@@ -157,7 +157,7 @@ func (b *Batch) fill(ctx context.Context) {
 		}
 		var ops []luxi.OpCode
 		for _, p := range group {
-			ops = append(ops, b.w.opcodes(p.change)...)
+			ops = append(ops, b.w.Job(p.change)...)
 		}
 		groups, jobs = append(groups, group), append(jobs, ops)
 	}

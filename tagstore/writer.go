@@ -112,8 +112,8 @@ func (c Change) check() error {
 	return nil
 }
 
-// opcodes returns the opcodes that make the change.
-func (w *Writer) opcodes(c Change) []luxi.OpCode {
+// Job returns the opcodes that make the change, in one job.
+func (w *Writer) Job(c Change) []luxi.OpCode {
 	common := luxi.Common{
 		Reason:   []luxi.ReasonEntry{{Source: w.Source, Text: c.Why, Time: w.Now()}},
 		Priority: priority,

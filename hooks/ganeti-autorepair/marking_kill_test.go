@@ -75,6 +75,9 @@ func TestKilledWhileMarking(t *testing.T) {
 			if incidents := n.m.Incidents(); len(incidents) != 0 {
 				t.Errorf("killed at call %d: %v", k, incidents)
 			}
+			if told := strings.Join(lines(t, n.told), "\n"); strings.Count(told, "node-marked node=node2") != 1 {
+				t.Errorf("killed at call %d: that it is marked is not told once:\n%s", k, told)
+			}
 		}
 	}
 }

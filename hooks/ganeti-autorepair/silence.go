@@ -37,10 +37,10 @@ func (e *env) silentNodes(set settings) repair.SilentNodes {
 	return silent
 }
 
-// keepSilentNodes remembers the nodes that are silent. Where there are none, there is no
-// file.
+// keepSilentNodes remembers the nodes that are silent, or were some days ago. Where there
+// are none, there is no file.
 func keepSilentNodes(state stateDir, silent repair.SilentNodes) error {
-	if !silent.Any() {
+	if !silent.Any() && len(silent.Answered) == 0 {
 		if err := os.Remove(state.file(silentFile)); err != nil && !os.IsNotExist(err) {
 			return err
 		}
@@ -111,6 +111,9 @@ func (e *env) askSilent(ctx context.Context, c *luxi.Client, set settings, befor
 	}
 	var news repair.SilenceNews
 	o.Silent, news = o.Silence(before, told.Answers)
+	if set.deadNodes != deadNodesOffline {
+		o.Silent.Answered = nil // there are no tags of nodes
+	}
 	return news, told, nil
 }
 
@@ -136,6 +139,11 @@ func (r *runner) tellSilence(plan *repair.Plan, news repair.SilenceNews) {
 			r.log.Warn("node is silent", "node", v.Node, "why", v.Text(v.Node, ""), "command", v.Command)
 		}
 		r.event(plan, event{Event: eventNodeSilent, Node: v.Node, Why: v.Text(v.Node, "") + ": " + v.Command})
+	}
+	for _, name := range news.Marked {
+		const why = "it did not answer, the pass that was to mark it offline was interrupted, and it is marked offline"
+		r.log.Warn("node marked offline", "node", name, "why", why)
+		r.event(plan, event{Event: eventNodeMarked, Node: name, Why: why})
 	}
 	for _, name := range news.Back {
 		r.log.Info("node answers again", "node", name)

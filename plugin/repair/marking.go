@@ -173,15 +173,15 @@ func (w Watch) permitted(m Marking) (MarkReason, string) {
 // passes in a row, which a clock that jumps does not make.
 func (w Watch) longSilent(m Marking) (MarkReason, string) {
 	now := w.Snapshot.Time
-	mark, tagged := m.Node.Tags.SilentSince()
+	since, tagged := w.Silent.sinceByTag(m.Node)
 	looks := w.Silent.Nodes[m.Node.UUID].Looks
 	switch {
 	case w.Answers[m.Node.Name] != AnswerMissing:
 		return MarkTooSoon, "in this look it is not known whether it answers"
-	case !tagged || mark.Time > now.Unix():
+	case !tagged || since > now.Unix():
 		return MarkTooSoon, "since when it is silent is written to a tag of it only now"
-	case now.Sub(time.Unix(mark.Time, 0)) < w.Settings.Marking.After:
-		return MarkTooSoon, fmt.Sprintf("it is silent since %s, not for %s (dead_after)", time.Unix(mark.Time, 0).UTC().Format("15:04:05 MST"), shortDuration(w.Settings.Marking.After))
+	case now.Sub(time.Unix(since, 0)) < w.Settings.Marking.After:
+		return MarkTooSoon, fmt.Sprintf("it is silent since %s, not for %s (dead_after)", time.Unix(since, 0).UTC().Format("15:04:05 MST"), shortDuration(w.Settings.Marking.After))
 	case looks < marksAfter:
 		return MarkTooSoon, fmt.Sprintf("it was silent in %d of %d passes in a row", looks, marksAfter)
 	}

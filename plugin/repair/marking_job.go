@@ -43,13 +43,21 @@ func MarkFiltered(rules []luxi.FilterRule, newest luxi.JobID, node string, ops [
 	gate := MarkOfOffline(node)
 	gate.Kind = MarkGate
 	for _, job := range [][]luxi.OpCode{DelayOps(Mark{Kind: MarkHold}, 1, nil, now), DelayOps(gate, GateSeconds, nil, now), ops} {
-		subject, err := luxi.SubjectOfOps(job, newest)
-		if err != nil {
-			return err.Error()
+		if why := JobFiltered(rules, newest, job); why != "" {
+			return why
 		}
-		if rule, stops := luxi.StoppingRule(rules, subject); stops {
-			return fmt.Sprintf("filter rule %s (%s) would stop job %s", rule.UUID, rule.Action, job[0].OpID())
-		}
+	}
+	return ""
+}
+
+// JobFiltered returns why a job filter would keep a job from running, "" if none would.
+func JobFiltered(rules []luxi.FilterRule, newest luxi.JobID, job []luxi.OpCode) string {
+	subject, err := luxi.SubjectOfOps(job, newest)
+	if err != nil {
+		return err.Error()
+	}
+	if rule, stops := luxi.StoppingRule(rules, subject); stops {
+		return fmt.Sprintf("filter rule %s (%s) would stop job %s", rule.UUID, rule.Action, job[0].OpID())
 	}
 	return ""
 }

@@ -81,7 +81,7 @@ func (s SilentNodes) WhileMarking(list []Marking) (after SilentNodes, is bool) {
 	}
 	for _, m := range list {
 		if n, known := after.Nodes[m.Node.UUID]; known && m.May() {
-			n.Looks, is = 0, true
+			n.Looks, n.Marking, is = 0, true, true
 			after.Nodes[m.Node.UUID] = n
 		}
 	}
@@ -119,7 +119,7 @@ func (s SilentNodes) NoteMarkings(list []Marking) (changed []Marking) {
 
 // SilentTags returns the changes that write since when nodes are silent, once for each
 // (T12, K2). A tag from the future, which a clock that jumped has left, is written anew, and
-// so is one that is older than the last time the node was fenced.
+// so is one that is older than the last time the node was fenced, or answered.
 // Where the master may be cut off nothing is written about single nodes.
 func (w Watch) SilentTags() []tagstore.Change {
 	if w.Silent.CutOff {
@@ -129,8 +129,8 @@ func (w Watch) SilentTags() []tagstore.Change {
 	var list []tagstore.Change
 	for _, n := range w.Snapshot.SortedNodes() {
 		_, is := w.Silent.silent(n.UUID)
-		mark, tagged := n.Tags.SilentSince()
-		if !is || n.Offline || w.Answers[n.Name] != AnswerMissing || tagged && mark.Time <= now {
+		since, tagged := w.Silent.sinceByTag(n)
+		if !is || n.Offline || w.Answers[n.Name] != AnswerMissing || tagged && since <= now {
 			continue
 		}
 		c := tagstore.Change{Kind: luxi.TagNode, Name: n.Name, Add: []string{tagstore.SilentTag(now)}, Why: Mark{Kind: MarkTags, ID: "node"}.Text()}

@@ -2,6 +2,7 @@ package repair
 
 import (
 	"sort"
+	"time"
 )
 
 // NodeAnswer is what came of asking a node whether it answers.
@@ -21,6 +22,10 @@ const (
 // silent since the next look.
 type SilentNodes struct {
 	Nodes map[string]SilentNode `json:"nodes,omitempty"`
+	// Answered is when nodes, by UUID, were last found to answer after they had been silent,
+	// Unix time in seconds. A node tag that says since when one is silent may be older than
+	// that, as a job of somebody's has kept it from being removed.
+	Answered map[string]int64 `json:"answered,omitempty"`
 	// CutOff says that at the last look more than half of the other nodes were silent, and
 	// that this was told.
 	CutOff bool `json:"cut_off,omitempty"`
@@ -36,6 +41,8 @@ type SilentNode struct {
 	// them was, Unix time in seconds (K5).
 	Looks    int   `json:"looks,omitempty"`
 	LookedAt int64 `json:"looked_at,omitempty"`
+	// Marking says that a pass was to mark it offline, and that nobody knows how far it came.
+	Marking bool `json:"marking,omitempty"`
 	// NotMarked is why the last pass did not mark it offline, and WhyNotMarked the same in
 	// words; empty where nodes are not marked.
 	NotMarked    MarkReason `json:"not_marked,omitempty"`
@@ -47,6 +54,19 @@ type SilenceNews struct {
 	Silent []string // names of nodes
 	CutOff bool     // more than half of the other nodes are silent now
 	Back   []string // names of nodes that answer again
+	// Marked are the names of nodes that a pass was to mark offline, and that are now.
+	Marked []string
+}
+
+// answeredLasts is how long it is remembered that a node answered: longer than anybody's
+// job has a node.
+const answeredLasts = 7 * 24 * time.Hour
+
+// sinceByTag returns since when a node is silent by its tag, and whether it has one that
+// tells of this time, and not of one before it answered.
+func (s SilentNodes) sinceByTag(n *Node) (int64, bool) {
+	mark, tagged := n.Tags.SilentSince()
+	return mark.Time, tagged && mark.Time >= s.Answered[n.UUID]
 }
 
 // Any reports whether a node is silent, or was late at the last look.
@@ -107,17 +127,25 @@ func (o Observed) NodesToAsk(primaries map[string]string, before SilentNodes) []
 // node that answers, is marked offline or is no node of the cluster any more stops being
 // silent. One that is late is silent when it is late again at the next look.
 func (o Observed) Silence(before SilentNodes, answers map[string]NodeAnswer) (after SilentNodes, news SilenceNews) {
-	after.Nodes = make(map[string]SilentNode)
+	after.Nodes, after.Answered = make(map[string]SilentNode), make(map[string]int64)
 	for _, n := range o.Roles {
-		if n.Offline {
-			continue
+		if at, is := before.Answered[n.UUID]; is && o.Now.Unix()-at < int64(answeredLasts/time.Second) {
+			after.Answered[n.UUID] = at
 		}
 		last, was := before.Nodes[n.UUID]
+		if n.Offline {
+			if last.Marking {
+				news.Marked = append(news.Marked, n.Name)
+			}
+			continue
+		}
 		now := last
+		now.Marking = false
 		switch answers[n.Name] {
 		case AnswerGiven:
 			if was && !last.Late {
 				news.Back = append(news.Back, n.Name)
+				after.Answered[n.UUID] = o.Now.Unix()
 			}
 			continue
 		case AnswerMissing:
