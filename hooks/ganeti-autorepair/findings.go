@@ -164,6 +164,7 @@ func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observatio
 	before := o.memory.Since
 	o.Inactive = plan.Snapshot.Disks.Inactive()
 	list := o.memory.findings(o.Observed, r.set.engine)
+	o.memory.Verified.NoteMended(plan.Snapshot)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)
 	if silentErr == nil {

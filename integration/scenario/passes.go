@@ -58,6 +58,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 		}
 	}
 	if did != nil {
+		w.seen.Verified.NoteMended(did.Plan.Snapshot)
 		w.roomTests, w.suspects, w.takenBack = did.RoomTests, did.Suspects, did.JobsTakenBack()
 	}
 	w.mu.Lock()

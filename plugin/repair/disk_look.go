@@ -35,6 +35,15 @@ func (l DiskLook) lacks(node string) bool {
 	return contains(l.Lost, node) || !l.Outdated && l.Condition == DisksSecondaryLost && l.Secondary == node
 }
 
+// mayLack reports whether any node lacked its copy of a disk.
+func (l DiskLook) mayLack() bool { return l.lacks(l.Primary) || l.lacks(l.Secondary) }
+
+// Mended returns the look once it is known that no copy is lost any more: as outdated.
+func (l DiskLook) Mended() DiskLook {
+	l.Lost, l.Diskless, l.Outdated = nil, nil, true
+	return l
+}
+
 // DiskCondition is how the disks of an instance are, all taken together.
 type DiskCondition string
 
@@ -330,7 +339,7 @@ func OutdateLooks(looks map[string]DiskLook, job luxi.JobInfo) {
 		if look, known := looks[uuid]; known && op.Status == luxi.JobSuccess && !op.DryRun() && job.Ended.Unix() >= look.Begun {
 			look.Outdated = true
 			if mended {
-				look.Lost, look.Diskless = nil, nil
+				look = look.Mended()
 			}
 			looks[uuid] = look
 		}

@@ -271,17 +271,10 @@ func staleCopy(s *Snapshot, i *Instance, secondary *Node) string {
 
 // lookedStale reports whether a look found that the secondary node lacks its copy of a disk,
 // and nothing has said otherwise since. However old the look is, the copy gets no better once
-// the primary node is lost. What is mended is listed by no verification any more; what has
-// inactive disks is not either, nor, with its primary node offline, what has its volumes.
+// the primary node is lost.
 func (s *Snapshot) lookedStale(i *Instance, secondary *Node) bool {
 	look, known := s.Disks.Looks[i.UUID]
-	if !known || !look.isOf(i) || !look.lacks(secondary.Name) {
-		return false
-	}
-	v, verified := s.Disks.Newest[s.GroupID(i)]
-	active := i.DisksActive != nil && *i.DisksActive
-	mended := verified && active && !contains(look.Diskless, secondary.Name) && v.Begun > look.Begun && !v.lists(i.Name) && !contains(v.Unreached, secondary.UUID)
-	return !mended
+	return known && look.isOf(i) && look.lacks(secondary.Name) && !s.mendedSince(i, look)
 }
 
 // disklessPrimary blocks a migration of a drbd instance whose primary node runs it without

@@ -41,9 +41,67 @@ func TestDisklessCopyIsStale(t *testing.T) {
 		s.Disks.Looks[web.UUID] = look
 		on := true
 		web.DisksActive, s.Nodes["a"].Offline, s.Disks.Signs, s.Disks.Fresh = &on, true, nil, nil
-		s.Disks.Newest = map[string]repair.DiskVerification{s.Nodes["a"].Group: verification(s.Time, 9, 5)}
+		v := verification(s.Time, 9, 5)
+		v.Unreached = []string{s.Nodes["a"].UUID}
+		s.Disks.Newest = map[string]repair.DiskVerification{s.Nodes["a"].Group: v}
 		if d := decide(s, web); (d.Reason == repair.ReasonStaleCopy) != diskless {
 			t.Errorf("diskless %v: %s", diskless, d.WhyNot())
+		}
+	}
+}
+
+// D9: once a verification that reached both nodes does not list it, a copy that drbd did not
+// use is mended, also after the primary node is lost.
+func TestMendedLooks(t *testing.T) {
+	for what, c := range map[string]struct {
+		minutes   int // before now
+		unreached string
+		inactive  bool
+		listed    []string
+		want      bool
+	}{
+		"mended":              {minutes: 5, want: true},
+		"before the look":     {minutes: 25},
+		"primary not asked":   {minutes: 5, unreached: "a"},
+		"secondary not asked": {minutes: 5, unreached: "b"},
+		"another not asked":   {minutes: 5, unreached: "c", want: true},
+		"inactive disks":      {minutes: 5, inactive: true},
+		"listed":              {minutes: 5, listed: []string{"web"}},
+	} {
+		s, web := signed("failover", repair.DisksSecondaryLost, 20)
+		look := s.Disks.Looks[web.UUID]
+		look.Lost, look.Diskless = []string{"b"}, []string{"b"}
+		s.Disks.Looks[web.UUID] = look
+		active := !c.inactive
+		v := verification(s.Time, 9, c.minutes, c.listed...)
+		if c.unreached != "" {
+			v.Unreached = []string{s.Nodes[c.unreached].UUID}
+		}
+		web.DisksActive, s.Disks.Signs, s.Disks.Newest = &active, nil, map[string]repair.DiskVerification{s.Nodes["a"].Group: v}
+		repair.Verifications{Looks: s.Disks.Looks}.NoteMended(s)
+		if look := s.Disks.Looks[web.UUID]; (look.Lost == nil) != c.want {
+			t.Errorf("%s: %+v", what, look)
+		}
+		s.Nodes["a"].Offline, s.Disks.Fresh = true, nil
+		v.Unreached = []string{s.Nodes["a"].UUID}
+		s.Disks.Newest[s.Nodes["a"].Group] = v
+		if d := decide(s, web); c.listed == nil && (d.Reason == repair.ReasonStaleCopy) == c.want {
+			t.Errorf("%s, once its primary node is offline: %s", what, d.WhyNot())
+		}
+	}
+}
+
+// S15: a repair whose replace-disks left half a copy, and whose migration waits for disks of
+// which no look can tell what is wrong, ends, instead of waiting for ever.
+func TestMigrationToHalfACopyEnds(t *testing.T) {
+	for _, condition := range []repair.DiskCondition{repair.DisksUnclear, repair.DisksWell} {
+		s, web := signed("migrate", condition, 5)
+		s.Nodes["a"].Drained = true
+		pendingJob(web, "migrate")
+		job := repairtest.For("web", repairtest.Failed(5, repair.StepReplaceDisks))
+		s = repairtest.WithJobs(s, job)
+		if d := decide(s, web); (d.State == repair.StateFailed) != (condition == repair.DisksUnclear) {
+			t.Errorf("%s: %s: %s", condition, d.State, d.WhyNot())
 		}
 	}
 }

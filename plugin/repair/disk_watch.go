@@ -216,10 +216,11 @@ func (f DiskFacts) ForRehearsal() DiskFacts {
 	return DiskFacts{Repair: f.Repair, Lost: f.Lost, Looks: f.Looks, Newest: f.Newest}
 }
 
-// Concerns reports whether an instance on good nodes may need something.
+// Concerns reports whether an instance on good nodes may need something, or what is known of
+// its disks may be known better now.
 func (f DiskFacts) Concerns(i *Instance) bool {
 	_, signed := f.Signs[i.Name]
-	return f.Repair && signed || f.Relocate && f.RestartTries > 0 && f.Starts[i.UUID].Failed >= f.RestartTries
+	return f.Repair && (signed || f.Looks[i.UUID].mayLack()) || f.Relocate && f.RestartTries > 0 && f.Starts[i.UUID].Failed >= f.RestartTries
 }
 
 // DiskSigns returns the instances with a sign of broken disks that has lasted, by name

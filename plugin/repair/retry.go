@@ -15,7 +15,7 @@ import (
 // S13).
 func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
 	step := x.d.Need.First()
-	if f := x.doubtfulReplica(jobs); f != nil && step == StepFailover {
+	if f := x.doubtfulReplica(jobs); f != nil && (step == StepFailover || x.looksUnclear()) {
 		return fmt.Sprintf("job %d: %s; %s", f.Info.ID, f.Detail, incompleteCopy(x.i))
 	}
 	if last := lastJob(jobs); last != nil && last.Outcome == OutcomeRefused {
@@ -42,6 +42,13 @@ func (x *decider) givesUp(r *tagstore.Repair, jobs []*JobFact) string {
 		}
 	}
 	return ""
+}
+
+// looksUnclear reports whether a migration waits for disks of which a look could not tell
+// what is wrong. If the repair itself left half a copy, that is what is wrong.
+func (x *decider) looksUnclear() bool {
+	look, fresh := x.s.lookAt(x.i)
+	return x.d.Need.Blocked == ReasonDisksUnknown && fresh && !look.Outdated && look.Condition == DisksUnclear
 }
 
 // copiedOnly reports whether the last job of a repair, which nobody knows any more, can
