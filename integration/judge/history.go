@@ -21,6 +21,7 @@ type Moment struct {
 	Kind    Kind
 	Job, Op int64  // of what has to do with a job
 	Node    string // of a fence
+	Newest  int64  // the newest job of the queue; 0 if that is not known
 	Cluster *Cluster
 }
 

@@ -76,7 +76,7 @@ func (v *verdict) inTheWay(m *Moment, j *Job) string {
 	}
 	for k := range v.Jobs {
 		o := &v.Jobs[k]
-		if o == j || o.Received.After(m.Cluster.Time) || o.endedBy(m.Cluster.Time) || !o.changes() {
+		if o == j || o.Received.After(m.Cluster.Time) || m.Newest != 0 && o.ID > m.Newest || o.endedBy(m.Cluster.Time) || !o.changes() {
 			continue
 		}
 		if at, released := v.released[o.ID]; o.Kind() != "" && (o.Kind() != "repair" || !released || v.inPass && at > v.open.begin) {

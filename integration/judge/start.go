@@ -280,7 +280,7 @@ func (v *verdict) attempts(m *Moment, j *Job) {
 			continue
 		}
 		switch {
-		case o.Status == "success":
+		case o.Status == "success", o.stepOp().onlyDisksLeft():
 			tries = 0
 		case o.Purged: // how it ended is not known to anybody
 		case o.Step() != j.Step() || o.stepOp().Text("mode") != j.stepOp().Text("mode") || o.Status != "error" || o.refused() || o.noRoom():

@@ -62,7 +62,13 @@ var incidents = map[luxitest.IncidentKind]judge.IncidentKind{
 
 // Moment notes that something happens now, with a job or, if that is 0, without one.
 func (r *Recorder) Moment(kind judge.Kind, job int64) {
-	r.note(judge.Moment{Kind: kind, Job: job, Cluster: r.cluster(r.master.Snapshot(), r.master.Now())})
+	m := judge.Moment{Kind: kind, Job: job, Cluster: r.cluster(r.master.Snapshot(), r.master.Now())}
+	for _, j := range r.master.Jobs() {
+		if j.ID > m.Newest {
+			m.Newest = j.ID
+		}
+	}
+	r.note(m)
 }
 
 func (r *Recorder) note(m judge.Moment) {
@@ -156,7 +162,7 @@ func instance(c *luxitest.Cluster, i *luxitest.Instance) *judge.Instance {
 		}
 	}
 	for _, n := range c.Nodes {
-		if i.HasDisksOn(n.Name) && !i.Lacks(n.Name) {
+		if i.HasDisksOn(n.Name) && !i.Behind(n.Name) {
 			out.Whole = append(out.Whole, n.Name)
 		}
 	}

@@ -118,13 +118,24 @@ func (w *World) watch(op string, params map[string]any) (luxi.JobID, error) {
 
 // disk changes what is true of an instance's disk on a node.
 func disk(change func(i *luxitest.Instance, node string)) func(*World, []string) error {
+	return diskOf(func(_ *luxitest.Cluster, i *luxitest.Instance, node string) { change(i, node) })
+}
+
+// diskOf is disk for a change that depends on nodes.
+func diskOf(change func(c *luxitest.Cluster, i *luxitest.Instance, node string)) func(*World, []string) error {
 	return func(w *World, args []string) error {
-		return w.onInstance(args[0], func(_ *luxitest.Cluster, i *luxitest.Instance) { change(i, args[1]) })
+		return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { change(c, i, args[1]) })
 	}
 }
 
-// mendDisk makes the disk usable again, if its volumes are still there: drbd takes it back.
-func mendDisk(i *luxitest.Instance, node string) {
+// mendDisk makes the disk usable again, if its volumes are still there, and the node at the
+// other end is: drbd takes it back, and copies what it lacks.
+func mendDisk(c *luxitest.Cluster, i *luxitest.Instance, node string) {
+	for _, name := range i.Nodes() {
+		if n := c.Node(name); n.Offline || n.Dead {
+			return
+		}
+	}
 	var failed []string
 	for _, n := range i.Data.Failed {
 		if n != node || !i.HasDisksOn(node) {

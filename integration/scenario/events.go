@@ -118,7 +118,7 @@ func init() {
 		"crash": {1, (*World).crash}, "move": {2, (*World).moveInstance}, "rename": {2, (*World).rename}, "swap": {1, (*World).swap}, "remove": {1, (*World).remove}, "create": {2, (*World).create},
 		"cut": {2, (*World).cut}, "mend": {2, (*World).mend}, "instance": {2, (*World).instance},
 		"fail": {3, (*World).fail}, "hang": {2, misbehave(luxitest.OpHangs(), luxitest.AtExec)}, "lose": {2, misbehave(luxitest.OpLosesProcess(), luxitest.AtChecks)}, "continue": {0, (*World).goOn},
-		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "verify-disks": alone((*World).verifyDisks), "runs": {2, (*World).watcherRuns}, "split": {1, (*World).split}, "lose-disk": {2, disk((*luxitest.Instance).LoseDisk)}, "lose-volumes": {2, disk((*luxitest.Instance).LoseVolumes)}, "mend-disk": {2, disk(mendDisk)}, "filter": {1, (*World).filter}, "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
+		"admin": {2, (*World).admin}, "watcher": alone((*World).watcher), "verify-disks": alone((*World).verifyDisks), "runs": {2, (*World).watcherRuns}, "split": {1, (*World).split}, "lose-disk": {2, disk((*luxitest.Instance).LoseDisk)}, "lose-volumes": {2, disk((*luxitest.Instance).LoseVolumes)}, "mend-disk": {2, diskOf(mendDisk)}, "filter": {1, (*World).filter}, "cancel": {1, (*World).cancel}, "archive": {0, (*World).archive}, "purge": {0, (*World).purge},
 		"fault": {3, (*World).fault}, "answer": {1, (*World).answer}, "killed": {3, (*World).killed}, "during": {3, (*World).during},
 		"try": {1, (*World).try}, "maybe": {1, (*World).maybe},
 		"count-tags": {2, (*World).countTags}, "first-repair-before": {1, (*World).firstRepair},

@@ -46,6 +46,9 @@ func (w writes) with(more ...int) writes {
 // Lacks reports whether the copy on the node is incomplete or lacks writes that another copy has.
 func (i *Instance) Lacks(node string) bool { return len(i.Better(node)) > 0 }
 
+// Behind is Lacks without the writes that the instance was started without, which are lost.
+func (i *Instance) Behind(node string) bool { return len(i.better(node, i.Data.lost)) > 0 }
+
 // Better lists the nodes whose copy has writes that the one on the given node lacks.
 func (i *Instance) Better(node string) []string { return i.better(node, nil) }
 
