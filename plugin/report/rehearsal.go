@@ -124,13 +124,15 @@ func (f RehearsedView) InWords() string {
 }
 
 // WorstFirst puts rehearsals in the order in which people want to see them: where data
-// would be lost, where most would stay down, and the others by name.
+// would be lost, where most would stay down, where most would still have the node, and the
+// others by name.
 func WorstFirst(list []repair.Rehearsal) {
 	sort.SliceStable(list, func(a, b int) bool {
 		x, y := list[a], list[b]
 		for _, n := range [][2]int{
 			{x.Outcomes[repair.RehearsedReinstalled].AtMost, y.Outcomes[repair.RehearsedReinstalled].AtMost},
 			{x.Down.AtMost, y.Down.AtMost},
+			{x.Stays.AtMost, y.Stays.AtMost},
 		} {
 			if n[0] != n[1] {
 				return n[0] > n[1]
