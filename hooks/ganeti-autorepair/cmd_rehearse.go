@@ -108,6 +108,7 @@ func rehearseSaved(e *env, f snapshotFlag, drained bool) (*rehearsed, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.noteUnknown(e, saved)
 	r := &rehearsed{set: defaultSettings()}
 	saved.Apply(&r.set.engine)
 	if e.cli.Config != "" {

@@ -169,3 +169,27 @@ func TestTagsAreInTheManual(t *testing.T) {
 	}
 	same(t, "TAGS", words, constants(t, "../../tagstore", "word"))
 }
+
+// X1: whoever plans or rehearses by a file of version 0.1.0 is told what that does not tell.
+func TestSnapshotOfOlderVersion(t *testing.T) {
+	b := newBed(t, badNode)
+	b.write("/old.json", `{"version": 1, "program": "ganeti-autorepair 0.1.0", "time": 1700000000, "settings": {"max_running": 10, "max_unhealthy_nodes": 100, "max_attempts": 3},
+ "cluster": {"name": "c", "uuid": "c", "master": "m", "default_iallocator": "hail", "tags": ["ganeti:watcher:autorepair:failover"], "free_disk_storage": "lvm-vg"},
+ "groups": [{"name": "g", "uuid": "g", "tags": []}],
+ "nodes": [{"name": "m", "uuid": "m", "group": "g", "offline": false, "drained": false, "vm_capable": true, "free_memory": 500, "free_disk": 500},
+  {"name": "off", "uuid": "off", "group": "g", "offline": true, "drained": false, "vm_capable": true},
+  {"name": "free", "uuid": "free", "group": "g", "offline": true, "drained": false, "vm_capable": true}],
+ "instances": [{"name": "i", "uuid": "i", "primary_node": "off", "secondary_nodes": [], "disk_template": "rbd", "admin_state": "up", "memory": 100, "disk": 400, "tags": []}],
+ "jobs": []}`)
+	old := filepath.Join(b.root, "old.json")
+	for args, want := range map[string]string{
+		"nodes":    "free empty",
+		"status":   "i ",
+		"rehearse": "off",
+	} {
+		code, stdout, stderr := b.run(args, "--snapshot", old)
+		if code != 0 || !strings.Contains(stdout, want) || !strings.Contains(stderr, "was saved by an older version, which did not save: the setting fence") {
+			t.Errorf("%s: %d\n%s%s", args, code, stdout, stderr)
+		}
+	}
+}
