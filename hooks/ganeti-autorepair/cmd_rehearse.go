@@ -300,12 +300,15 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	if len(views) == 0 {
 		return append([]string{"No node has instances."}, r.noPass...)
 	}
-	var bad []string
-	var gone []string
+	var may, bad, gone []string // nodes that may die, that may not, and that are offline already
 	open, master := false, ""
 	for _, v := range views {
-		if v.Harm || cmd.Drained && v.Stays.AtMost > 0 {
+		switch {
+		case v.State == "offline" && !cmd.Drained:
+		case v.Harm || cmd.Drained && v.Stays.AtMost > 0:
 			bad = append(bad, short(v.Node))
+		default:
+			may = append(may, short(v.Node))
 		}
 		for _, s := range v.Outcomes {
 			open = open || s.AtLeast != s.AtMost
@@ -323,14 +326,15 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	}
 	var list []string
 	switch {
-	case len(bad) == 0 && len(views) == 1:
-		list = append(list, fmt.Sprintf("%s may %s: %s.", short(views[0].Node), event, fine))
+	case len(bad)+len(may) == 0:
+	case len(bad) == 0 && len(may) == 1:
+		list = append(list, fmt.Sprintf("%s may %s: %s.", may[0], event, fine))
 	case len(bad) == 0:
-		list = append(list, fmt.Sprintf("Any one of these %d nodes may %s: %s.", len(views), event, fine))
-	case len(views) == 1:
+		list = append(list, fmt.Sprintf("Any one of these %d nodes may %s: %s.", len(may), event, fine))
+	case len(bad)+len(may) == 1:
 		list = append(list, fmt.Sprintf("%s %s.", bad[0], what))
 	default:
-		list = append(list, fmt.Sprintf("%d of %d nodes %s: %s.", len(bad), len(views), what, someNames(bad)))
+		list = append(list, fmt.Sprintf("%d of %d nodes %s: %s.", len(bad), len(bad)+len(may), what, someNames(bad)))
 	}
 	if len(gone) > 0 {
 		list = append(list, fmt.Sprintf("Offline already: %s. The numbers tell of what is left there.", someNames(gone)))
@@ -347,8 +351,8 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	case master != "":
 		list = append(list, fmt.Sprintf("%s is the master: nothing is repaired before another node has the role (gnt-cluster master-failover, on that node).", master))
 	}
-	if !cmd.Verbose && len(bad) > 0 {
-		list = append(list, "Which instances, and why: "+cmd.again(bad[0]))
+	if of := append(bad, gone...); !cmd.Verbose && len(of) > 0 {
+		list = append(list, "Which instances, and why: "+cmd.again(of[0]))
 	}
 	return append(list, r.noPass...)
 }
