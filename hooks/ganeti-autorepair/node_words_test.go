@@ -193,3 +193,22 @@ func TestSnapshotOfOlderVersion(t *testing.T) {
 		}
 	}
 }
+
+// N2, K2: how long a node is silent is no change that whoever waits for it has to read, minute
+// by minute.
+func TestWaitForSilentNode(t *testing.T) {
+	n := newNight(t, quietNight+"node node6 mem=8192 disk=100000 drained\n"+
+		"instance mail template=sharedfile nodes=node6 mem=512 tags=ganeti:watcher:autorepair:suspend\n"+
+		"instance busy template=sharedfile nodes=node6 mem=512 tags=ganeti:watcher:autorepair:suspend\n", "")
+	n.dies("node6")
+	n.watcher()
+	n.later(20 * 60e9)
+	n.m.OnOpcode(func(luxitest.Opcode, luxitest.Job) luxitest.OpFault { return luxitest.OpHangs() })
+	n.submit(`{"OP_ID":"OP_INSTANCE_MIGRATE","reason":[],"instance_name":"busy","target_node":"node4"}`)
+	n.pause = func() {}
+	code, _, stderr := n.run("nodes", "--wait", "node6", "--timeout", "30m", "--every", "1m")
+	const line = "node6: silent, 2 primaries; is it dead? then switch it off and mark it offline; goes on: 1 busy (busy); blocked: 1 suspended (mail)\n"
+	if told, _, _ := strings.Cut(stderr, "ganeti-autorepair: error:"); code != 4 || told != line {
+		t.Errorf("%d, told\n%s\nwant\n%s", code, told, line)
+	}
+}

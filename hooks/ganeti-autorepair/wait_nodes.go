@@ -146,7 +146,7 @@ func nodeLine(v report.NodeView, short func(string) string) string {
 	} else if n > 1 {
 		text += fmt.Sprintf(", %d secondaries", n)
 	}
-	return text + "; " + v.Words(short)
+	return text + "; " + v.Lasting(short)
 }
 
 // tell tells something of a node where no terminal shows it, if it has changed. The node

@@ -31,7 +31,8 @@ type NodeView struct {
 	Command     string             `json:"command,omitempty"` // what a person could type about it
 	Instances   []LeftInstanceView `json:"instances"`         // that are left on it; none of a node that is ok
 	Jobs        []NodeJobView      `json:"jobs"`              // unfinished jobs that have it, or may have it
-	silence     string             // how long it is silent, and what to do about it
+	silentFor   string             // how long it is silent: "silent for 5m: "
+	silence     string             // what to do about that
 }
 
 // LeftInstanceView is an instance that a node still has.
@@ -125,7 +126,7 @@ func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 func (v *NodeView) noteSilence(s *repair.Snapshot) {
 	for _, of := range Silences(s) {
 		if of.Node == v.Node || of.CutOff && v.Node != s.Cluster.Master {
-			v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", of.Command
+			v.silentFor, v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", "", of.Command
 			if of.CutOff {
 				v.silence += of.What + ": "
 			}
@@ -146,6 +147,12 @@ func (v NodeView) AllBlocked() bool { return v.Blocked > 0 && v.Pending == 0 }
 // (web2)".
 func (v NodeView) Words(short func(string) string) string { return v.Advice(short, "") }
 
+// Lasting is Words without how long it is so, which changes from look to look.
+func (v NodeView) Lasting(short func(string) string) string {
+	v.silentFor = ""
+	return v.Words(short)
+}
+
 // Advice is Words with a command behind what it is about.
 func (v NodeView) Advice(short func(string) string, command string) string {
 	if command != "" {
@@ -159,7 +166,7 @@ func (v NodeView) Advice(short func(string) string, command string) string {
 	}
 	var parts []string
 	if v.silence != "" {
-		parts, command = append(parts, v.silence+command), ""
+		parts, command = append(parts, v.silentFor+v.silence+command), ""
 	}
 	if v.Pending > 0 {
 		parts = append(parts, "goes on: "+v.byReason(true, short))
