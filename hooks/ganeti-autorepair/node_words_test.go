@@ -212,3 +212,25 @@ func TestWaitForSilentNode(t *testing.T) {
 		t.Errorf("%d, told\n%s\nwant\n%s", code, told, line)
 	}
 }
+
+// T12: of a tag that means nothing on a node status and the log say so once, and where it
+// belongs; it suspends and permits nothing.
+func TestMisplacedTagOfNode(t *testing.T) {
+	b := newBed(t, badNode)
+	b.m.Edit(func(c *luxitest.Cluster) {
+		c.Node("node2").Tags = []string{"ganeti:watcher:autorepair:suspend", "ganeti:watcher:autorepair:silent:1"}
+	})
+	const why = "suspend means nothing on a node; it belongs on the node's group, the cluster, or instances"
+	if _, stdout, _ := b.run("status"); strings.Count(stdout, "unreadable tag") != 1 || !strings.Contains(stdout, "unreadable tag on node node2: ganeti:watcher:autorepair:suspend: "+why+"\n") {
+		t.Error(stdout)
+	}
+	_, stdout, _ := b.run("status", "--json")
+	validate(t, "status.json", stdout)
+	if !strings.Contains(stdout, `"object": "node node2"`) {
+		t.Error(stdout)
+	}
+	log := strings.Join(append(b.nextPass(), b.nextPass()...), "\n")
+	if strings.Count(log, "unreadable tag") != 1 || !strings.Contains(log, why) || !strings.Contains(log, "repair job released") {
+		t.Errorf("log:\n%s", log)
+	}
+}

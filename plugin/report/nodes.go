@@ -62,17 +62,6 @@ func Nodes(p *repair.Plan) []NodeView {
 	return list
 }
 
-// NotableNodes returns the views of the nodes that are not ok.
-func NotableNodes(p *repair.Plan) []NodeView {
-	var list []NodeView
-	for _, n := range repair.NodeStatusesOf(p) {
-		if n.State != repair.NodeUsual {
-			list = append(list, nodeView(p, n))
-		}
-	}
-	return list
-}
-
 func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 	v := NodeView{
 		Node: n.Node.Name, UUID: n.Node.UUID, State: n.State, Offline: n.Node.Offline, Drained: n.Node.Drained,
