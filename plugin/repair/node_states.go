@@ -194,7 +194,7 @@ func moves(op luxi.JobOp) bool {
 }
 
 // mayMoveFrom reports whether an instance that the opcode names has a node in the group
-// of the node, or is not known.
+// of the node, or is not known. A drbd instance that changes sides has none but its two.
 func (s *Snapshot) mayMoveFrom(op luxi.JobOp, n *Node) bool {
 	about, known := op.Objects(), false
 	for _, i := range s.Instances {
@@ -202,6 +202,9 @@ func (s *Snapshot) mayMoveFrom(op luxi.JobOp, n *Node) bool {
 			continue
 		}
 		known = true
+		if i.Template == "drbd" && (op.ID == luxi.OpInstanceFailover || op.ID == luxi.OpInstanceMigrate) {
+			continue
+		}
 		for _, name := range i.Nodes() {
 			if other := s.Nodes[name]; other != nil && other.Group == n.Group {
 				return true
