@@ -160,8 +160,12 @@ func namedNodes(s *repair.Snapshot, words []string) ([]string, error) {
 	var names []string
 	for _, word := range words {
 		name, err := matchName(known, strings.TrimPrefix(word, "node:"))
-		if err != nil {
+		var unknown *hintError
+		switch {
+		case errors.As(err, &unknown):
 			return nil, &hintError{code: exitFailed, err: fmt.Errorf("there is no node %q", word), hint: "gnt-node list"}
+		case err != nil:
+			return nil, err // it is short for several
 		}
 		if !contains(names, name) {
 			names = append(names, name)
@@ -241,10 +245,7 @@ func writeNodes(w io.Writer, t terminal, l *looked, views []report.NodeView) {
 	sort.SliceStable(views, func(a, b int) bool { return urgency[views[a].State] < urgency[views[b].State] })
 	for k := range views {
 		v := &views[k]
-		v.Missing = v.Words(instance)
-		if v.Blocked > 0 || v.State == repair.NodeSilent {
-			v.Missing += ": " + strings.Replace(v.Command, " node:"+v.Node, " node:"+node(v.Node), 1)
-		}
+		v.Missing = v.Advice(instance, strings.Replace(v.Command, " node:"+v.Node, " node:"+node(v.Node), 1))
 		v.Node = node(v.Node)
 	}
 	fields, _ := selectFields(nodeFields(), usualNodeFields, "")

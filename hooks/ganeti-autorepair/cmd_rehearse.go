@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"ganeti-autorepair/plugin/repair"
 	"ganeti-autorepair/plugin/report"
@@ -105,6 +108,7 @@ func rehearseSaved(e *env, f snapshotFlag, drained bool) (*rehearsed, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.noteUnknown(e, saved)
 	r := &rehearsed{set: defaultSettings()}
 	saved.Apply(&r.set.engine)
 	if e.cli.Config != "" {
@@ -118,19 +122,10 @@ func rehearseSaved(e *env, f snapshotFlag, drained bool) (*rehearsed, error) {
 
 // names returns the full names of the nodes to rehearse.
 func (cmd *rehearseCmd) names(s *repair.Snapshot) ([]string, error) {
-	all := allNodes(s)
 	if len(cmd.Nodes) == 0 {
-		return all, nil
+		return allNodes(s), nil
 	}
-	var names []string
-	for _, word := range cmd.Nodes {
-		name, err := matchName(all, word)
-		if err != nil {
-			return nil, &hintError{code: exitFailed, err: fmt.Errorf("there is no node %q", word), hint: "gnt-node list"}
-		}
-		names = append(names, name)
-	}
-	return names, nil
+	return namedNodes(s, cmd.Nodes)
 }
 
 // allNodes returns the names of all nodes, in order.
@@ -268,7 +263,7 @@ func (cmd *rehearseCmd) write(e *env, r *rehearsed, views []report.RehearsalView
 		}
 	}
 	if views = withCount(e, short, views); len(views) > 0 {
-		writeRows(e.stdout, e.screen, layoutFlags{}, fields, views)
+		writeRehearsals(e.stdout, e.screen, fields, views)
 	}
 	if cmd.Verbose {
 		instance := shortInstances(e.screen, r.snapshot)
@@ -305,12 +300,15 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	if len(views) == 0 {
 		return append([]string{"No node has instances."}, r.noPass...)
 	}
-	var bad []string
-	var gone []string
+	var may, bad, gone []string // nodes that may die, that may not, and that are offline already
 	open, master := false, ""
 	for _, v := range views {
-		if v.Harm || cmd.Drained && v.Stays.AtMost > 0 {
+		switch {
+		case v.State == "offline" && !cmd.Drained:
+		case v.Harm || cmd.Drained && v.Stays.AtMost > 0:
 			bad = append(bad, short(v.Node))
+		default:
+			may = append(may, short(v.Node))
 		}
 		for _, s := range v.Outcomes {
 			open = open || s.AtLeast != s.AtMost
@@ -328,14 +326,15 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	}
 	var list []string
 	switch {
-	case len(bad) == 0 && len(views) == 1:
-		list = append(list, fmt.Sprintf("%s may %s: %s.", short(views[0].Node), event, fine))
+	case len(bad)+len(may) == 0:
+	case len(bad) == 0 && len(may) == 1:
+		list = append(list, fmt.Sprintf("%s may %s: %s.", may[0], event, fine))
 	case len(bad) == 0:
-		list = append(list, fmt.Sprintf("Any one of these %d nodes may %s: %s.", len(views), event, fine))
-	case len(views) == 1:
+		list = append(list, fmt.Sprintf("Any one of these %d nodes may %s: %s.", len(may), event, fine))
+	case len(bad)+len(may) == 1:
 		list = append(list, fmt.Sprintf("%s %s.", bad[0], what))
 	default:
-		list = append(list, fmt.Sprintf("%d of %d nodes %s: %s.", len(bad), len(views), what, someNames(bad)))
+		list = append(list, fmt.Sprintf("%d of %d nodes %s: %s.", len(bad), len(bad)+len(may), what, someNames(bad)))
 	}
 	if len(gone) > 0 {
 		list = append(list, fmt.Sprintf("Offline already: %s. The numbers tell of what is left there.", someNames(gone)))
@@ -346,11 +345,54 @@ func (cmd *rehearseCmd) summary(r *rehearsed, views []report.RehearsalView, shor
 	if r.set.engine.Fenced() && !cmd.Drained {
 		list = append(list, fmt.Sprintf("The fence (%s) has to succeed first; it is not asked here.", r.set.engine.Fence))
 	}
-	if master != "" {
-		list = append(list, fmt.Sprintf("%s is the master: nothing is repaired before another node has the role (gnt-cluster master-failover).", master))
+	switch {
+	case master != "" && cmd.Drained:
+		list = append(list, fmt.Sprintf("%s is the master: it cannot be drained before another node has the role (gnt-cluster master-failover, on that node).", master))
+	case master != "":
+		list = append(list, fmt.Sprintf("%s is the master: nothing is repaired before another node has the role (gnt-cluster master-failover, on that node).", master))
 	}
-	if !cmd.Verbose && len(bad) > 0 {
-		list = append(list, "Which instances, and why: ganeti-autorepair rehearse -v "+bad[0])
+	if of := append(bad, gone...); !cmd.Verbose && len(of) > 0 {
+		list = append(list, "Which instances, and why: "+cmd.again(of[0]))
 	}
 	return append(list, r.noPass...)
+}
+
+// again is the command that tells of each instance of a node.
+func (cmd *rehearseCmd) again(node string) string {
+	text := "ganeti-autorepair rehearse -v"
+	if cmd.Drained {
+		text += " --drained"
+	}
+	if cmd.Snapshot != "" {
+		text += " --snapshot=" + cmd.Snapshot
+	}
+	return text + " " + node
+}
+
+// writeRehearsals writes the table. Where its columns do not fit on the terminal, their
+// numbers are told in words: "down 1-2, no-room 0-1, restarted 2".
+func writeRehearsals(w io.Writer, t terminal, fields []field[report.RehearsalView], views []report.RehearsalView) {
+	var b, plain strings.Builder
+	writeRows(&b, t, layoutFlags{}, fields, views)
+	writeRows(&plain, terminal{}, layoutFlags{}, fields, views)
+	widest := 0
+	for _, line := range strings.Split(plain.String(), "\n") {
+		if n := utf8.RuneCountInString(line); n > widest {
+			widest = n
+		}
+	}
+	if t.columns == 0 || widest <= t.columns {
+		io.WriteString(w, b.String())
+		return
+	}
+	counts := field[report.RehearsalView]{title: "Outcome", value: func(v report.RehearsalView) string {
+		var parts []string
+		for _, f := range fields[2:] {
+			if n := f.value(v); n != "" {
+				parts = append(parts, strings.TrimPrefix(f.name, "outcomes.")+" "+n)
+			}
+		}
+		return strings.Join(parts, ", ")
+	}}
+	writeFoldedRows(w, t, []field[report.RehearsalView]{fields[0], fields[1], counts}, views, nil)
 }

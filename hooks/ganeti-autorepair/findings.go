@@ -141,7 +141,7 @@ func (r *runner) observeFirst(ctx context.Context, c *luxi.Client) observation {
 
 // lookAround looks, after a pass, for what a person should know beside repairs: findings
 // and silent nodes. It tells of them, remembers what the next pass needs, and returns the
-// findings and the plan with the silent nodes. All that is advice: where it cannot be had,
+// findings, nil where they are not known, and the plan with the silent nodes. All that is advice: where it cannot be had,
 // the pass is what it is without. That it cannot be remembered is told only where all else
 // was kept, as one line is enough; silent nodes are not told of then, as each pass would
 // tell them anew (W8).
@@ -163,7 +163,7 @@ func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observatio
 	changed := o.Silent.NoteMarkings(marked.Markings)
 	before := o.memory.Since
 	o.Inactive = plan.Snapshot.Disks.Inactive()
-	list := o.memory.findings(o.Observed, r.set.engine)
+	list := append([]repair.Finding{}, o.memory.findings(o.Observed, r.set.engine)...)
 	o.memory.Verified.NoteMended(plan.Snapshot)
 	plan = plan.WithSilence(o.Silent)
 	silentErr := keepSilentNodes(state, o.Silent)

@@ -144,9 +144,10 @@ func TestDisksNotVerified(t *testing.T) {
 }
 
 // A snapshot does not tell what findings are made from, and where luxid refuses the
-// questions a pass is what it is without them.
+// questions a pass is what it is without them. The metrics do not say then that there is
+// none.
 func TestNoFindings(t *testing.T) {
-	b := newBed(t, badNode)
+	b, metrics := newMeasured(t, badNode)
 	_, stdout, _ := b.run("status", "--json", "--snapshot", "../../examples/bad-day.json")
 	if strings.Contains(stdout, `"findings"`) {
 		t.Error("a snapshot has findings")
@@ -162,5 +163,14 @@ func TestNoFindings(t *testing.T) {
 	b.want(0, 0, "", "run", "--from-watcher")
 	if text := strings.Join(b.log(), "\n"); !strings.Contains(text, `msg="findings not looked for"`) || !strings.Contains(text, "repair job released") {
 		t.Errorf("log:\n%s", text)
+	}
+	const series = "ganeti_autorepair_findings{"
+	if text := metrics(); strings.Contains(text, series) || !strings.Contains(text, "ganeti_autorepair_instances{") {
+		t.Errorf("metrics:\n%s", text)
+	}
+	b.m.OnCall(nil)
+	b.nextPass()
+	if text := metrics(); !strings.Contains(text, series) {
+		t.Errorf("metrics of the next pass:\n%s", text)
 	}
 }

@@ -140,7 +140,8 @@ func (l lastReasons) compare(plan *repair.Plan) (now lastReasons, c changes) {
 	}
 	known = setOf(l.EmptyNodes)
 	for _, n := range repair.NodeStatusesOf(plan) {
-		if n.State != repair.NodeEmpty {
+		// A job that may have an empty node for a while makes it no other one.
+		if n.State != repair.NodeEmpty && !(n.Unused && known[n.Node.UUID]) {
 			continue
 		}
 		now.EmptyNodes = append(now.EmptyNodes, n.Node.UUID)

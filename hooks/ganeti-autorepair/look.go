@@ -44,6 +44,13 @@ func (f snapshotFlag) open(e *env) (*read.Saved, *repair.Snapshot, error) {
 	return saved, s, nil
 }
 
+// noteUnknown says what a snapshot of an older version does not tell.
+func (f snapshotFlag) noteUnknown(e *env, saved *read.Saved) {
+	if unknown := saved.Unknown(); unknown != "" {
+		e.note("note: %s was saved by an older version, which did not save: %s", f.Snapshot, unknown)
+	}
+}
+
 // looked is a plan that was made only to be looked at.
 type looked struct {
 	plan *repair.Plan
@@ -144,9 +151,7 @@ func (f lookFlags) lookBack(e *env, assume repair.Assumption) (*looked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unknown := saved.Unknown(); unknown != "" {
-		e.note("note: %s was saved by an older version, which did not save: %s", f.Snapshot, unknown)
-	}
+	f.noteUnknown(e, saved)
 	set := defaultSettings()
 	saved.Apply(&set.engine)
 	if e.cli.Config != "" {

@@ -20,12 +20,19 @@ type nodeWait struct {
 	began time.Time
 	told  map[string]string // what was told of each node last
 	drawn runner            // for the lines on the terminal
+	// unsure is in how many looks in a row a node seemed stuck, but did not say of an
+	// instance whether it runs.
+	unsure map[string]int
 }
+
+// surelyStuck is the number of these looks after which the node is stuck.
+const surelyStuck = 3
 
 // run waits. It returns an error with the exit code for a node that is stuck, or for the
 // end of the time.
 func (w *nodeWait) run(ctx context.Context) error {
 	w.began, w.told = w.env.now(), make(map[string]string)
+	w.unsure = make(map[string]int)
 	w.drawn.env = w.env
 	defer w.drawn.clearProgress()
 	var passes string // why none acts, as told last
@@ -77,13 +84,13 @@ func (w *nodeWait) judge(plan *repair.Plan) (done bool, err error) {
 	for _, name := range names {
 		v := views[name]
 		if !v.Offline && !v.Drained {
-			return false, &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it", name), hint: repair.DrainCommand(name, plan.Snapshot.Cluster.Master)}
+			return false, nothingLeaves(v, plan.Snapshot.Cluster.Master)
 		}
 		w.tell(name, nodeLine(v, short))
 		done = done && v.State == repair.NodeEmpty
 	}
 	for _, name := range names {
-		if v := views[name]; v.AllBlocked() {
+		if v := views[name]; w.isStuck(v) {
 			return false, &hintError{code: exitStuck, err: fmt.Errorf("%s is stuck: %s", name, v.Missing), hint: v.Command}
 		}
 	}
@@ -95,6 +102,31 @@ func (w *nodeWait) judge(plan *repair.Plan) (done bool, err error) {
 	}
 	w.draw(names)
 	return false, nil
+}
+
+// isStuck reports whether all is blocked that is left on a node. One look in which it was
+// too slow to say what runs does not tell that.
+func (w *nodeWait) isStuck(v report.NodeView) bool {
+	w.unsure[v.Node]++
+	if !v.AllBlocked() {
+		w.unsure[v.Node] = 0
+		return false
+	}
+	for _, i := range v.Instances {
+		if i.Reason == repair.ReasonNoLiveStatus {
+			return w.unsure[v.Node] >= surelyStuck
+		}
+	}
+	return true
+}
+
+// nothingLeaves is the error for a node that is neither drained nor offline. Draining one
+// that does not answer would help nobody.
+func nothingLeaves(v report.NodeView, master string) error {
+	if v.State == repair.NodeSilent {
+		return &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it: %s", v.Node, v.Missing), hint: v.Command}
+	}
+	return &hintError{code: exitFailed, err: fmt.Errorf("%s is neither drained nor offline, so nothing leaves it", v.Node), hint: repair.DrainCommand(v.Node, master)}
 }
 
 // nodeLine tells the state of a node in a line: "leaving, 2 primaries, 1 secondary; goes on:
@@ -114,7 +146,7 @@ func nodeLine(v report.NodeView, short func(string) string) string {
 	} else if n > 1 {
 		text += fmt.Sprintf(", %d secondaries", n)
 	}
-	return text + "; " + v.Words(short)
+	return text + "; " + v.Lasting(short)
 }
 
 // tell tells something of a node where no terminal shows it, if it has changed. The node

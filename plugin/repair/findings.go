@@ -201,7 +201,8 @@ func (o Observed) wrongNodes() []Finding {
 }
 
 // fewCandidates finds a pool of master candidates that is short: Ganeti fills it only
-// when something else changes (MaintainCandidatePool in lib/cmdlib/node.py).
+// when something else changes (MaintainCandidatePool in lib/cmdlib/node.py). A node that
+// does not answer is no one to fill it with.
 func (o Observed) fewCandidates() []Finding {
 	now, should, next := 0, 0, ""
 	for _, n := range o.Roles {
@@ -210,7 +211,7 @@ func (o Observed) fewCandidates() []Finding {
 		}
 		if n.Candidate {
 			now++
-		} else if n.CanBe && next == "" {
+		} else if _, silent := o.Silent.silent(n.UUID); n.CanBe && !silent && next == "" {
 			next = n.Name
 		}
 	}
@@ -220,11 +221,15 @@ func (o Observed) fewCandidates() []Finding {
 	if now >= should {
 		return nil
 	}
-	return []Finding{{
+	f := Finding{
 		Word: FindingFewCandidates, Object: "cluster", Since: o.Now.Unix(),
 		Detail:  fmt.Sprintf("%d master candidates where there should be %d: the configuration is on so few nodes", now, should),
 		Command: "gnt-node modify --master-candidate=yes " + next,
-	}}
+	}
+	if next == "" {
+		f.Detail, f.Command = f.Detail+"; the nodes that could be more do not answer", "ganeti-autorepair nodes"
+	}
+	return []Finding{f}
 }
 
 // complaints makes findings of what the newest CLUSTER_VERIFY_GROUP of each node group

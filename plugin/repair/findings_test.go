@@ -44,7 +44,10 @@ func TestFindings(t *testing.T) {
 	now := repairtest.Present
 	ago := func(d time.Duration) int64 { return now.Add(-d).Unix() }
 	role := func(name, group string, candidate, canBe bool) repair.NodeRole {
-		return repair.NodeRole{Name: name, Group: group, Candidate: candidate, CanBe: canBe}
+		return repair.NodeRole{Name: name, UUID: "uuid-" + name, Group: group, Candidate: candidate, CanBe: canBe}
+	}
+	silent := func(name string) repair.SilentNodes {
+		return repair.SilentNodes{Nodes: map[string]repair.SilentNode{"uuid-" + name: {Name: name, Since: 1, Told: true}}}
 	}
 	// well is a cluster about which there is nothing to say.
 	well := func() repair.Observed {
@@ -81,6 +84,10 @@ func TestFindings(t *testing.T) {
 			o.Roles[1].Candidate, o.Roles[1].CanBe, o.Roles[2].CanBe = false, false, false
 		}, ""},
 		{"a larger pool", func(o *repair.Observed) { o.CandidatePool = 10 }, "few-candidates cluster: gnt-node modify --master-candidate=yes c"},
+		{"the next one does not answer", func(o *repair.Observed) {
+			o.CandidatePool, o.Silent, o.Roles = 3, silent("c"), append(o.Roles, role("d", "g2", false, true))
+		}, "few-candidates cluster: gnt-node modify --master-candidate=yes d"},
+		{"nobody else answers", func(o *repair.Observed) { o.CandidatePool, o.Silent = 3, silent("c") }, "few-candidates cluster: ganeti-autorepair nodes"},
 		{"no room for a failover", complain(repair.Complaint{Word: repair.FindingNotN1, Node: "a", Text: "x"}), "not-n1 node a: hbal -L -G rack1"},
 		{"volumes of nobody", complain(repair.Complaint{Word: repair.FindingOrphanVolume, Node: "b", Text: "x"}, repair.Complaint{Word: repair.FindingOrphanVolume, Node: "b", Text: "y"}),
 			"orphan-volume node b: gnt-node volumes b"},

@@ -30,6 +30,8 @@ type NodeStatus struct {
 	// all places are known, and none is pending.
 	Left []LeftInstance
 	Jobs []luxi.JobInfo // unfinished jobs that have the node, or may have it
+	// Unused says that no instance has the node in the configuration. A job may have it still.
+	Unused bool
 }
 
 // LeftInstance is an instance that a node still has.
@@ -82,7 +84,8 @@ func NodeStatusesOf(p *Plan) []NodeStatus {
 				status.Left[k].Pending = leaves(s, status.Left[k].Decision)
 			}
 			status.Jobs = s.jobsAt(n)
-			status.State = nodeState(status, n.Unused || unplaced[n.Name])
+			status.Unused = len(status.Left) == 0 && (n.Unused || unplaced[n.Name])
+			status.State = nodeState(status)
 		}
 		if n.SilentSince != 0 && status.State != NodeEmpty {
 			status.State = NodeSilent
@@ -93,13 +96,13 @@ func NodeStatusesOf(p *Plan) []NodeStatus {
 }
 
 // nodeState returns the state of a node that is offline or drained.
-func nodeState(n NodeStatus, unused bool) NodeState {
+func nodeState(n NodeStatus) NodeState {
 	switch {
 	case len(n.Left) > 0 && n.Node.Offline:
 		return NodeLost
 	case n.AllBlocked():
 		return NodeStuck
-	case len(n.Left) > 0 || len(n.Jobs) > 0 || !unused:
+	case len(n.Jobs) > 0 || !n.Unused:
 		// What an instance that is not known has there is not known to be gone.
 		return NodeLeaving
 	}
@@ -160,10 +163,14 @@ func (s *Snapshot) mayBeAt(job luxi.JobInfo, n *Node) bool {
 		if g := s.Groups[n.Group]; g != nil && about.HasGroup(g.Name, g.UUID) {
 			return true
 		}
-		for _, target := range op.TargetNodes() {
+		targets := op.TargetNodes()
+		for _, target := range targets {
 			if luxi.MatchesName(target, n.Name) {
 				return true
 			}
+		}
+		if op.ID == luxi.OpInstanceCreate && len(targets) > 0 {
+			continue
 		}
 		if from == "" && op.Status == luxi.JobRunning && moves(op) && s.mayMoveFrom(op, n) {
 			return true
@@ -179,12 +186,15 @@ func moves(op luxi.JobOp) bool {
 	case luxi.OpInstanceFailover, luxi.OpInstanceMigrate, luxi.OpInstanceMove, luxi.OpInstanceReplaceDisks, luxi.OpInstanceRecreateDisks,
 		luxi.OpInstanceCreate, luxi.OpInstanceMultiAlloc:
 		return true
+	case luxi.OpInstanceSetParams:
+		// drbd disks that become plain leave the secondary node.
+		return op.Param("disk_template") != ""
 	}
 	return false
 }
 
 // mayMoveFrom reports whether an instance that the opcode names has a node in the group
-// of the node, or is not known.
+// of the node, or is not known. A drbd instance that changes sides has none but its two.
 func (s *Snapshot) mayMoveFrom(op luxi.JobOp, n *Node) bool {
 	about, known := op.Objects(), false
 	for _, i := range s.Instances {
@@ -192,6 +202,9 @@ func (s *Snapshot) mayMoveFrom(op luxi.JobOp, n *Node) bool {
 			continue
 		}
 		known = true
+		if i.Template == "drbd" && (op.ID == luxi.OpInstanceFailover || op.ID == luxi.OpInstanceMigrate) {
+			continue
+		}
 		for _, name := range i.Nodes() {
 			if other := s.Nodes[name]; other != nil && other.Group == n.Group {
 				return true

@@ -20,7 +20,8 @@ type PassFacts struct {
 	LastSuccess time.Time // beginning of the last pass that did not fail; zero if there was none
 	Version     string    // of the program
 	Cluster     string    // its name, a label of all series
-	Findings    []repair.Finding
+	// Findings are what a person should know beside repairs; nil if it was not found out.
+	Findings []repair.Finding
 	// Rehearsals are what would become of the instances of each node if it died; nil if
 	// that was not asked for.
 	Rehearsals []repair.Rehearsal
@@ -29,7 +30,8 @@ type PassFacts struct {
 // WriteMetrics writes metrics in Prometheus' text format, for its text-file
 // collector. All series are there with every pass, zero or not, so that nothing
 // is missing to a query; those of instances are left out if plan is nil, as
-// after a pass that could not read the cluster.
+// after a pass that could not read the cluster, and those of what was not found
+// out, which would say else that there is nothing.
 func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
 	b := bufio.NewWriter(w)
 	m := metrics{b, escapeLabel(p.Cluster)}
@@ -46,6 +48,8 @@ func WriteMetrics(w io.Writer, plan *repair.Plan, p PassFacts) error {
 	m.one("last_complete_pass_timestamp_seconds", "Unix time at which the last pass began that could read the cluster; 0 if there was none.", last)
 	if plan != nil {
 		m.plan(plan)
+	}
+	if plan != nil && p.Findings != nil {
 		m.findings(p.Findings)
 	}
 	if p.Rehearsals != nil {

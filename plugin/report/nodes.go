@@ -31,7 +31,8 @@ type NodeView struct {
 	Command     string             `json:"command,omitempty"` // what a person could type about it
 	Instances   []LeftInstanceView `json:"instances"`         // that are left on it; none of a node that is ok
 	Jobs        []NodeJobView      `json:"jobs"`              // unfinished jobs that have it, or may have it
-	silence     string             // how long it is silent, and what to do about it
+	silentFor   string             // how long it is silent: "silent for 5m: "
+	silence     string             // what to do about that
 }
 
 // LeftInstanceView is an instance that a node still has.
@@ -57,17 +58,6 @@ func Nodes(p *repair.Plan) []NodeView {
 	var list []NodeView
 	for _, n := range repair.NodeStatusesOf(p) {
 		list = append(list, nodeView(p, n))
-	}
-	return list
-}
-
-// NotableNodes returns the views of the nodes that are not ok.
-func NotableNodes(p *repair.Plan) []NodeView {
-	var list []NodeView
-	for _, n := range repair.NodeStatusesOf(p) {
-		if n.State != repair.NodeUsual {
-			list = append(list, nodeView(p, n))
-		}
 	}
 	return list
 }
@@ -125,7 +115,7 @@ func nodeView(p *repair.Plan, n repair.NodeStatus) NodeView {
 func (v *NodeView) noteSilence(s *repair.Snapshot) {
 	for _, of := range Silences(s) {
 		if of.Node == v.Node || of.CutOff && v.Node != s.Cluster.Master {
-			v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", of.Command
+			v.silentFor, v.silence, v.Command = "silent for "+Age(v.SilentSince, s.Time)+": ", "", of.Command
 			if of.CutOff {
 				v.silence += of.What + ": "
 			}
@@ -144,29 +134,41 @@ func (v NodeView) AllBlocked() bool { return v.Blocked > 0 && v.Pending == 0 }
 // Words tells what is missing until the node is free of instances, with the names of
 // instances as short gives them: "goes on: 2 ready (db1, db2); blocked: 1 no-permission
 // (web2)".
-func (v NodeView) Words(short func(string) string) string {
+func (v NodeView) Words(short func(string) string) string { return v.Advice(short, "") }
+
+// Lasting is Words without how long it is so, which changes from look to look.
+func (v NodeView) Lasting(short func(string) string) string {
+	v.silentFor = ""
+	return v.Words(short)
+}
+
+// Advice is Words with a command behind what it is about.
+func (v NodeView) Advice(short func(string) string, command string) string {
+	if command != "" {
+		command = ": " + command
+	}
 	switch {
 	case v.State == repair.NodeUsual:
 		return ""
 	case v.State == repair.NodeEmpty:
 		return "nothing, it is safe to switch off"
-	case v.silence != "" && len(v.Instances) == 0 && len(v.Jobs) == 0:
-		return v.silence
-	case len(v.Instances) == 0 && len(v.Jobs) == 0:
-		return "what is left on it is not known"
 	}
 	var parts []string
 	if v.silence != "" {
-		parts = append(parts, v.silence)
+		parts, command = append(parts, v.silentFor+v.silence+command), ""
 	}
 	if v.Pending > 0 {
 		parts = append(parts, "goes on: "+v.byReason(true, short))
 	}
 	if v.Blocked > 0 {
-		parts = append(parts, "blocked: "+v.byReason(false, short))
+		parts = append(parts, "blocked: "+v.byReason(false, short)+command)
 	}
-	if len(v.Instances) == 0 {
+	switch {
+	case len(v.Instances) > 0:
+	case len(v.Jobs) > 0:
 		parts = append(parts, v.jobWords())
+	case v.silence == "":
+		return "what is left on it is not known"
 	}
 	return strings.Join(parts, "; ")
 }
@@ -174,13 +176,19 @@ func (v NodeView) Words(short func(string) string) string {
 // namesEach is how many instances of a reason are named.
 const namesEach = 3
 
-// byReason counts the instances that are pending, or those that are not, by reason.
+// byReason counts the instances that are pending, or those that are not, by reason. What
+// is pending although passes do not go on with it is busy: a job has it.
 func (v NodeView) byReason(pending bool, short func(string) string) string {
 	names := make(map[repair.Reason][]string)
 	for _, i := range v.Instances {
-		if i.Pending == pending {
-			names[i.Reason] = append(names[i.Reason], short(i.Instance))
+		if i.Pending != pending {
+			continue
 		}
+		reason := i.Reason
+		if pending && !reason.GoesOn() {
+			reason = repair.ReasonBusy
+		}
+		names[reason] = append(names[reason], short(i.Instance))
 	}
 	var reasons []repair.Reason
 	for r := range names {

@@ -224,13 +224,15 @@ func (p Page) node(n *repair.Node, decisions []repair.Decision, second int) page
 	return node
 }
 
-// rehearsals lists the nodes that may not die, the worst first.
+// rehearsals lists the nodes that may not die, the worst first; those that are offline
+// cannot.
 func (p Page) rehearsals(c *pageContent) {
 	c.Rehearsed = p.Rehearsals != nil
 	list := append([]repair.Rehearsal(nil), p.Rehearsals...)
 	WorstFirst(list)
 	for _, h := range list {
 		switch {
+		case h.Node.Offline:
 		case h.Harm():
 			harm := pageHarm{Node: h.Node.Name, Lost: SpanText(h.Outcomes[repair.RehearsedReinstalled], " to "), Down: SpanText(h.Down, " to ")}
 			for _, f := range RehearsalViewOf(p.Plan.Snapshot, h, true).Each {

@@ -124,13 +124,15 @@ func (f RehearsedView) InWords() string {
 }
 
 // WorstFirst puts rehearsals in the order in which people want to see them: where data
-// would be lost, where most would stay down, and the others by name.
+// would be lost, where most would stay down, where most would still have the node, and the
+// others by name.
 func WorstFirst(list []repair.Rehearsal) {
 	sort.SliceStable(list, func(a, b int) bool {
 		x, y := list[a], list[b]
 		for _, n := range [][2]int{
 			{x.Outcomes[repair.RehearsedReinstalled].AtMost, y.Outcomes[repair.RehearsedReinstalled].AtMost},
 			{x.Down.AtMost, y.Down.AtMost},
+			{x.Stays.AtMost, y.Stays.AtMost},
 		} {
 			if n[0] != n[1] {
 				return n[0] > n[1]
@@ -140,14 +142,17 @@ func WorstFirst(list []repair.Rehearsal) {
 	})
 }
 
-// rehearsals writes what would become of the instances of each node that has any: of what
-// is bad at most so many, of what is good at least.
-func (m metrics) rehearsals(list []repair.Rehearsal) {
+// rehearsals writes what would become of the instances of each node that has any and is
+// not offline already: of what is bad at most so many, of what is good at least.
+func (m metrics) rehearsals(all []repair.Rehearsal) {
+	var list []repair.Rehearsal
+	for _, h := range all {
+		if h.Instances() > 0 && !h.Node.Offline {
+			list = append(list, h)
+		}
+	}
 	m.head("rehearsal_instances", "Instances by what would become of them if the node died: restarted, moved and copied at least so many, others at most.")
 	for _, h := range list {
-		if h.Instances() == 0 {
-			continue
-		}
 		for _, what := range repair.RehearsalOutcomes {
 			n := h.Outcomes[what].AtMost
 			switch what {
@@ -159,9 +164,7 @@ func (m metrics) rehearsals(list []repair.Rehearsal) {
 	}
 	m.head("rehearsal_down_instances", "Instances that should be up and would stay down if the node died, at most.")
 	for _, h := range list {
-		if h.Instances() > 0 {
-			m.labelled("rehearsal_down_instances", float64(h.Down.AtMost), "node", h.Node.Name)
-		}
+		m.labelled("rehearsal_down_instances", float64(h.Down.AtMost), "node", h.Node.Name)
 	}
 }
 
