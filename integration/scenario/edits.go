@@ -188,7 +188,15 @@ func (w *World) swap(args []string) error {
 	})
 }
 
+// remove removes an instance, as INSTANCE_REMOVE does, which waits for what runs on it.
 func (w *World) remove(args []string) error {
+	for _, j := range w.Master.Jobs() {
+		for _, op := range j.Ops {
+			if j.Status == "running" && op.Text("instance_name") == args[0] {
+				return fmt.Errorf("job %d has %s", j.ID, args[0])
+			}
+		}
+	}
 	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { c.RemoveInstance(i.Name) })
 }
 

@@ -279,16 +279,16 @@ func (s *Snapshot) lookedStale(i *Instance, secondary *Node) bool {
 
 // disklessPrimary blocks a migration of a drbd instance whose primary node runs it without
 // its disk: the two ends are disconnected for a moment, and it would lose all storage
-// (P19). One that the newest verification lists is looked at first, whatever the setting
-// disks says. What a look has found holds until another one: verifications name instances
+// (P19). One that the newest verification lists, or whose primary node it did not reach, is
+// looked at first, whatever the setting disks says. What a look has found holds until another one: verifications name instances
 // by names, which change.
 func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 	_, signed := s.Disks.Signs[i.Name]
 	// Verifications leave out what has inactive disks.
 	inactive := i.DisksActive != nil && !*i.DisksActive && i.Live != nil && i.Live.Status == "running"
-	signed = signed || s.Disks.Fresh[i.Name] || inactive
+	signed = signed || s.Disks.Fresh[i.Name] || inactive || s.primaryUnseen(i)
 	look, fresh := s.lookAt(i)
-	diskless := fresh && (look.Condition == DisksPrimaryDiskless || look.Condition == DisksBroken)
+	diskless := s.Disks.Looks[i.UUID].isOf(i) && (look.Condition == DisksPrimaryDiskless || look.Condition == DisksBroken)
 	if i.Template != "drbd" || need.First() != StepMigrate || need.Blocked != "" || !signed && !diskless {
 		return need
 	}
@@ -306,6 +306,13 @@ func disklessPrimary(s *Snapshot, i *Instance, need Need) Need {
 		need.Look = s.Time.Unix()-look.Begun >= int64(lookAgain/time.Second)
 	}
 	return need
+}
+
+// primaryUnseen reports whether the newest verification did not reach the primary node of the
+// instance, so that it says nothing of the disks there.
+func (s *Snapshot) primaryUnseen(i *Instance) bool {
+	n := s.Nodes[i.Primary]
+	return n != nil && contains(s.Disks.Newest[n.Group].Unreached, n.UUID)
 }
 
 func contains(list []string, s string) bool {

@@ -91,6 +91,35 @@ func TestMendedLooks(t *testing.T) {
 	}
 }
 
+// P19: what was last seen to run without its primary's disk is looked at again before a
+// migration, however old that look is, and though no verification lists it by its new name.
+func TestDisklessPrimaryIsNotForgotten(t *testing.T) {
+	for minutes, want := range map[int]repair.Reason{5: repair.ReasonDisklessPrimary, 45: repair.ReasonDisksUnknown} {
+		s, web := signed("migrate", repair.DisksPrimaryDiskless, minutes)
+		s.Nodes["a"].Drained = true
+		s.Disks.Signs = nil
+		if d := decide(s, web); d.Reason != want || d.Start != nil {
+			t.Errorf("%d minutes after the look: %s", minutes, d.WhyNot())
+		}
+	}
+}
+
+// P19: a verification that did not reach the primary node says nothing of its disks.
+func TestUnseenPrimaryIsLookedAtBeforeAMigration(t *testing.T) {
+	web := repairtest.Instance("web", "drbd", "a b", "migrate")
+	s := repairtest.Snapshot("m a:drained b c", web)
+	v := verification(s.Time, 9, 5)
+	s.Disks.Newest = map[string]repair.DiskVerification{s.Nodes["a"].Group: v}
+	if d := decide(s, web); d.Start == nil {
+		t.Errorf("%s", d.WhyNot())
+	}
+	v.Unreached = []string{s.Nodes["a"].UUID}
+	s.Disks.Newest[s.Nodes["a"].Group] = v
+	if d := decide(s, web); d.Reason != repair.ReasonDisksUnknown || !d.Need.Look || d.Start != nil {
+		t.Errorf("not reached: %s", d.WhyNot())
+	}
+}
+
 // S15: a repair whose replace-disks left half a copy, and whose migration waits for disks of
 // which no look can tell what is wrong, ends, instead of waiting for ever.
 func TestMigrationToHalfACopyEnds(t *testing.T) {
