@@ -76,6 +76,9 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	if f.Step == StepReinstall && starts(f) != need.Start {
 		return "it is admin " + x.i.AdminState + " now"
 	}
+	if f.Step == StepFailover && x.i.AdminState != "up" {
+		return "it is admin " + x.i.AdminState + ", and a failover of what is stopped must not wait"
+	}
 	if !r.Type.Permits(need.NextType()) {
 		return fmt.Sprintf("the repair is of type %s, the step takes %s", r.Type, need.NextType())
 	}
