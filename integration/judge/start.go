@@ -146,7 +146,7 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	if step == stepF && v.halfCopy(i, c.Time) != nil {
 		object("S15", true, "%s may hold half a copy", i.Secondary)
 	}
-	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepF && !contains(targets, target)) {
+	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepM || step == stepF && !contains(targets, target)) {
 		object("S16", true, "a migration to %s has not ended well, it may run there", target)
 	}
 	if step == stepF || step == stepChain {
