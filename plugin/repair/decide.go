@@ -159,11 +159,10 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		return settled
 	}
 	switch {
+	case need.Healthy() && x.onlyReported(r, jobs) != "":
+		x.settle(r, jobs, tagstore.Enoperm, x.onlyReported(r, jobs))
+		return true
 	case need.Healthy():
-		if why := x.onlyReported(r, jobs); why != "" {
-			x.settle(r, jobs, tagstore.Enoperm, why)
-			return true
-		}
 		return x.settleHealthy(r, jobs)
 	case need.Row == "":
 		// Where it lives cannot be told; nothing is concluded from that.
