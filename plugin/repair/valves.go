@@ -110,7 +110,7 @@ func (v *valves) blockCopy(d Decision) (Reason, string) {
 	since, after := time.Unix(d.Start.Repair.Time, 0), v.set.ReplaceDisksAfter
 	// A time in the future is a person's, or of a clock that was set back since. No copy waits
 	// for it where none is to wait, nor much longer than one is to wait.
-	if until := since.Add(after); until.After(v.s.Time) && after > 0 && since.Sub(v.s.Time) <= after {
+	if until := since.Add(after); until.After(v.s.Time) && since.Sub(v.s.Time) <= after {
 		return ReasonCopiesLater, "copying begins at " + until.UTC().Format("2006-01-02 15:04:05 MST") + " (replace_disks_after)"
 	}
 	// Something may keep the others for long, as a fence that fails.
