@@ -306,6 +306,8 @@ func (m *demand) unwanted(p *openRepair, j pastJob) bool {
 		return true
 	case j.step == stepF && m.halfCopied(), open, j.step == stepChain && !m.startsLater():
 		return true
+	case j.step == stepF && m.admin != "up":
+		return true // the failover of what is stopped must not wait (P16)
 	}
 	return !covers(p.typ, n.next) || !m.suspended && m.policyWithdrawn(p)
 }

@@ -44,6 +44,9 @@ type ClusterInfo struct {
 	// MaintainNodeHealth reports whether the watcher shuts down what it finds on
 	// an offline node.
 	MaintainNodeHealth bool `json:"maintain_node_health"`
+
+	// PreallocWipeDisks reports whether new disks are overwritten before they are used.
+	PreallocWipeDisks bool `json:"prealloc_wipe_disks"`
 }
 
 // QueryClusterInfo returns facts about the cluster.
@@ -86,6 +89,7 @@ func parseClusterInfo(raw json.RawMessage) (*ClusterInfo, error) {
 		{"max_running_jobs", &info.MaxRunningJobs, false},
 		{"max_tracked_jobs", &info.MaxTrackedJobs, false},
 		{"maintain_node_health", &info.MaintainNodeHealth, false},
+		{"prealloc_wipe_disks", &info.PreallocWipeDisks, false},
 	} {
 		v, ok := m[f.key]
 		if !ok && f.required {

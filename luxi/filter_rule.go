@@ -230,3 +230,15 @@ func StoppingRule(rules []FilterRule, job FilterSubject) (FilterRule, bool) {
 	}
 	return FilterRule{}, false
 }
+
+// LimitingRule returns the rule that limits how many jobs like the given one run at a time,
+// and whether there is one: the first that applies to it. One that may match does not
+// count. The rules must be in the order of QueryFilterRules.
+func LimitingRule(rules []FilterRule, job FilterSubject) (FilterRule, bool) {
+	for _, r := range rules {
+		if r.Action != FilterContinue && r.Match(job) == MatchYes {
+			return r, r.Action == FilterRateLimit
+		}
+	}
+	return FilterRule{}, false
+}

@@ -116,6 +116,13 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	for _, name := range targets {
 		if n, there := c.Nodes[name]; !there || !n.fit() {
 			object("P11", true, "node %s is not fit to take it", name)
+		} else if name != i.Secondary && n.Group != c.Nodes[i.Primary].Group {
+			object("P11", true, "node %s is in another group", name)
+		}
+	}
+	if at, is := v.released[j.ID]; is && step == stepF && i.Admin != "up" {
+		if was := v.Moments[at].Cluster.ByUUID(i.UUID); was != nil && was.Admin == "up" {
+			object("P15", true, "it is admin %s now", i.Admin)
 		}
 	}
 	if step == stepChain && i.Admin == "offline" {
@@ -139,7 +146,7 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 	if step == stepF && v.halfCopy(i, c.Time) != nil {
 		object("S15", true, "%s may hold half a copy", i.Secondary)
 	}
-	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepF && !contains(targets, target)) {
+	if target, open := v.whereabouts(i, c.Time); open && (step == stepChain || step == stepM || step == stepF && !contains(targets, target)) {
 		object("S16", true, "a migration to %s has not ended well, it may run there", target)
 	}
 	if step == stepF || step == stepChain {
@@ -150,7 +157,9 @@ func (v *verdict) place(c *Cluster, i *Instance, j *Job, object func(string, boo
 		}
 	}
 	if step == stepRD {
-		if since := v.pendingSince(i, j); c.Clock.Before(since.Add(c.Settings.ReplaceDisksAfter)) {
+		// A time further in the future is nothing to wait for.
+		since, after := v.pendingSince(i, j), c.Settings.ReplaceDisksAfter
+		if after > 0 && c.Clock.Before(since.Add(after)) && !since.After(c.Clock.Add(after)) {
 			object("V7", false, "the repair is pending since %v only", since)
 		}
 	}
@@ -276,7 +285,7 @@ func (v *verdict) attempts(m *Moment, j *Job) {
 	tries := 0
 	for k := range v.Jobs {
 		o := &v.Jobs[k]
-		if o.ID == j.ID || o.Kind() != "repair" || o.Repair() != j.Repair() || !o.endedBy(j.First()) || !o.Began() {
+		if o.ID == j.ID || o.Kind() != "repair" || o.Repair() != j.Repair() || o.uuid() != j.uuid() || !o.endedBy(j.First()) || !o.Began() {
 			continue
 		}
 		switch {
@@ -312,6 +321,8 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 		case i == nil:
 		case v.inPass && delicate(m.Cluster, j) && !j.Received.Before(v.Moments[v.open.begin].Cluster.Time):
 			return // the pass that submitted it found that it does not begin at once (P16)
+		case j.Step() == stepF && i.Admin != "up":
+			return // the failover of what is stopped must not wait (P16)
 		case i.Name != j.Instance():
 			return // Ganeti refuses a job of a renamed instance
 		case j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i):

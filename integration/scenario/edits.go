@@ -247,6 +247,10 @@ func (w *World) instance(args []string) error {
 				i.Hypervisor = value
 			case "os":
 				i.OS = value
+			case "template":
+				err = convert(i, value, args[2:])
+			case "nodes":
+				// of the template
 			default:
 				err = fmt.Errorf("unknown word %s", word)
 			}
@@ -256,6 +260,24 @@ func (w *World) instance(args []string) error {
 		return no
 	}
 	return err
+}
+
+// convert gives an instance another disk template, as gnt-instance modify does: its data stay
+// on the primary node, and drbd has a whole copy on the secondary.
+func convert(i *luxitest.Instance, template string, words []string) error {
+	i.Secondaries = nil
+	for _, word := range words {
+		if nodes := strings.TrimPrefix(word, "nodes="); nodes != word {
+			list := strings.Split(nodes, ",")
+			i.Primary, i.Secondaries = list[0], list[1:]
+		}
+	}
+	if (template == luxitest.DRBD) != (len(i.Secondaries) == 1) {
+		return fmt.Errorf("%s: so many secondary nodes", template)
+	}
+	i.Template, i.Data.On = template, i.Nodes()
+	i.Data.Partial, i.Data.Failed = nil, nil
+	return nil
 }
 
 func (w *World) create(args []string) error {

@@ -59,13 +59,14 @@ func (s *Scenario) Run(prepare func(*World)) (*World, error) {
 //	split INSTANCE                      each copy of its disk has writes that the other lacks
 //	cut|mend NODE NODE                  replication between two nodes ends, or is restored
 //	instance NAME always-failover|mem=N|hypervisor=NAME|os=NAME   changes of an instance
+//	instance NAME template=T [nodes=NODE,NODE]   its disks are converted, on good nodes; T is plain or drbd
 //
 //	fail OPCODE OBJECT CODE [POINT] [N times|always]   the opcode fails (CODE: exec, or one of Ganeti's)
 //	hang|lose OPCODE OBJECT [POINT]     the opcode stands still; its process dies
 //	                                    (POINT: late, or one of luxitest's: exec, transfer, moved)
 //	continue [INSTANCE]                 what stands still goes on
 //	admin OPCODE NAME [KEY=VALUE...]    somebody submits a job about an instance, a node or a group
-//	filter ACTION PREDICATE..., filter none   a rule of gnt-filter, its conditions in JSON without spaces; all rules go
+//	filter ACTION PREDICATE..., filter none   a rule of gnt-filter, its conditions in JSON without spaces (RATE_LIMIT:N has a number); all rules go
 //	watcher                             ganeti-watcher: it archives old jobs, and starts what should run
 //	cancel INSTANCE [gate]              somebody cancels the repair job, or the gate in front of it
 //	archive [AGE], purge [AGE]          of jobs that have ended, so long ago at least

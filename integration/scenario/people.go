@@ -134,7 +134,9 @@ func (w *World) gateOf(j luxitest.Job) int64 {
 // filter writes a rule for jobs, or removes all.
 func (w *World) filter(args []string) error {
 	if args[0] != "none" {
-		w.filters = append(w.filters, w.Master.ReplaceFilter(luxitest.FilterRule{Action: args[0], Predicates: args[1:]}))
+		action, most, _ := strings.Cut(args[0], ":")
+		limit, _ := strconv.Atoi(most) // none is 0
+		w.filters = append(w.filters, w.Master.ReplaceFilter(luxitest.FilterRule{Action: action, Limit: limit, Predicates: args[1:]}))
 		return nil
 	}
 	for _, uuid := range w.filters {

@@ -18,6 +18,7 @@ type Cluster struct {
 	CandidatePool     int      // candidate_pool_size, 10 if zero
 	Complaints        []string // what CLUSTER_VERIFY_GROUP says of any group, without "  - "
 	EnabledTemplates  []string // the first one tells which storage the nodes' free disk space is of
+	WipesDisks        bool     // prealloc_wipe_disks
 	ExclusiveStorage  bool     // the node parameter exclusive_storage, for all nodes
 
 	Groups    []*Group

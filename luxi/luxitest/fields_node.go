@@ -197,7 +197,7 @@ func (m *Master) clusterInfo() any {
 		"architecture": []string{"64bits", "x86_64"}, "default_hypervisor": "fake", "enabled_hypervisors": c.enabledHypervisors(),
 		"enabled_disk_templates": c.EnabledTemplates, "default_iallocator": c.DefaultIAllocator,
 		"default_iallocator_params": params, "max_running_jobs": c.MaxRunningJobs, "max_tracked_jobs": 25,
-		"candidate_pool_size": c.CandidatePool, "maintain_node_health": false, "prealloc_wipe_disks": false,
+		"candidate_pool_size": c.CandidatePool, "maintain_node_health": false, "prealloc_wipe_disks": c.WipesDisks,
 		"volume_group_name": volumeGroup, "mac_prefix": "aa:00:00", "master_netdev": "lo", "master_netmask": 32,
 		"ctime": created, "mtime": created,
 	}

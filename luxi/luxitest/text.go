@@ -10,7 +10,7 @@ import (
 // The text form describes a cluster in lines of words; # begins a comment.
 //
 //	cluster NAME [master=NODE] [version=V] [iallocator=NAME] [tags=A,B] [pause=UNIXTIME] [max-running-jobs=N] [drained] [no-capacity-checks]
-//	        [templates=T,T] [candidate-pool=N] [exclusive-storage]
+//	        [templates=T,T] [candidate-pool=N] [exclusive-storage] [wipes-disks]
 //	group NAME [policy=preferred|last_resort|unallocable] [tags=A,B] [exclusive-storage]
 //	node NAME [group=NAME] [mem=MIB] [disk=MIB] [filedisk=MIB] [tags=A,B] [offline] [drained] [dead] [not-vm-capable] [master]
 //	     [cpus=N] [vg=NAME:MIB,NAME:MIB] [no-vg] [pvs=N] [exclusive-storage] [os=NAME,NAME|none] [regular] [not-master-capable]
@@ -203,7 +203,7 @@ func (c *Cluster) parseCluster(name string, w *words) error {
 	}
 	c.QueueDrained, c.NoCapacityChecks = w.flag("drained"), w.flag("no-capacity-checks")
 	c.CandidatePool, c.ExclusiveStorage = w.number("candidate-pool", 0), w.flag("exclusive-storage")
-	c.WatcherPause = w.time("pause")
+	c.WipesDisks, c.WatcherPause = w.flag("wipes-disks"), w.time("pause")
 	return nil
 }
 

@@ -22,6 +22,7 @@ func (c *Cluster) Format() string {
 	l.flag("no-capacity-checks", c.NoCapacityChecks)
 	l.number("candidate-pool", c.CandidatePool, 10)
 	l.flag("exclusive-storage", c.ExclusiveStorage)
+	l.flag("wipes-disks", c.WipesDisks)
 	l.writeTo(&b)
 	for _, g := range c.Groups {
 		l := newLine("group", g.Name)

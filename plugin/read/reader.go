@@ -139,7 +139,7 @@ func (r *Reader) readCluster(ctx context.Context, s *repair.Snapshot) error {
 		IAllocator: info.DefaultIAllocator,
 		Slots:      info.MaxRunningJobs,
 		FreeDisk:   repair.ReportedStorage(info.EnabledDiskTemplates), VolumeGroup: info.VolumeGroup,
-		Exclusions: repair.ExclusionPrefixes(info.Tags),
+		Exclusions: repair.ExclusionPrefixes(info.Tags), WipesDisks: info.PreallocWipeDisks,
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type SavedCluster struct {
 	VolumeGroup string   `json:"volume_group,omitempty"`
 	Exclusions  []string `json:"exclusion_tag_prefixes,omitempty"`
 	Slots       int      `json:"max_running_jobs,omitempty"` // missing if luxid did not say
+	WipesDisks  bool     `json:"prealloc_wipe_disks,omitempty"`
 }
 
 // SavedGroup is a node group.
@@ -106,7 +107,7 @@ func NewSaved(s *repair.Snapshot, placer *repair.Placer, set repair.Settings) *S
 	f := &Saved{
 		Version: SavedVersion, Program: repair.Source, Time: s.Time.Unix(),
 		Settings: SavedSettings{set.IAllocator, set.MaxRunning, set.MaxNew, set.MaxUnhealthy, set.MaxAttempts, set.ResultsKept, saveLimits(set)},
-		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk, s.Cluster.VolumeGroup, s.Cluster.Exclusions, s.Cluster.Slots},
+		Cluster:  SavedCluster{s.Cluster.Name, s.Cluster.UUID, s.Cluster.Master, s.Cluster.IAllocator, rawTags(s.Cluster.Tags), s.Cluster.FreeDisk, s.Cluster.VolumeGroup, s.Cluster.Exclusions, s.Cluster.Slots, s.Cluster.WipesDisks},
 		Groups:   []SavedGroup{}, Nodes: []SavedNode{}, Instances: []SavedInstance{}, Jobs: []SavedJob{},
 	}
 	for _, g := range s.SortedGroups() {
@@ -182,7 +183,7 @@ func ReadSaved(r io.Reader) (*Saved, error) {
 func (f *Saved) Snapshot() (*repair.Snapshot, error) {
 	s := &repair.Snapshot{Time: time.Unix(f.Time, 0).UTC(), Groups: map[string]*repair.Group{}, Nodes: map[string]*repair.Node{}, Jobs: map[luxi.JobID]*repair.JobFact{}, Targets: map[luxi.JobID]string{}}
 	c := f.Cluster
-	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk, VolumeGroup: c.VolumeGroup, Exclusions: c.Exclusions, Slots: c.Slots}
+	s.Cluster = repair.Cluster{Name: c.Name, UUID: c.UUID, Master: c.Master, IAllocator: c.IAllocator, Tags: tagstore.Parse(luxi.TagCluster, c.Tags), FreeDisk: c.FreeDisk, VolumeGroup: c.VolumeGroup, Exclusions: c.Exclusions, Slots: c.Slots, WipesDisks: c.WipesDisks}
 	for _, g := range f.Groups {
 		s.Groups[g.UUID] = &repair.Group{UUID: g.UUID, Name: g.Name, Tags: tagstore.Parse(luxi.TagGroup, g.Tags)}
 	}

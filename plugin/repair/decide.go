@@ -159,6 +159,9 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		return settled
 	}
 	switch {
+	case need.Healthy() && x.onlyReported(r, jobs) != "":
+		x.settle(r, jobs, tagstore.Enoperm, x.onlyReported(r, jobs))
+		return true
 	case need.Healthy():
 		return x.settleHealthy(r, jobs)
 	case need.Row == "":
@@ -166,7 +169,7 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.conclude(StatePending, need.Blocked, need.Detail)
 		return false
 	case x.restsOnPolicy(r, jobs) && !x.d.Policy.Type.Permits(need.Type):
-		x.settleWithout(r, fmt.Sprintf("the policy no longer permits %s, and nothing has begun", need.Type))
+		x.settleWithout(r, notPermitted(r, need.Type))
 		return true
 	case x.blockedByPast(jobs):
 		x.renewTag(r, jobs)
@@ -189,6 +192,15 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		return false
 	}
 	return x.proceed(r, jobs)
+}
+
+// notPermitted says why a repair that rests on policy ends before it has begun: the policy was
+// weakened, or more is needed now than it has permitted.
+func notPermitted(r *tagstore.Repair, needed tagstore.Type) string {
+	if !r.Type.Permits(needed) {
+		return fmt.Sprintf("it takes %s now, which the policy does not permit, and nothing has begun", needed)
+	}
+	return fmt.Sprintf("the policy no longer permits %s, and nothing has begun", needed)
 }
 
 // overrides reports whether somebody asked for the repair although the copy that it is to use

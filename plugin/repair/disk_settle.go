@@ -44,6 +44,24 @@ func (x *decider) settleDisks(r *tagstore.Repair, jobs []*JobFact) (decided, set
 	return true, false
 }
 
+// onlyReported returns why a repair of broken disks that was asked for by hand, or that passes
+// had begun and that never came to anything, is refused: the settings let such disks be told
+// of only (D10). It returns "" where it is not, or nothing tells that disks are broken.
+func (x *decider) onlyReported(r *tagstore.Repair, jobs []*JobFact) string {
+	kind := tagstore.KindOfID(r.ID)
+	wanted := kind == tagstore.AskedFor || kind == tagstore.Foreign
+	for _, f := range jobs {
+		wanted = wanted || rebuilds(f)
+	}
+	if x.s.Disks.Repair || r.Type != tagstore.FixStorage || !wanted || lastChange(jobs) != nil {
+		return ""
+	}
+	if sign := x.s.SignOf(x.i); sign != "" {
+		return sign + "; that is only told of, as the setting disks is not \"repair\""
+	}
+	return ""
+}
+
 // reachedBy reports whether the verification reached all nodes of the instance: what it does
 // not list is well only then.
 func (x *decider) reachedBy(v DiskVerification) bool {

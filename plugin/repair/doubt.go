@@ -43,27 +43,8 @@ func (x *decider) settleHealthy(r *tagstore.Repair, jobs []*JobFact) bool {
 		}
 		break
 	}
-	if why := x.refusesSign(r, jobs); why != "" {
-		x.settleWithout(r, why)
-		return true
-	}
 	x.settle(r, jobs, tagstore.Success, whyWell(jobs))
 	return true
-}
-
-// refusesSign returns why somebody's request to mend the disks of an instance on good nodes,
-// set by hand as a tag, is refused although there is a sign; "" if it is not. What is not
-// looked into is not a success (S1, D10).
-func (x *decider) refusesSign(r *tagstore.Repair, jobs []*JobFact) string {
-	kind := tagstore.KindOfID(r.ID)
-	if x.s.Disks.Repair || r.Type != tagstore.FixStorage || kind != tagstore.AskedFor && kind != tagstore.Foreign || len(worthKeeping(jobs)) > 0 {
-		return ""
-	}
-	sign := x.s.SignOf(x.i)
-	if sign == "" {
-		return ""
-	}
-	return sign + "; that is only told of, as the setting disks is not \"repair\""
 }
 
 // whyWell says why a repair with these jobs has succeeded.

@@ -78,7 +78,7 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 	f.expect(placer)
 	var steps, tests []Action
 	done := make(map[int]bool)
-	taken := newTaken(s, f.set)
+	taken, limits := newTaken(s, f.set), newRateLimits(s)
 	for _, k := range f.starts {
 		d := f.decisions[k]
 		if d.Start.Later {
@@ -97,8 +97,13 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 			p.Decisions[k] = d.Blocked(ReasonNoSlot, why)
 			continue
 		}
-		if why := filtered(s, stepAction(s, d, place, f.set)); why != "" {
+		a := stepAction(s, d, place, f.set)
+		if why := filtered(s, a); why != "" {
 			p.Decisions[k] = d.Blocked(ReasonFiltered, why)
+			continue
+		}
+		if why := limits.blocks(a); why != "" {
+			p.Decisions[k] = d.Blocked(ReasonNoSlot, why)
 			continue
 		}
 		done[k] = true
@@ -106,7 +111,8 @@ func (f *Draft) Plan(placer *Placer) *Plan {
 		if len(place.Nodes) > 0 && d.Start.Target == "" {
 			placer.Take(d.Instance, d.Start.Step, place.Nodes)
 		}
-		if a := stepAction(s, d, place, f.set); a.Job.Test {
+		limits.add(a)
+		if a.Job.Test {
 			tests = append(tests, a)
 		} else {
 			steps = append(steps, a)

@@ -27,7 +27,8 @@ func testDue(s *Snapshot, d Decision) bool {
 	last, tested := s.RoomTests[d.Start.Repair.ID]
 	// A minute earlier than due does no harm, and passes are not made to the second.
 	due := time.Unix(last.Time+last.Wait, 0).Add(-time.Minute)
-	return !tested || last.Config != s.ConfigMark() || !due.After(s.Time)
+	// Where the clock was set back since, the time of the test tells nothing.
+	return !tested || last.Config != s.ConfigMark() || !due.After(s.Time) || last.Time > s.Time.Unix()
 }
 
 // NextRoomTest returns what is to be remembered of a test for room that found none.

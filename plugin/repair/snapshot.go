@@ -53,6 +53,7 @@ type Cluster struct {
 	VolumeGroup        string   // of all nodes; empty if there is none
 	Exclusions         []string // what the exclusion tags of instances begin with
 	Slots              int      // jobs that the queue runs at a time; 0 if luxid did not say
+	WipesDisks         bool     // new disks are overwritten first, which takes as long as they are big
 }
 
 // Group is a node group.

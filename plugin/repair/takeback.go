@@ -76,6 +76,10 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	if f.Step == StepReinstall && starts(f) != need.Start {
 		return "it is admin " + x.i.AdminState + " now"
 	}
+	// One of several opcodes compares the copies first (P19).
+	if f.Step == StepFailover && x.i.AdminState != "up" && len(f.Info.Ops) == 1 {
+		return "it is admin " + x.i.AdminState + ", and a failover of what is stopped must not wait"
+	}
 	if !r.Type.Permits(need.NextType()) {
 		return fmt.Sprintf("the repair is of type %s, the step takes %s", r.Type, need.NextType())
 	}

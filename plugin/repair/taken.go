@@ -39,13 +39,14 @@ func (t *taken) add(d Decision, place Place) {
 
 // begin takes a step into account that begins. A step that must not wait delays no other
 // one: RECREATE_DISKS, and the failover of what is stopped, lock their nodes for seconds
-// only.
+// only. Not so where new disks are wiped: the nodes are locked until that is over
+// (LUInstanceRecreateDisks in lib/cmdlib/instance_storage.py).
 func (t *taken) begin(d Decision, place Place) {
 	t.slots++
 	if !copies(d.Start.Step) {
 		t.busy++
 	}
-	if MustNotWait(d) {
+	if MustNotWait(d) && !(d.Start.Step == StepReinstall && t.s.Cluster.WipesDisks) {
 		return
 	}
 	what := fmt.Sprintf("the %s of %s", d.Start.Step, d.Instance.Name)

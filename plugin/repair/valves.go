@@ -107,11 +107,14 @@ func (v *valves) blockCopy(d Decision) (Reason, string) {
 	if !d.Start.Step.rebuilds() {
 		return "", ""
 	}
-	if until := time.Unix(d.Start.Repair.Time, 0).Add(v.set.ReplaceDisksAfter); until.After(v.s.Time) {
+	since, after := time.Unix(d.Start.Repair.Time, 0), v.set.ReplaceDisksAfter
+	// A time in the future is a person's, or of a clock that was set back since. No copy waits
+	// for it where none is to wait, nor much longer than one is to wait.
+	if until := since.Add(after); until.After(v.s.Time) && since.Sub(v.s.Time) <= after {
 		return ReasonCopiesLater, "copying begins at " + until.UTC().Format("2006-01-02 15:04:05 MST") + " (replace_disks_after)"
 	}
 	// Something may keep the others for long, as a fence that fails.
-	if v.s.Time.Sub(time.Unix(d.Start.Repair.Time, 0)) > 2*v.set.Interval {
+	if waited := v.s.Time.Sub(since); waited > 2*v.set.Interval || waited < 0 {
 		return "", ""
 	}
 	for _, name := range d.Instance.Nodes() {
