@@ -187,11 +187,6 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.renewTag(r, jobs)
 		return false
 	}
-	if why := x.flapsWithin(r, jobs); why != "" {
-		x.conclude(StatePending, ReasonFlapping, why)
-		x.renewTag(r, jobs)
-		return false
-	}
 	if until, waits := x.waitsAfterCancel(r, jobs); waits {
 		x.conclude(StatePending, ReasonCanceled, fmt.Sprintf("%s; it is tried again %s", detailOf(jobs), until))
 		return false

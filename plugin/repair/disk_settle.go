@@ -79,21 +79,6 @@ func rebuilds(f *JobFact) bool {
 	return row == RowRebuild || row == RowPrimary
 }
 
-// flapsWithin returns why an open repair that policy began, and that has come to what policy
-// would not begin again yet, has to wait (D7); "" if it has not. Its own jobs on good nodes do
-// not count.
-func (x *decider) flapsWithin(r *tagstore.Repair, jobs []*JobFact) string {
-	if !x.d.Need.OnGoodNodes() || tagstore.KindOfID(r.ID) != tagstore.ByPolicy {
-		return ""
-	}
-	for _, f := range jobs {
-		if RowMark(f.Info) != "" {
-			return ""
-		}
-	}
-	return x.flapping()
-}
-
 // flapping returns why an instance on good nodes is not repaired again by policy, or "":
 // the last such repair is not long ago (D7). Its jobs tell, and where the queue does not
 // know these any more its newest result.

@@ -120,21 +120,6 @@ func TestUnseenPrimaryIsLookedAtBeforeAMigration(t *testing.T) {
 	}
 }
 
-// D7: a repair that policy began for a lost node does not go on to what policy would not begin
-// again yet, on good nodes; one that somebody asked for does.
-func TestFlappingWithinARepair(t *testing.T) {
-	for id, want := range map[string]repair.Reason{"p-aaaaaaaa": repair.ReasonFlapping, "q-aaaaaaaa": repair.ReasonReady} {
-		s, web := signed("", repair.DisksSecondaryLost, 5)
-		web.Tags = tagstore.Parse(luxi.TagInstance, []string{"ganeti:watcher:autorepair:pending:failover:" + id + ":1600000000:5", "ganeti:watcher:autorepair:failover"})
-		s.Past.Mended = map[string]int64{web.UUID: s.Time.Unix() - 3600}
-		job := repairtest.For("web", repairtest.Job(5, repair.StepFailover, "web", luxi.JobSuccess))
-		s = repairtest.WithJobs(s, job)
-		if d := decide(s, web); d.Reason != want {
-			t.Errorf("%s: %s", id, d.WhyNot())
-		}
-	}
-}
-
 // S15: a repair whose replace-disks left half a copy, and whose migration waits for disks of
 // which no look can tell what is wrong, ends, instead of waiting for ever.
 func TestMigrationToHalfACopyEnds(t *testing.T) {
