@@ -35,10 +35,12 @@ func copiesCluster() (text string, copied, lost []string) {
 }
 
 // copies measures how long it takes to fail over 20 instances of a node that dies while
-// 15 replace-disks copy, which take longer than that (P20, V7).
+// 15 replace-disks copy, which take longer than that (P20, V7). The floor is without
+// these: bare failovers by an allocator want the locks of nodes that the copies have, and
+// wait until the last copy is made.
 func (b *bench) copies(name string) error {
 	text, copied, lost := copiesCluster()
-	for _, who := range []string{"bare jobs, nothing copied", "bare jobs", "ganeti-autorepair"} {
+	for _, who := range []string{"bare jobs, nothing copied", "ganeti-autorepair"} {
 		if err := b.c.Load(b.ctx, text); err != nil {
 			return err
 		}
@@ -52,7 +54,7 @@ func (b *bench) copies(name string) error {
 			if _, _, err := b.command(b.c.Master(), b.program, "run"); err != nil {
 				return err
 			}
-			if err := b.running(luxi.OpInstanceReplaceDisks, copiedInstances); err != nil {
+			if err := b.waitRunning(luxi.OpInstanceReplaceDisks, copiedInstances); err != nil {
 				return err
 			}
 		}
@@ -68,12 +70,12 @@ func (b *bench) copies(name string) error {
 		if err != nil {
 			return err
 		}
-		b.add(Row{Case: name, Who: who, Wall: []float64{last.Seconds()}, Note: fmt.Sprintf("first failover runs after %.1f s", first.Seconds())})
-		if who != "bare jobs, nothing copied" {
-			if err := b.running(luxi.OpInstanceReplaceDisks, copiedInstances); err != nil {
-				return err
-			}
+		copying, err := b.count(luxi.OpInstanceReplaceDisks)
+		if err != nil {
+			return err
 		}
+		b.add(Row{Case: name, Who: who, Wall: []float64{last.Seconds()},
+			Note: fmt.Sprintf("first failover runs after %.1f s; %d copies still run", first.Seconds(), copying)})
 	}
 	return nil
 }
@@ -91,29 +93,11 @@ func (b *bench) failOver(who string, lost []string) error {
 	return err
 }
 
-// running waits until so many jobs whose first opcode is op run.
-func (b *bench) running(op string, want int) error {
-	client := luxi.New(b.c.Socket(), luxi.Options{})
-	defer client.Close()
+// waitRunning waits until so many jobs whose first opcode is op run.
+func (b *bench) waitRunning(op string, want int) error {
 	for {
-		jobs, err := client.ListJobs(b.ctx, nil, false)
-		if err != nil {
+		if n, err := b.count(op); err != nil || n == want {
 			return err
-		}
-		n := 0
-		for _, job := range jobs {
-			if job.Ops[0].ID != op {
-				continue
-			}
-			if job.Status.Final() {
-				return fmt.Errorf("job %d, which was to go on, is %s", job.ID, job.Status)
-			}
-			if job.Status == luxi.JobRunning {
-				n++
-			}
-		}
-		if n == want {
-			return nil
 		}
 		select {
 		case <-b.ctx.Done():
@@ -121,4 +105,18 @@ func (b *bench) running(op string, want int) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// count counts the jobs that run and whose first opcode is op.
+func (b *bench) count(op string) (int, error) {
+	client := luxi.New(b.c.Socket(), luxi.Options{})
+	defer client.Close()
+	jobs, err := client.ListJobs(b.ctx, nil, false)
+	n := 0
+	for _, job := range jobs {
+		if job.Ops[0].ID == op && job.Status == luxi.JobRunning {
+			n++
+		}
+	}
+	return n, err
 }
