@@ -90,8 +90,13 @@ func (v *verdict) busy(i *Instance, from, to time.Time) bool {
 func (v *verdict) behindCopies(begin, c *Cluster) {
 	copying := make(map[string][]int64) // by limit
 	var all []*Job
+	moving := 0 // memory of what is on its way to nodes that allocators choose
 	for k := range v.Jobs {
 		j := &v.Jobs[k]
+		_, released := v.released[j.ID]
+		if i := c.ByUUID(j.uuid()); i != nil && released && !j.endedBy(c.Time) && j.stepOp().Text("iallocator") != "" && (j.Step() == stepM || j.Step() == stepF) {
+			moving += i.Memory
+		}
 		if j.Kind() == "repair" && (j.Step() == stepRD || j.Step() == stepM) && j.beganBy(c.Time) && !j.endedBy(c.Time) {
 			all = append(all, j)
 			for _, limit := range j.limits() {
@@ -112,18 +117,18 @@ func (v *verdict) behindCopies(begin, c *Cluster) {
 			}
 		}
 		for _, o := range all {
-			if o.beganBy(begin.Time) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" && c.freeOf(i, o) {
+			if o.beganBy(begin.Time) && i.Secondary == "" && j.stepOp().Text("iallocator") != "" && c.freeOf(i, o, moving) {
 				v.wrong("P20", "job %d, which brings %s back, takes the locks of all nodes, and job %d has some", id, i.Name, o.ID)
 			}
 		}
 	}
 }
 
-// freeOf reports whether the group of the instance has a node with room for it of
-// which the job has no lock.
-func (c *Cluster) freeOf(i *Instance, o *Job) bool {
+// freeOf reports whether the group of the instance has a node of which the job has no lock,
+// and that has the memory for it and for all that is moving, in MiB, itself among them.
+func (c *Cluster) freeOf(i *Instance, o *Job, moving int) bool {
 	for name, n := range c.Nodes {
-		if n.fit() && !n.Dead && n.Memory >= i.Memory && n.Group == c.Nodes[i.Primary].Group && !contains(o.nodes(c), name) {
+		if n.fit() && !n.Dead && n.Memory >= moving && n.Group == c.Nodes[i.Primary].Group && !contains(o.nodes(c), name) {
 			return true
 		}
 	}

@@ -48,7 +48,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	need := x.d.Need
 	switch {
 	case !x.i.PlaceKnown || need.Row == "" && need.Blocked != "":
-		return "" // where it lives cannot be told
+		return x.withdrawn(r, jobs, tagstore.FixStorage) // where it lives cannot be told
 	case x.switchedOff(f):
 		return "the settings no longer allow it"
 	case need.Healthy():
@@ -67,7 +67,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	}
 	switch {
 	case need.Blocked == ReasonNoLiveStatus:
-		return ""
+		return x.withdrawn(r, jobs, need.Type)
 	case need.Blocked != "" && !overrides(r, need) || need.First() == "":
 		return need.Detail
 	case need.First() != f.Step:
@@ -83,13 +83,16 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	if !r.Type.Permits(need.NextType()) {
 		return fmt.Sprintf("the repair is of type %s, the step takes %s", r.Type, need.NextType())
 	}
-	if x.d.Policy.Suspended {
+	return x.withdrawn(r, jobs, need.Type)
+}
+
+// withdrawn returns that the policy no longer permits a repair which rests on it and takes at
+// least the type, "" if it does. A suspended instance has no policy to ask.
+func (x *decider) withdrawn(r *tagstore.Repair, jobs []*JobFact, least tagstore.Type) string {
+	if x.d.Policy.Suspended || !x.restsOnPolicy(r, jobs) || x.d.Policy.Type.Permits(least) {
 		return ""
 	}
-	if x.restsOnPolicy(r, jobs) && !x.d.Policy.Type.Permits(need.Type) {
-		return "the permission was withdrawn"
-	}
-	return ""
+	return "the permission was withdrawn"
 }
 
 // switchedOff reports whether the job is for an instance on good nodes, and the setting

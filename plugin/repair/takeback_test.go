@@ -40,8 +40,13 @@ func TestTakeBack(t *testing.T) {
 		"admin state": {nodes: "m a:offline b c", i: "plain a", job: queued(repair.StepReinstall),
 			with: func(_ *repair.Snapshot, i *repair.Instance) { i.AdminState = "down" }, want: "reinstall while queued: it is admin down now"},
 		"the permission was withdrawn": {nodes: "m a:offline b", i: "rbd a", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover), want: "failover: the permission was withdrawn"},
-		"suspended":                    {nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover)},
-		"suspended and healthy":        {nodes: "m a b", i: "rbd a", tags: "suspend " + asked, job: queued(repair.StepFailover), want: "failover: the instance lives on good nodes again"},
+		"the permission was withdrawn, and whether it runs is not known": {nodes: "m a:drained b", i: "rbd a", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover),
+			with: unknown, want: "failover: the permission was withdrawn"},
+		"weaker permission, and whether it runs is not known": {nodes: "m a:drained b", i: "rbd a", tags: "migrate pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover), with: unknown},
+		"the permission was withdrawn, and its secondary is not known": {nodes: "m a b", i: "drbd a c", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover),
+			want: "failover: the permission was withdrawn"},
+		"suspended":             {nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover)},
+		"suspended and healthy": {nodes: "m a b", i: "rbd a", tags: "suspend " + asked, job: queued(repair.StepFailover), want: "failover: the instance lives on good nodes again"},
 		"half a copy since": {nodes: "m a:offline b", i: "drbd a b", job: queued(repair.StepFailover), with: func(s *repair.Snapshot, i *repair.Instance) {
 			s.Past.HalfCopies = map[string]repair.HalfCopy{i.UUID: {Job: repair.NewJobFact(repairtest.Failed(3, repair.StepReplaceDisks)), Node: "b"}}
 		}, want: "failover: job 3 may have left its secondary incomplete"},
