@@ -130,7 +130,7 @@ func (r *diskSituation) snapshot() (*repair.Snapshot, repair.Settings) {
 	s.Disks = o.DiskFacts(set)
 	jobs := map[string]int{"job lately": 60, "job long ago": 60 * 25}
 	if minutes := jobs[r.newest]; minutes > 0 {
-		s.Past.Mended = map[string]int64{web.UUID: ago(minutes).Unix()}
+		s.Past.Mended = map[string]map[string]int64{web.UUID: {"r0": ago(minutes).Unix()}}
 	}
 	return s, set
 }

@@ -77,7 +77,7 @@ func (r *startSituation) snapshot() (*repair.Snapshot, repair.Settings) {
 	switch r.newest {
 	case "lately", "long ago":
 		hours := map[string]time.Duration{"lately": 1, "long ago": 25}[r.newest]
-		s.Past.Mended = map[string]int64{list[0].UUID: now.Add(-hours * time.Hour).Unix()}
+		s.Past.Mended = map[string]map[string]int64{list[0].UUID: {"r0": now.Add(-hours * time.Hour).Unix()}}
 	case "failed just now":
 		job := repairtest.For(list[0].Name, repairtest.Failed(5, repair.StepFailover))
 		trail := repair.Trail(repair.Mark{Kind: repair.MarkRepair, ID: "p-cccccccc", Step: repair.StepFailover, Row: repair.RowRelocate}, repair.Limit{}, now)

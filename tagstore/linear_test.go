@@ -54,7 +54,7 @@ func work(tags []string) {
 	o.Suspend(0)
 	o.Resume()
 	o.Acknowledge()
-	o.Request(tagstore.Pending{Type: tagstore.Reinstall, ID: "new", Time: 1})
+	o.Request(tagstore.Pending{Type: tagstore.Reinstall, ID: "new", Time: 1}, false)
 	o.After(o.GiveUp())
 }
 

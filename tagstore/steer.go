@@ -127,11 +127,12 @@ func (o Object) Acknowledge() Change {
 	return c
 }
 
-// Request asks for a repair once. The change is empty, and open is the repair,
-// if one that may do as much was asked for already.
-func (o Object) Request(p Pending) (c Change, open *Repair) {
+// Request asks for a repair once. The change is empty, and open is the repair, if one that may
+// do as much is open already; if byHand, only what somebody asked for counts.
+func (o Object) Request(p Pending, byHand bool) (c Change, open *Repair) {
 	for _, r := range o.Tags.Records().Repairs {
-		if r.Type.Permits(p.Type) {
+		kind := KindOfID(r.ID)
+		if r.Type.Permits(p.Type) && (!byHand || kind == AskedFor || kind == Foreign) {
 			r := r
 			return o.change(), &r
 		}

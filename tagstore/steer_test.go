@@ -38,9 +38,13 @@ func TestSteering(t *testing.T) {
 	policy := func(typ Type) func(Object) Change { return func(o Object) Change { return o.SetPolicy(typ) } }
 	request := func(typ Type) func(Object) Change {
 		return func(o Object) Change {
-			c, _ := o.Request(Pending{Type: typ, ID: "x", Time: 7})
+			c, _ := o.Request(Pending{Type: typ, ID: "x", Time: 7}, false)
 			return c
 		}
+	}
+	byHand := func(o Object) Change {
+		c, _ := o.Request(Pending{Type: Failover, ID: "x", Time: 7}, true)
+		return c
 	}
 	for _, row := range []struct {
 		what string
@@ -88,6 +92,11 @@ func TestSteering(t *testing.T) {
 		{"repair", request(Migrate), "pending:failover:a:1:", ""},
 		{"repair", request(Failover), "pending:migrate:a:1:", "+pending:failover:x:7:"},
 		{"repair", request(Migrate), "pending:failover:a:1: result:failover:a:2:success:", "+pending:migrate:x:7:"},
+		{"repair", request(Failover), "pending:failover:p-aaaabbbb:1:", ""},
+		{"repair by hand", byHand, "pending:failover:p-aaaabbbb:1:", "+pending:failover:x:7:"},
+		{"repair by hand", byHand, "pending:failover:aaaabbbb:1:", "+pending:failover:x:7:"},
+		{"repair by hand", byHand, "pending:failover:r-aaaabbbb:1:", ""},
+		{"repair by hand", byHand, "pending:failover:mine:1:", ""},
 		{"cancel", Object.GiveUp, "pending:failover:a:1:2 pending:failover:a:1: pending:migrate:b:1: pending:x failover", "-pending:failover:a:1:2 -pending:failover:a:1: -pending:migrate:b:1:"},
 	} {
 		if got := render(row.do(object(luxi.TagInstance, row.tags))); got != row.want {

@@ -43,7 +43,7 @@ func (cmd *repairCmd) Run(ctx context.Context, e *env) error {
 	var actions []tagAction
 	for _, o := range objects {
 		p := tagstore.Pending{Type: typ, ID: e.newID(tagstore.AskedFor), Time: e.now().Unix()}
-		change, open := o.Request(p)
+		change, open := o.Request(p, waitsForWord(views[o.Name]))
 		a := tagAction{object: o, change: change, done: fmt.Sprintf("repair %s requested, up to %s", p.ID, typ), would: fmt.Sprintf("a repair would be requested, up to %s", typ)}
 		if open != nil {
 			a.unchanged = fmt.Sprintf("repair %s, up to %s, is pending already", open.ID, open.Type)
@@ -72,6 +72,12 @@ func onlyReported(v report.View, typ tagstore.Type, set settings) string {
 		return ""
 	}
 	return v.Sign + "; that is only told of, as disks is \"" + set.engine.Disks + "\" in the settings, not \"repair\""
+}
+
+// waitsForWord reports whether somebody has to ask for what a repair is to do, even if policy has
+// begun it (D7, D9).
+func waitsForWord(v report.View) bool {
+	return v.Reason == repair.ReasonFlapping || v.Reason == repair.ReasonStaleCopy
 }
 
 // requestNote says what keeps a requested repair from mending the instance; "" if

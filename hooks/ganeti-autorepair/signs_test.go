@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ganeti-autorepair/luxi/luxitest"
+	"ganeti-autorepair/tagstore"
 )
 
 // signed is a cluster of mirrored instances, of which as many have lost their disks on
@@ -55,6 +56,27 @@ func TestStorageOfANodeIsToldOnce(t *testing.T) {
 		}
 		if strings.Count(text, "storage of a node is gone") != strings.Count(row.want, "node-storage node3") || strings.Count(text, "disks may be broken") != strings.Count(row.want, "instance-sign") {
 			t.Errorf("%q, %d: log\n%s", row.settings, row.lost, text)
+		}
+	}
+}
+
+// D9: what a repair that policy has begun waits for may be asked for all the same.
+func TestStaleCopyIsOverridden(t *testing.T) {
+	b, _, _ := signed(t, "disks = \"repair\"\n", 1)
+	b.m.Edit(func(c *luxitest.Cluster) {
+		i := c.Instance("db0")
+		i.Tags = append(i.Tags, tagstore.Prefix+"pending:failover:p-aaaabbbb:1:")
+		c.Node("node2").Offline = true
+	})
+	if code, stdout, _ := b.run("status", "db0", "-o", "state,reason", "--no-headers"); code != 0 || stdout != "pending stale-copy\n" {
+		t.Fatalf("%d %s", code, stdout)
+	}
+	for _, want := range []string{" requested, up to failover\n", ", up to failover, is pending already\n"} {
+		if code, stdout, stderr := b.run("repair", "db0", "failover"); code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%d %s%s, want %s", code, stdout, stderr, want)
+		}
+		if code, stdout, _ := b.run("status", "db0", "-o", "state,reason", "--no-headers"); code != 0 || stdout != "pending ready\n" {
+			t.Errorf("%d %s", code, stdout)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (v *verdict) releaseOnGoodNodes(m *Moment, j *Job) {
 		switch since := c.Clock.Sub(o.Ended); {
 		case same && row != "D3" && o.row() == row && o.Status == "error" && !o.refused() && !o.noRoom():
 			v.wrong(map[string]string{"D4": "D4", "R1": "R2"}[row], "job %d tries again for %s what job %d did not bring about", j.ID, i.Name, o.ID)
-		case !same && v.byPolicy(j.Repair()) && since < c.Settings.RepeatAfter:
+		case !same && v.byPolicy(j.Repair()) && !v.asked(i, "fix-storage") && since < c.Settings.RepeatAfter:
 			v.wrong("D7", "job %d, %s of %s, is released %v after job %d had repaired it", j.ID, j.Step(), i.Name, since, o.ID)
 		}
 	}
@@ -263,6 +263,16 @@ func (c *Cluster) storageGone(name string) bool {
 		}
 	}
 	return bad >= 4 && 2*bad > all
+}
+
+// asked reports whether somebody asks for a repair of the type by a pending tag.
+func (v *verdict) asked(i *Instance, typ string) bool {
+	for _, p := range recordsOf(i.Tags).pending {
+		if !v.byPolicy(p.ID) && Risk(p.Type) >= Risk(typ) {
+			return true
+		}
+	}
+	return false
 }
 
 // repairedLately reports whether a repair on good nodes of the instance is so new that

@@ -44,6 +44,9 @@ func Owed(h *History) []Finding {
 			continue
 		}
 		for _, p := range r.pending {
+			if need.Healthy() && mendable != "" && v.byPolicy(p.ID) && v.repairedLately(c, i) {
+				continue // what is left to do policy would not begin again yet (D7)
+			}
 			owes(v.owing(c, i, need, "S6"), "%s still is pending with repair %s", i.Name, p.ID)
 		}
 		switch {

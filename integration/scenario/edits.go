@@ -144,9 +144,13 @@ func (w *World) onInstance(name string, change func(*luxitest.Cluster, *luxitest
 	})
 }
 
-// state sets the admin state, and lets the instance run or not.
+// state sets the admin state, and lets the instance run or not, as a job does that waits for
+// what runs on it.
 func state(admin string) func(*World, []string) error {
 	return func(w *World, args []string) error {
+		if err := w.locked(args[0]); err != nil {
+			return err
+		}
 		return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) {
 			i.AdminState, i.RunsOn = admin, nil
 			if admin == luxitest.AdminUp && !c.Node(i.Primary).Dead {
@@ -190,14 +194,22 @@ func (w *World) swap(args []string) error {
 
 // remove removes an instance, as INSTANCE_REMOVE does, which waits for what runs on it.
 func (w *World) remove(args []string) error {
+	if err := w.locked(args[0]); err != nil {
+		return err
+	}
+	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { c.RemoveInstance(i.Name) })
+}
+
+// locked returns an error if a job that runs has the instance's lock.
+func (w *World) locked(name string) error {
 	for _, j := range w.Master.Jobs() {
 		for _, op := range j.Ops {
-			if j.Status == "running" && op.Text("instance_name") == args[0] {
-				return fmt.Errorf("job %d has %s", j.ID, args[0])
+			if j.Status == "running" && op.Text("instance_name") == name {
+				return fmt.Errorf("job %d has %s", j.ID, name)
 			}
 		}
 	}
-	return w.onInstance(args[0], func(c *luxitest.Cluster, i *luxitest.Instance) { c.RemoveInstance(i.Name) })
+	return nil
 }
 
 func misbehave(f luxitest.OpFault, otherwise luxitest.FaultPoint) func(*World, []string) error {

@@ -70,7 +70,7 @@ func TestSavedFacts(t *testing.T) {
 	if !reflect.DeepEqual(applied, set) {
 		t.Errorf("settings %+v, want %+v", applied, set)
 	}
-	if again.Past.Mended[web.UUID] != 1699998000 {
+	if again.Past.Mended[web.UUID][""] != 1699998000 {
 		t.Errorf("mended %v", again.Past.Mended)
 	}
 	if !reflect.DeepEqual(again.Disks, s.Disks) {

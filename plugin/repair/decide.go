@@ -182,8 +182,13 @@ func (x *decider) continueRepair(r *tagstore.Repair) bool {
 		x.settle(r, jobs, tagstore.Enoperm, fmt.Sprintf("%s needs a repair of type %s, this one is %s", x.i.Name, next, r.Type))
 		return true
 	}
-	if need.Blocked != "" && !overrides(r, need) {
+	if need.Blocked != "" && !x.overridden() {
 		x.conclude(StatePending, need.Blocked, need.Detail)
+		x.renewTag(r, jobs)
+		return false
+	}
+	if why := x.flapsWithin(r); why != "" {
+		x.conclude(StatePending, ReasonFlapping, why)
 		x.renewTag(r, jobs)
 		return false
 	}
@@ -203,11 +208,21 @@ func notPermitted(r *tagstore.Repair, needed tagstore.Type) string {
 	return fmt.Sprintf("the policy no longer permits %s, and nothing has begun", needed)
 }
 
-// overrides reports whether somebody asked for the repair although the copy that it is to use
-// is incomplete (D9). Of a repair that version 0.1.0 began that is not known.
-func overrides(r *tagstore.Repair, need Need) bool {
-	kind := tagstore.KindOfID(r.ID)
-	return need.Blocked == ReasonStaleCopy && (kind == tagstore.AskedFor || kind == tagstore.Foreign)
+// overridden reports whether somebody asked for a repair of the instance although the copy that
+// it is to use is incomplete (D9).
+func (x *decider) overridden() bool { return x.d.Need.Blocked == ReasonStaleCopy && x.askedFor() }
+
+// askedFor reports whether somebody asked for the next step, be it by another pending tag than
+// that of the repair which takes it, as these are dealt with one at a time. Of a repair that
+// version 0.1.0 began that is not known.
+func (x *decider) askedFor() bool {
+	for _, r := range x.records.Repairs {
+		kind := tagstore.KindOfID(r.ID)
+		if (kind == tagstore.AskedFor || kind == tagstore.Foreign) && r.Type.Permits(x.d.Need.NextType()) {
+			return true
+		}
+	}
+	return false
 }
 
 // proceed takes the next step of a repair, unless it has been tried often enough. It
@@ -317,8 +332,8 @@ func (x *decider) decideNew() {
 	case x.blockedByPast(nil):
 	case need.Blocked != "":
 		x.conclude(StateNeedsRepair, need.Blocked, need.Detail)
-	case need.OnGoodNodes() && x.flapping() != "":
-		x.conclude(StateNeedsRepair, ReasonFlapping, x.flapping())
+	case need.OnGoodNodes() && x.flapping("") != "":
+		x.conclude(StateNeedsRepair, ReasonFlapping, x.flapping(""))
 	default:
 		// Not pending until the tag that says so is written.
 		x.conclude(StateNeedsRepair, ReasonReady, "next step: "+string(need.First()))

@@ -202,15 +202,15 @@ func TestReplaceOnPrimary(t *testing.T) {
 // D7: by policy an instance is not mended again within repeat_after; what was asked for is.
 func TestFlapping(t *testing.T) {
 	s, web := signed("fix-storage", repair.DisksSecondaryLost, 5)
-	s.Past.Mended = map[string]int64{web.UUID: s.Time.Add(-23 * time.Hour).Unix()}
+	s.Past.Mended = map[string]map[string]int64{web.UUID: {"r0": s.Time.Add(-23 * time.Hour).Unix()}}
 	if d := decide(s, web); d.Reason != repair.ReasonFlapping || d.Start != nil {
 		t.Errorf("%s", d.WhyNot())
 	}
-	s.Past.Mended[web.UUID] = s.Time.Add(-25 * time.Hour).Unix()
+	s.Past.Mended[web.UUID]["r0"] = s.Time.Add(-25 * time.Hour).Unix()
 	if d := decide(s, web); d.Start == nil {
 		t.Errorf("a day later: %s", d.WhyNot())
 	}
-	s.Past.Mended[web.UUID] = s.Time.Unix()
+	s.Past.Mended[web.UUID]["r0"] = s.Time.Unix()
 	web.Tags = tagstore.Parse(luxi.TagInstance, []string{"ganeti:watcher:autorepair:pending:fix-storage:r-aaaaaaaa:1600000000:"})
 	if d := decide(s, web); d.Start == nil {
 		t.Errorf("asked for: %s", d.WhyNot())

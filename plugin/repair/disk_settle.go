@@ -79,11 +79,26 @@ func rebuilds(f *JobFact) bool {
 	return row == RowRebuild || row == RowPrimary
 }
 
+// flapsWithin returns why an open repair that policy began, for a node that was lost, and that
+// has come to what policy would not begin again yet on good nodes, has to wait (D7); "" if it
+// has not. What it has mended itself does not count.
+func (x *decider) flapsWithin(r *tagstore.Repair) string {
+	if !x.d.Need.OnGoodNodes() || tagstore.KindOfID(r.ID) != tagstore.ByPolicy || x.askedFor() {
+		return ""
+	}
+	return x.flapping(r.ID)
+}
+
 // flapping returns why an instance on good nodes is not repaired again by policy, or "":
-// the last such repair is not long ago (D7). Its jobs tell, and where the queue does not
-// know these any more its newest result.
-func (x *decider) flapping() string {
-	last, what := x.s.Past.Mended[x.i.UUID], "job"
+// the last such repair, but for the given one, is not long ago (D7). Its jobs tell, and where
+// the queue does not know these any more its newest result.
+func (x *decider) flapping(but string) string {
+	last, what := int64(0), "job"
+	for id, ended := range x.s.Past.Mended[x.i.UUID] {
+		if id != but && ended > last {
+			last = ended
+		}
+	}
 	for _, r := range x.records.Results {
 		unknown := len(r.Jobs) > 0
 		for _, id := range r.Jobs {

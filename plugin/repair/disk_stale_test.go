@@ -120,6 +120,28 @@ func TestUnseenPrimaryIsLookedAtBeforeAMigration(t *testing.T) {
 	}
 }
 
+// D7: a repair that policy began for a lost node does not go on to what policy would not begin
+// again yet, on good nodes; one that somebody asked for does.
+func TestFlappingWithinARepair(t *testing.T) {
+	for _, row := range []struct {
+		id, mendedBy string
+		want         repair.Reason
+	}{
+		{"p-aaaaaaaa", "p-bbbbbbbb", repair.ReasonFlapping},
+		{"p-aaaaaaaa", "p-aaaaaaaa", repair.ReasonReady},
+		{"q-aaaaaaaa", "p-bbbbbbbb", repair.ReasonReady},
+	} {
+		s, web := signed("", repair.DisksSecondaryLost, 5)
+		web.Tags = tagstore.Parse(luxi.TagInstance, []string{"ganeti:watcher:autorepair:pending:failover:" + row.id + ":1600000000:5", "ganeti:watcher:autorepair:failover"})
+		s.Past.Mended = map[string]map[string]int64{web.UUID: {row.mendedBy: s.Time.Unix() - 3600}}
+		job := repairtest.For("web", repairtest.Job(5, repair.StepFailover, "web", luxi.JobSuccess))
+		s = repairtest.WithJobs(s, job)
+		if d := decide(s, web); d.Reason != row.want {
+			t.Errorf("%s, mended by %s: %s", row.id, row.mendedBy, d.WhyNot())
+		}
+	}
+}
+
 // S15: a repair whose replace-disks left half a copy, and whose migration waits for disks of
 // which no look can tell what is wrong, ends, instead of waiting for ever.
 func TestMigrationToHalfACopyEnds(t *testing.T) {

@@ -14,9 +14,9 @@ type Past struct {
 	// Transfers are migrations after which the instance may run on the node it was
 	// transferred to (S16).
 	Transfers map[string]Transfer
-	// Mended is when the last repair of ours of an instance on good nodes ended, in Unix
-	// time (D7).
-	Mended map[string]int64
+	// Mended is when each repair of ours last ended a job of an instance on good nodes, in Unix
+	// seconds, by the id of the repair; by instance UUID.
+	Mended map[string]map[string]int64
 	// Chains are reinstallations that failed once they may have made disks, see Chain.
 	Chains map[string]BrokenChain
 }
@@ -132,7 +132,7 @@ type Acknowledgement struct {
 // returns what they left behind. What succeeded later settles what failed before, and so
 // does what a person said later.
 func NewPast(jobs []*JobFact, said []Acknowledgement) Past {
-	p := Past{HalfCopies: map[string]HalfCopy{}, Transfers: map[string]Transfer{}, Chains: map[string]BrokenChain{}, Mended: map[string]int64{}}
+	p := Past{HalfCopies: map[string]HalfCopy{}, Transfers: map[string]Transfer{}, Chains: map[string]BrokenChain{}, Mended: map[string]map[string]int64{}}
 	jobs = append([]*JobFact(nil), jobs...)
 	sort.Slice(jobs, func(a, b int) bool { return jobs[a].Info.ID < jobs[b].Info.ID })
 	for _, f := range jobs {
@@ -154,6 +154,15 @@ func NewPast(jobs []*JobFact, said []Acknowledgement) Past {
 	return p
 }
 
+// addMended notes that a job for an instance on good nodes has begun, and ended.
+func (p Past) addMended(uuid string, f *JobFact) {
+	m, _ := MarkOf(f.Info)
+	if p.Mended[uuid] == nil {
+		p.Mended[uuid] = make(map[string]int64)
+	}
+	p.Mended[uuid][m.ID] = f.Info.Ended.Unix()
+}
+
 // add takes one opcode of a job into account.
 func (p Past) add(f *JobFact, op luxi.JobOp) {
 	uuid := op.Param("instance_uuid")
@@ -161,7 +170,7 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 		return
 	}
 	if RowMark(f.Info) != "" && op.Begun() {
-		p.Mended[uuid] = f.Info.Ended.Unix()
+		p.addMended(uuid, f)
 	}
 	switch op.ID {
 	case luxi.OpInstanceReplaceDisks:

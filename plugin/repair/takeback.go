@@ -68,7 +68,7 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 	switch {
 	case need.Blocked == ReasonNoLiveStatus:
 		return x.withdrawn(r, jobs, need.Type)
-	case need.Blocked != "" && !overrides(r, need) || need.First() == "":
+	case need.Blocked != "" && !x.overridden() || need.First() == "":
 		return need.Detail
 	case need.First() != f.Step:
 		return "the next step is now " + string(need.First())
