@@ -179,6 +179,8 @@ func (v *verdict) incident(n *Incident) {
 	switch {
 	case n.Kind == Destroyed && v.splitAway(j):
 		v.others[n.UUID] = true
+	case n.Kind == Destroyed && v.ownNodesOffline(j):
+		// What is left on a node that the instance had before nobody can know of.
 	case n.Kind == RunsTwice && v.ranElsewhere(j) && !v.lied(n.UUID):
 		v.wrong("S16", "job %d: %s", j.ID, n.Text)
 	case n.Kind == StaleCopy && j.Step() == stepM && !v.couldKnow(j):
@@ -187,6 +189,27 @@ func (v *verdict) incident(n *Incident) {
 	case n.Kind == Destroyed && !v.lied(n.UUID) && (!released || j.First().Sub(v.Moments[at].Cluster.Time) > atOnce):
 		v.wrong("P16", "job %d: %s", j.ID, n.Text)
 	}
+}
+
+// ownNodesOffline reports whether all nodes of the job's instance were offline when the job
+// began.
+func (v *verdict) ownNodesOffline(j *Job) bool {
+	for _, m := range v.Moments {
+		if m.Kind != Begins || m.Job != j.ID {
+			continue
+		}
+		i := m.Cluster.ByUUID(j.uuid())
+		if i == nil {
+			return false
+		}
+		for _, name := range i.nodes() {
+			if !m.Cluster.Nodes[name].Offline {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // ranElsewhere reports whether the job's instance ran on another node than its primary

@@ -268,10 +268,16 @@ func TestJudge(t *testing.T) {
 		}, "P16"},
 		{"P16: the node comes back in the instant between", func(t *tale) { t.chain(); t.online(t.begins) }, ""},
 		{"P16: data is destroyed", func(t *tale) {
+			t.online(t.begins)
 			t.Incidents = []Incident{{Destroyed, "web-uuid", 12, "gone"}}
 			t.Jobs[1].Ops[0].Began = start.Add(time.Minute)
 			t.Jobs[1].Ended = start.Add(time.Minute)
 		}, "P16"},
+		{"P16: only what a node has that it had left", func(t *tale) {
+			t.Incidents = []Incident{{Destroyed, "web-uuid", 12, "gone"}}
+			t.Jobs[1].Ops[0].Began = start.Add(time.Minute)
+			t.Jobs[1].Ended = start.Add(time.Minute)
+		}, ""},
 		{"P16: data is destroyed by somebody's job", func(t *tale) { t.Incidents = []Incident{{Destroyed, "web-uuid", 4, "gone"}} }, ""},
 		{"P19: started from a stale copy", func(t *tale) { t.Incidents = []Incident{{StaleCopy, "web-uuid", 12, "old"}} }, "P19"},
 		{"P16: the limit of a chain is reached", func(t *tale) {

@@ -28,7 +28,8 @@ func (v *verdict) release(m *Moment, j *Job) {
 		if v.succeededBetween(o, j) {
 			continue // it is another need by now
 		}
-		if since := m.Cluster.Clock.Sub(earlier.Cluster.Clock); since < m.Cluster.Settings.Interval {
+		// The program knows its own clock, and the time that the master has noted.
+		if since := m.Cluster.Clock.Sub(earlier.Cluster.Time); since < m.Cluster.Settings.Interval {
 			v.wrong("S13", "job %d, %s of %s, is released %v after a person has canceled job %d", j.ID, j.Step(), j.Instance(), since, o.ID)
 		}
 	}
