@@ -32,6 +32,11 @@ func decode(raw json.RawMessage, dst any) error {
 			*d = list
 			return nil
 		}
+	case *bool:
+		if word := string(raw); d != nil && (word == "true" || word == "false") {
+			*d = word == "true"
+			return nil
+		}
 	}
 	p := reflect.ValueOf(dst)
 	if p.Kind() != reflect.Pointer || p.IsNil() {

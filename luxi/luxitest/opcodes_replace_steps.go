@@ -109,6 +109,8 @@ func (r *replace) remove(e *execution, i *Instance) {
 			e.warn("Can't remove old LV: %s", msg)
 			e.log("      Hint: remove unused LVs manually")
 		}
+		// What that copy alone has is given up, as Ganeti knows it no more.
+		i.Data.lost = i.Data.lost.with(i.Data.writes[i.Primary].lacking(i.Data.writes[r.old])...)
 		return
 	}
 	r.discard(i, r.old, "replace-disks")
