@@ -195,7 +195,7 @@ func (s *Snapshot) StorageWords(name string) string {
 // ones that it has. The latter are known where their places are.
 func (s *Snapshot) lacking(name string) (lacking, all int, gone bool) {
 	node := s.Nodes[name]
-	if node == nil {
+	if node == nil || s.Disks.lossesOn(node) < storageGoneAt {
 		return 0, 0, false
 	}
 	instances := s.Instances
@@ -203,7 +203,7 @@ func (s *Snapshot) lacking(name string) (lacking, all int, gone bool) {
 		instances = s.Whole.Instances
 	}
 	for _, i := range instances {
-		if !i.PlaceKnown || i.Template != "drbd" || !contains(i.Nodes(), name) {
+		if !i.PlaceKnown || i.Template != "drbd" || i.Primary != name && !contains(i.Secondaries, name) {
 			continue
 		}
 		all++
@@ -212,6 +212,34 @@ func (s *Snapshot) lacking(name string) (lacking, all int, gone bool) {
 		}
 	}
 	return lacking, all, lacking >= storageGoneAt && 2*lacking > all
+}
+
+// lossesOn counts what tells that an instance has lost disks on the node: at least as many as
+// there are such instances. It spares going through all of them for most nodes.
+func (f DiskFacts) lossesOn(node *Node) int {
+	n := 0
+	for _, nodes := range f.Lost {
+		if contains(nodes, node.UUID) {
+			n++
+		}
+	}
+	for _, look := range f.Looks {
+		if look.lossOn() == node.Name {
+			n++
+		}
+	}
+	return n
+}
+
+// lossOn returns the node that has lost its copy, as the look found; "" if none has.
+func (l DiskLook) lossOn() string {
+	switch l.Condition {
+	case DisksSecondaryLost:
+		return l.Secondary
+	case DisksPrimaryDiskless:
+		return l.Primary
+	}
+	return ""
 }
 
 // storageGoneAt is how many instances at least have lost disks on a node whose storage is
@@ -225,7 +253,7 @@ func (s *Snapshot) lostOn(i *Instance, node *Node) bool {
 		return true
 	}
 	look, fresh := s.lookAt(i)
-	return fresh && (look.Condition == DisksSecondaryLost && look.Secondary == node.Name || look.Condition == DisksPrimaryDiskless && look.Primary == node.Name)
+	return fresh && look.lossOn() == node.Name
 }
 
 // StorageGoneMayBe reports whether so many instances have lost disks on one node that the
@@ -242,7 +270,7 @@ func (f DiskFacts) StorageGoneMayBe() bool {
 		}
 	}
 	for _, look := range f.Looks {
-		if node := map[DiskCondition]string{DisksSecondaryLost: look.Secondary, DisksPrimaryDiskless: look.Primary}[look.Condition]; node != "" {
+		if node := look.lossOn(); node != "" {
 			looked[node]++
 		}
 	}

@@ -266,8 +266,8 @@ func jobOnNodeOf(s *Snapshot, i *Instance) (luxi.JobID, bool) {
 }
 
 // nodesLockedByJobs returns the nodes that unfinished jobs have, or wait for as well, each with one
-// of the jobs. One whose allocator has not chosen yet waits for all nodes of the node group;
-// a failover that has not begun does not count, as it has them for a short time only.
+// of the jobs. A failover that has not begun, and is yet to choose a node, does not count: it has
+// all nodes for a short time only.
 func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	held := make(map[string]luxi.JobID)
 	take := func(job luxi.JobID, typed string) {
@@ -294,7 +294,7 @@ func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 						held[name] = job.ID
 					}
 					if waiting && op.Param("iallocator") != "" && s.Targets[job.ID] == "" && (op.Status == luxi.JobRunning || op.ID != luxi.OpInstanceFailover) {
-						lockGroup(s, i, job.ID, held)
+						lockAll(s, i, job.ID, op, held)
 					}
 				}
 			}
@@ -303,9 +303,13 @@ func nodesLockedByJobs(s *Snapshot, waiting bool) map[string]luxi.JobID {
 	return held
 }
 
-func lockGroup(s *Snapshot, i *Instance, job luxi.JobID, held map[string]luxi.JobID) {
+// lockAll notes the nodes whose locks an opcode takes that is yet to choose a node for the
+// instance: those of the node group, or of the cluster where it moves what is not on two nodes
+// (ExpandNames and DeclareLocks in lib/cmdlib/instance_migration.py).
+func lockAll(s *Snapshot, i *Instance, job luxi.JobID, op luxi.JobOp, held map[string]luxi.JobID) {
+	moves := (op.ID == luxi.OpInstanceFailover || op.ID == luxi.OpInstanceMigrate) && len(i.Secondaries) == 0
 	for _, n := range s.Nodes {
-		if n.Group == s.GroupID(i) {
+		if moves || n.Group == s.GroupID(i) {
 			held[n.Name] = job
 		}
 	}

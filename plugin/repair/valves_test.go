@@ -191,6 +191,17 @@ func TestValvesMustNotWait(t *testing.T) {
 		job.Ops[0].Params["iallocator"] = repairtest.Text("hail")
 		return repairtest.WithJobs(s, job)
 	}
+	// The allocator of what is in another group takes the nodes of the cluster, if it moves, and
+	// those of that group, if it copies.
+	elsewhere := func(s *repair.Snapshot, template, nodes string, step repair.Step) *repair.Snapshot {
+		s.Nodes["far"] = &repair.Node{Name: "far", UUID: "far-uuid", Group: "rack2-uuid", VMCapable: true, Drained: true}
+		s.Nodes["far2"] = &repair.Node{Name: "far2", UUID: "far2-uuid", Group: "rack2-uuid", VMCapable: true}
+		s.Groups["rack2-uuid"] = &repair.Group{UUID: "rack2-uuid", Name: "rack2"}
+		s.Instances = append(s.Instances, repairtest.Instance("other", template, nodes, ""))
+		job := repairtest.Job(5, step, "other", luxi.JobQueued)
+		job.Ops[0].Params["iallocator"] = repairtest.Text("hail")
+		return repairtest.WithJobs(s, job)
+	}
 	under := func(s *repair.Snapshot) *repair.Snapshot {
 		other := repairtest.Instance("other", "rbd", "c", "")
 		s.Instances = append(s.Instances, other)
@@ -202,13 +213,15 @@ func TestValvesMustNotWait(t *testing.T) {
 		s    *repair.Snapshot
 		want repair.Reason
 	}{
-		"the limit is reached":                {under(build("plain", "off", "up")), repair.ReasonNoSlot},
-		"the limit is reached, up":            {under(build("drbd", "off b", "up")), repair.ReasonReady},
-		"a job has a node":                    {held(build("plain", "off", "up")), repair.ReasonNoSlot},
-		"a job has a node, stopped":           {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
-		"a job has a node, up":                {held(build("drbd", "off b", "up")), repair.ReasonReady},
-		"an allocator may yet copy to a node": {copying(build("drbd", "off b", "down")), repair.ReasonNoSlot},
-		"a job has other nodes":               {held(build("drbd", "dr b", "down")), repair.ReasonReady},
+		"the limit is reached":                 {under(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"the limit is reached, up":             {under(build("drbd", "off b", "up")), repair.ReasonReady},
+		"a job has a node":                     {held(build("plain", "off", "up")), repair.ReasonNoSlot},
+		"a job has a node, stopped":            {held(build("drbd", "off b", "down")), repair.ReasonNoSlot},
+		"a job has a node, up":                 {held(build("drbd", "off b", "up")), repair.ReasonReady},
+		"an allocator may yet copy to a node":  {copying(build("drbd", "off b", "down")), repair.ReasonNoSlot},
+		"an allocator may yet move to a node":  {elsewhere(build("rbd", "off", "down"), "rbd", "far", repair.StepMigrate), repair.ReasonNoSlot},
+		"an allocator copies in another group": {elsewhere(build("rbd", "off", "down"), "drbd", "far2 far", repair.StepReplaceDisks), repair.ReasonReady},
+		"a job has other nodes":                {held(build("drbd", "dr b", "down")), repair.ReasonReady},
 	} {
 		set := repair.DefaultSettings()
 		set.MaxUnhealthy.Percent, set.MaxRunning = 100, 1
