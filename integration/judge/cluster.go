@@ -19,6 +19,7 @@ type Cluster struct {
 	Nodes     map[string]Node
 	Instances []*Instance
 	Settings  Settings
+	Slots     int // of the job queue; 0 if not known
 }
 
 // Settings are those of the program's settings that matter to the judge.

@@ -53,6 +53,7 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 		switch op.ID {
 		case "OP_INSTANCE_REPLACE_DISKS":
 			switch target := op.target(); {
+			case op.Text("mode") == "replace_on_primary" && op.someDisks(): // of the other disks nothing is known
 			case op.Status == "success", op.onlyDisksLeft():
 				half = ""
 			case op.refused(), j.Purged: // of what is purged nobody can know
@@ -76,6 +77,17 @@ func (v *verdict) halfCopy(i *Instance, t time.Time) *Job {
 		return nil
 	}
 	return by
+}
+
+// someDisks reports whether the opcode names disks that it is about.
+func (op *Op) someDisks() bool {
+	switch disks := op.Params["disks"].(type) {
+	case []int64:
+		return len(disks) > 0
+	case []any:
+		return len(disks) > 0
+	}
+	return false
 }
 
 var (

@@ -523,6 +523,14 @@ func TestJudge(t *testing.T) {
 			t.Moments = append(t.Moments, Moment{Kind: PassBegins, Cluster: done}, Moment{Kind: PassEnds, Cluster: done.copy(410)})
 			t.Jobs = append(t.Jobs, Job{ID: 13, Received: start.Add(20 * time.Second), Ops: []Op{{ID: "OP_INSTANCE_MODIFY", Params: map[string]any{"instance_name": "web"}}}})
 		}, ""},
+		{"C6: somebody's job has the only slot of the queue", func(t *tale) {
+			done := t.Last.copy(400)
+			done.Instances[0].Tags, done.Slots = []string{pendingTag}, 1
+			end := done.copy(410)
+			end.Slots = 1
+			t.Moments = append(t.Moments, Moment{Kind: PassBegins, Cluster: done}, Moment{Kind: PassEnds, Cluster: end})
+			t.Jobs = append(t.Jobs, Job{ID: 13, Received: start.Add(20 * time.Second), Ops: []Op{{ID: "OP_INSTANCE_MODIFY", Waits: start.Add(30 * time.Second), Params: map[string]any{"instance_name": "x"}}}})
+		}, ""},
 		{"C6: a whole pass leaves a suspension that has ended", func(t *tale) {
 			t.from(0, func(c *Cluster, _ *Instance) { c.Tags = append(c.Tags, Prefix+"suspend:1600000000") })
 		}, "C6"},

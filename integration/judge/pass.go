@@ -20,6 +20,9 @@ func (v *verdict) passEnded(p span) {
 // there: results of repairs that had ended, and the ends of suspensions (C6). An
 // instance that anybody's job has is left alone.
 func (v *verdict) unwritten(begin, end *Cluster) {
+	if v.noSlot(end) {
+		return // no job that writes tags could run
+	}
 	for _, object := range append([]string{"cluster"}, sorted(groupNames(begin))...) {
 		for _, tag := range end.objectTags(object) {
 			if endedSuspension(tag, begin.Clock.Unix()) && contains(begin.objectTags(object), tag) {
@@ -61,6 +64,17 @@ func (v *verdict) done(c *Cluster, i *Instance) bool {
 		return false
 	}
 	return i.Status == map[string]string{"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}[i.Admin]
+}
+
+// noSlot reports whether other jobs than those that write tags have all slots of the queue.
+func (v *verdict) noSlot(c *Cluster) bool {
+	n := 0
+	for k := range v.Jobs {
+		if j := &v.Jobs[k]; j.waited(c.Time) && !j.endedBy(c.Time) && j.Kind() != "tags" {
+			n++
+		}
+	}
+	return c.Slots > 0 && n >= c.Slots
 }
 
 // busy reports whether any job that was unfinished in the meantime has the instance,

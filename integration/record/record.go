@@ -129,7 +129,7 @@ func (r *Recorder) Call(c luxitest.Call) {
 func (r *Recorder) cluster(c *luxitest.Cluster, at time.Time) *judge.Cluster {
 	around := r.around()
 	out := &judge.Cluster{
-		Time: at, Clock: at.Add(around.Skew), Tags: c.Tags, Master: c.Master, Paused: c.WatcherPause.After(at) && c.WatcherPause.After(at.Add(around.Skew)), Groups: make(map[string][]string), Nodes: make(map[string]judge.Node), Settings: around.Settings,
+		Time: at, Clock: at.Add(around.Skew), Tags: c.Tags, Master: c.Master, Paused: c.WatcherPause.After(at) && c.WatcherPause.After(at.Add(around.Skew)), Groups: make(map[string][]string), Nodes: make(map[string]judge.Node), Settings: around.Settings, Slots: c.MaxRunningJobs,
 	}
 	for _, g := range c.Groups {
 		out.Groups[g.Name] = g.Tags

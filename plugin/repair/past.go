@@ -163,6 +163,12 @@ func (p Past) addMended(uuid string, f *JobFact) {
 	p.Mended[uuid][m.ID] = f.Info.Ended.Unix()
 }
 
+// ofAllDisks reports whether an opcode names no disks, and so is about all of them.
+func ofAllDisks(op luxi.JobOp) bool {
+	disks := string(op.Params["disks"])
+	return disks == "" || disks == "[]" || disks == "null"
+}
+
 // add takes one opcode of a job into account.
 func (p Past) add(f *JobFact, op luxi.JobOp) {
 	uuid := op.Param("instance_uuid")
@@ -175,8 +181,8 @@ func (p Past) add(f *JobFact, op luxi.JobOp) {
 	switch op.ID {
 	case luxi.OpInstanceReplaceDisks:
 		switch {
-		case op.Param("mode") == string(luxi.ReplaceOnPrimary):
-			// It writes the primary's disks; the secondary's are whole.
+		case op.Param("mode") == string(luxi.ReplaceOnPrimary) && !(op.Status == luxi.JobSuccess && ofAllDisks(op)):
+			// It writes the primary's disks; those of the secondary that it reads are whole.
 		case op.Status == luxi.JobSuccess || f.Succeeded():
 			delete(p.HalfCopies, uuid)
 		case f.endedBadly():

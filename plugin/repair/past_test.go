@@ -74,3 +74,33 @@ func TestPastChains(t *testing.T) {
 		}
 	}
 }
+
+// S15: what has made all disks of the primary node anew has read whole ones of the secondary.
+func TestPastHalfCopies(t *testing.T) {
+	i := repairtest.Instance("i", "drbd", "a b", "")
+	replaced := func(job luxi.JobInfo, mode, disks string) *repair.JobFact {
+		params := job.Ops[0].Params
+		params["instance_uuid"], params["mode"] = repairtest.Text(i.UUID), repairtest.Text(mode)
+		if disks != "" {
+			params["disks"] = json.RawMessage(disks)
+		}
+		return repair.NewJobFact(job)
+	}
+	half := replaced(repairtest.Failed(3, repair.StepReplaceDisks), "replace_on_secondary", "")
+	for _, row := range []struct {
+		name string
+		jobs []*repair.JobFact
+		half bool
+	}{
+		{"failed", []*repair.JobFact{half}, true},
+		{"made anew since", []*repair.JobFact{half, replaced(repairtest.Done(4, repair.StepReplaceDisks), "replace_on_secondary", "")}, false},
+		{"read since", []*repair.JobFact{half, replaced(repairtest.Done(4, repair.StepReplaceDisks), "replace_on_primary", "[]")}, false},
+		{"read in part since", []*repair.JobFact{half, replaced(repairtest.Done(4, repair.StepReplaceDisks), "replace_on_primary", "[1]")}, true},
+		{"not read to the end", []*repair.JobFact{half, replaced(repairtest.Failed(4, repair.StepReplaceDisks), "replace_on_primary", "")}, true},
+		{"only written to the primary", []*repair.JobFact{replaced(repairtest.Failed(4, repair.StepReplaceDisks), "replace_on_primary", "")}, false},
+	} {
+		if _, half := repair.NewPast(row.jobs, nil).HalfCopies[i.UUID]; half != row.half {
+			t.Errorf("%s: %v, want %v", row.name, half, row.half)
+		}
+	}
+}
