@@ -292,3 +292,15 @@ func TestDisklessPrimary(t *testing.T) {
 		t.Errorf("%s", d.WhyNot())
 	}
 }
+
+// D8: where too few instances have lost disks on a node the others are not gone through, as
+// this is asked of each instance of the cluster.
+func TestStorageGoneLooksAtNoOthers(t *testing.T) {
+	web := repairtest.Instance("web", "drbd", "a b", "")
+	s := repairtest.Snapshot("a b", web)
+	s.Disks.Lost = map[string][]string{"w": {"b-uuid"}, "x": {"b-uuid"}, "y": {"b-uuid"}}
+	s.Instances = []*repair.Instance{nil} // whoever goes through them panics
+	if node, _ := s.StorageGone(web); node != "" {
+		t.Errorf("the storage of %s is gone", node)
+	}
+}

@@ -47,7 +47,9 @@ func (x *decider) takeBackUnwanted(r *tagstore.Repair, jobs []*JobFact) {
 func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) string {
 	need := x.d.Need
 	switch {
-	case !x.i.PlaceKnown || need.Row == "" && need.Blocked != "":
+	case !x.i.PlaceKnown || x.s.Nodes[x.i.Primary] == nil:
+		return "" // nor is its node group known, which may permit the repair
+	case need.Row == "" && need.Blocked != "":
 		return x.withdrawn(r, jobs, tagstore.FixStorage) // where it lives cannot be told
 	case x.switchedOff(f):
 		return "the settings no longer allow it"

@@ -43,6 +43,7 @@ func TestTakeBack(t *testing.T) {
 		"the permission was withdrawn, and whether it runs is not known": {nodes: "m a:drained b", i: "rbd a", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover),
 			with: unknown, want: "failover: the permission was withdrawn"},
 		"weaker permission, and whether it runs is not known": {nodes: "m a:drained b", i: "rbd a", tags: "migrate pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover), with: unknown},
+		"its primary is not known":                            {nodes: "m a b", i: "drbd c a", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover)},
 		"the permission was withdrawn, and its secondary is not known": {nodes: "m a b", i: "drbd a c", tags: "pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover),
 			want: "failover: the permission was withdrawn"},
 		"suspended":             {nodes: "m a:offline b", i: "rbd a", tags: "suspend pending:failover:p-aaaabbbb:100:5", job: queued(repair.StepFailover)},
