@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"time"
 
 	"ganeti-autorepair/luxi"
 	"ganeti-autorepair/plugin"
@@ -140,23 +141,25 @@ func (r *runner) observeFirst(ctx context.Context, c *luxi.Client) observation {
 }
 
 // lookAround looks, after a pass, for what a person should know beside repairs: findings
-// and silent nodes. It tells of them, remembers what the next pass needs, and returns the
+// and silent nodes, in nodes as they are after a pass that has acted. It tells of them, remembers what the next pass needs, and returns the
 // findings, nil where they are not known, and the plan with the silent nodes. All that is advice: where it cannot be had,
 // the pass is what it is without. That it cannot be remembered is told only where all else
 // was kept, as one line is enough; silent nodes are not told of then, as each pass would
 // tell them anew (W8).
 //
 // A silent node is marked offline last of all, where that is set (K6).
-func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observation, plan *repair.Plan, kept bool) ([]repair.Finding, *repair.Plan) {
+func (r *runner) lookAround(ctx context.Context, pass *plugin.Pass, o observation, plan *repair.Plan, acted, kept bool) ([]repair.Finding, *repair.Plan) {
 	c := pass.Client
 	if o.err != nil {
 		r.log.Warn("findings not looked for", "error", oneLine(o.err.Error()))
 		return nil, plan.WithSilence(r.env.silentNodes(r.set))
 	}
 	state := r.env.paths.state()
-	if err := read.ReadRoles(ctx, c, &o.Observed); err != nil { // as they are after the pass
-		r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
-		return nil, plan.WithSilence(r.env.silentNodes(r.set))
+	if acted || r.env.now().Sub(o.Now) > time.Second { // else they are as before the pass
+		if err := read.ReadRoles(ctx, c, &o.Observed); err != nil {
+			r.log.Warn("findings not looked for", "error", oneLine(err.Error()))
+			return nil, plan.WithSilence(r.env.silentNodes(r.set))
+		}
 	}
 	news, answers := r.lookForSilence(ctx, c, o.silent, &o.Observed)
 	marked := r.markOffline(ctx, pass, &o.Observed, answers)

@@ -72,7 +72,7 @@ func (r *runner) onePass(ctx context.Context) (*plugin.Report, error) {
 	kept := r.keep(did)
 	facts.Rehearsals = r.rehearse(ctx, pass)
 	facts.LastSuccess, facts.Success, facts.Released = r.began, len(did.Problems) == 0, len(did.Released)
-	findings, plan := r.lookAround(ctx, pass, seen, did.PlanAfter(), kept)
+	findings, plan := r.lookAround(ctx, pass, seen, did.PlanAfter(), len(did.Plan.Actions) > 0, kept)
 	facts.Findings = findings
 	r.env.writeMetrics(r.set, plan, facts)
 	if !r.cmd.FromWatcher && !r.cmd.Wait {

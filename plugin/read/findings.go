@@ -120,9 +120,11 @@ func ReadVerifications(ctx context.Context, c *luxi.Client, groups map[string]st
 		return known, fmt.Errorf("looking for the newest job: %w", err)
 	}
 	var jobs []luxi.JobInfo
-	if known.Since != 0 && newest-known.UpTo < pastJobs {
+	switch {
+	case known.Since != 0 && newest == known.UpTo: // there is no job that is not known
+	case known.Since != 0 && newest-known.UpTo < pastJobs:
 		jobs, err = c.FindJobs(ctx, known.UpTo+1, append([]string{luxi.OpClusterVerifyGroup}, toldOften...)...)
-	} else {
+	default:
 		// A job that is left out may have started an instance, or changed its disks. That a copy
 		// was lost is remembered all the same: nobody has said that it was mended.
 		after.Starts = make(map[string]repair.StartTries)
