@@ -68,6 +68,8 @@ func (x *decider) unwanted(f *JobFact, r *tagstore.Repair, jobs []*JobFact) stri
 		}
 	}
 	switch {
+	case need.Blocked == ReasonNoLiveStatus && f.Step != StepMigrate && f.Step != StepFailover:
+		return "it is to be moved first" // in whichever way
 	case need.Blocked == ReasonNoLiveStatus:
 		return x.withdrawn(r, jobs, need.Type)
 	case need.Blocked != "" && !x.overridden() || need.First() == "":
