@@ -16,7 +16,7 @@ import (
 // observe reads what passes are told beside the configuration, as the program does before
 // each of them; in stories without disks to look after there is nothing to tell.
 func (w *World) observe() error {
-	if w.Settings.Disks != repair.WatchRepair && w.Settings.Relocate != repair.WatchRepair && w.seen.StatusTime.IsZero() && !w.Settings.Marking.On {
+	if w.Settings.Disks != repair.WatchRepair && w.Settings.Relocate != repair.WatchRepair && w.seen.StatusTime.IsZero() && !w.Settings.Marking.On && !w.looked {
 		return nil
 	}
 	w.seen.Now = w.now()

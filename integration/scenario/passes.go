@@ -59,6 +59,7 @@ func (w *World) onePass() (*plugin.Report, bool) {
 	}
 	if did != nil {
 		w.seen.Verified.NoteMended(did.Plan.Snapshot)
+		w.looked = w.looked || len(did.Looks) > 0
 		w.roomTests, w.suspects, w.takenBack = did.RoomTests, did.Suspects, did.JobsTakenBack()
 	}
 	w.mu.Lock()

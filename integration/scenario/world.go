@@ -49,6 +49,7 @@ type World struct {
 	calls     int
 	states    map[string]repair.State
 	filters   []string        // UUIDs of rules for jobs
+	looked    bool            // a pass has taken a closer look at disks
 	refuse    map[string]bool // nodes for which the fence does not hold
 
 	found []judge.Finding // what was owed when it should have been done
