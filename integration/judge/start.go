@@ -327,6 +327,8 @@ func (v *verdict) takenBack(m *Moment, j *Job) {
 			return // Ganeti refuses a job of a renamed instance
 		case j.stepOp().Text("iallocator") != "" && !m.Cluster.takes(i):
 			return // its allocator has no node left to choose
+		case j.row() != "" && !NeedOf(m.Cluster, i).Healthy():
+			return // its nodes are not good any more
 		case NeedOf(m.Cluster, i).first() != j.Step():
 			return // another step leads further, though this one may be begun, too
 		}
